@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""What can go wrong, each with a stable code, an exit code for the command line, and a message that says what to do."""
+
+from __future__ import annotations
+
+
+class BdfmError(Exception):
+    """Base of all errors that this package raises on purpose.
+
+    Attributes:
+        code: short stable name, as in the worker's JSON lines.
+        exit_code: exit status of the command line, one for each kind of error.
+    """
+
+    code = "error"
+    exit_code = 1
+
+
+class InputNotFoundError(BdfmError):
+    """The input path or pattern names nothing."""
+
+    code = "not_found"
+    exit_code = 10
+
+
+class NotAVideoError(BdfmError):
+    """The file is neither a video nor an image that can be decoded."""
+
+    code = "not_a_video"
+    exit_code = 11
+
+
+class NoVideoStreamError(BdfmError):
+    """The container opens but holds no video."""
+
+    code = "no_video_stream"
+    exit_code = 12
+
+
+class TruncatedVideoError(BdfmError):
+    """The video breaks off; the rows done so far are kept."""
+
+    code = "truncated"
+    exit_code = 13
+
+
+class EmptyFolderError(BdfmError):
+    """The folder holds no image."""
+
+    code = "empty_folder"
+    exit_code = 14
+
+
+class NoFaceError(BdfmError):
+    """No frame of the input shows a face; the take is kept."""
+
+    code = "no_face"
+    exit_code = 15
+
+
+class FrameTooSmallError(BdfmError):
+    """The picture is smaller than 32 px."""
+
+    code = "too_small"
+    exit_code = 16
+
+
+class WriteError(BdfmError):
+    """An output file cannot be written (disk full, no permission); rows done so far are kept."""
+
+    code = "write_failed"
+    exit_code = 17
+
+
+class TakeFormatError(BdfmError):
+    """A take file cannot be read; the message names the line and the column."""
+
+    code = "bad_take"
+    exit_code = 18
+
+
+class OutputExistsError(BdfmError):
+    """The output would overwrite a file that was not asked for."""
+
+    code = "output_exists"
+    exit_code = 19
+
+
+class WeightsError(BdfmError):
+    """The network's files are missing or damaged."""
+
+    code = "bad_weights"
+    exit_code = 20
