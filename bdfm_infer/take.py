@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: MIT
+"""Takes: one performance on disk, ``NAME.csv`` (raw values, one row a frame) beside ``NAME.json`` (facts, settings).
+
+The format is described in ``docs/formats.md``. This module needs numpy alone, so that Blender can import it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import OutputExistsError, TakeFormatError, WriteError
+from .parameters import AU_NAMES, N_AU, ROTATION
+
+FORMAT_VERSION: Final = 1
+FACE: Final = ("face_x", "face_y", "face_size")
+VALUES: Final = (*ROTATION, *FACE, *AU_NAMES)
+"""The columns that are empty where no face was found."""
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was read in one frame.
+
+    Attributes:
+        frame: number in the source, from 0.
+        timestamp: presentation time in the source, seconds.
+        confidence: 0 to 1, of the face in this frame.
+        rotation: (3,) yaw, pitch, roll in degrees (signs: :mod:`bdfm_infer.parameters`); None without a face.
+        face: (3,) centre x, y and size in pixels of the source; None without a face.
+        action_units: (23,) intensities in [0, 1]; None without a face.
+        file: the image's name where the source is a folder or a list of images.
+    """
+
+    frame: int
+    timestamp: float
+    confidence: float
+    rotation: FloatArray | None = None
+    face: FloatArray | None = None
+    action_units: FloatArray | None = None
+    file: str | None = None
+
+    @property
+    def success(self) -> bool:
+        """Whether a face was found."""
+        return self.action_units is not None
+
+
+@dataclass(frozen=True)
+class Take:
+    """A whole performance. Values are raw; :meth:`processed` applies the settings of the JSON file.
+
+    Attributes:
+        frames: (n,) int64, frame numbers in the source.
+        timestamps: (n,) float64, seconds, ascending for a video.
+        confidence: (n,) float64 in [0, 1].
+        success: (n,) bool.
+        rotation: (n, 3) float64, yaw, pitch, roll in degrees; NaN where no face was found.
+        face: (n, 3) float64, centre x, y and size in pixels; NaN where no face was found.
+        action_units: (n, 23) float64 in [0, 1], order of ``parameters.AU_NAMES``; NaN where no face was found.
+        files: names of the images, or None for a video.
+        facts: the content of ``NAME.json`` (source, model, settings, counts).
+    """
+
+    frames: NDArray[np.int64]
+    timestamps: FloatArray
+    confidence: FloatArray
+    success: NDArray[np.bool_]
+    rotation: FloatArray
+    face: FloatArray
+    action_units: FloatArray
+    files: tuple[str, ...] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def channel(self, name: str) -> FloatArray:
+        """Values of one column, (n,): an action unit, ``yaw``, ``pitch`` or ``roll``."""
+        if name in ROTATION:
+            return self.rotation[:, ROTATION.index(name)]
+        return self.action_units[:, AU_NAMES.index(name)]
+
+    def processed(self) -> Take:
+        """The take with the calibration and smoothing that its JSON file asks for."""
+        from .calibrate import Calibration
+        from .smooth import Smoothing
+
+        settings = self.facts.get("settings", {})
+        take = Calibration.from_settings(settings.get("calibration")).apply(self)
+        return Smoothing.from_settings(settings.get("smoothing")).apply(take)
+
+    def with_values(self, rotation: FloatArray | None = None, action_units: FloatArray | None = None) -> Take:
+        """A copy with other values, everything else shared."""
+        return replace(
+            self,
+            rotation=self.rotation if rotation is None else rotation,
+            action_units=self.action_units if action_units is None else action_units,
+        )
+
+    @classmethod
+    def from_rows(cls, rows: list[Row], facts: Mapping[str, Any] | None = None) -> Take:
+        """A take out of rows in memory."""
+        nothing = np.full(3, np.nan)
+        no_units = np.full(N_AU, np.nan)
+        files = tuple(row.file for row in rows if row.file is not None)
+        return cls(
+            frames=np.array([row.frame for row in rows], np.int64),
+            timestamps=np.array([row.timestamp for row in rows], np.float64),
+            confidence=np.array([row.confidence for row in rows], np.float64),
+            success=np.array([row.success for row in rows], bool),
+            rotation=np.array([nothing if row.rotation is None else row.rotation for row in rows], float).reshape(
+                -1, 3
+            ),
+            face=np.array([nothing if row.face is None else row.face for row in rows], float).reshape(-1, 3),
+            action_units=np.array(
+                [no_units if row.action_units is None else row.action_units for row in rows], float
+            ).reshape(-1, N_AU),
+            files=files if rows and len(files) == len(rows) else None,
+            facts=dict(facts or {}),
+        )
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Take:
+        """Read ``NAME.csv`` and, where it lies beside it, ``NAME.json``.
+
+        A last line that was cut off (a killed run) is left out; any other damage is an error.
+
+        Args:
+            path: either file of the pair, or their common name without extension.
+
+        Raises:
+            TakeFormatError: a file is missing or damaged; the message names line and column.
+        """
+        table = _csv_path(path)
+        try:
+            text = table.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise TakeFormatError(f"{table}: cannot be read as a take ({error}). Choose a take's .csv file.") from error
+        whole = text if text.endswith("\n") else text[: text.rfind("\n") + 1]
+        lines = whole.splitlines()
+        if not lines:
+            raise TakeFormatError(f"{table}: the file is empty. Capture the source again.")
+        reader = csv.DictReader(lines)
+        missing = [
+            c for c in ("frame", "timestamp", "confidence", "success", *VALUES) if c not in (reader.fieldnames or ())
+        ]
+        if missing:
+            raise TakeFormatError(f"{table}, line 1: column {missing[0]!r} is missing; this is not a take.")
+        rows = [_parse_row(cells, table, number) for number, cells in enumerate(reader, start=2)]
+        return cls.from_rows(rows, _read_facts(table.with_suffix(".json")))
+
+
+class TakeWriter:
+    """Writes a take as it comes: the JSON at the start, each row flushed as it is appended, the counts at the end.
+
+    A killed run leaves a readable take. Use it as a context manager.
+
+    Args:
+        path: where to write; ``.csv`` and ``.json`` take the place of its extension.
+        facts: everything of the JSON file but ``format_version`` and ``counts``.
+        with_files: write the ``file`` column (folders and lists of images).
+        overwrite: replace an older take of that name.
+
+    Raises:
+        OutputExistsError: a take of that name exists and ``overwrite`` is false.
+        WriteError: the folder cannot be written, or the disk is full; what was written stays.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], facts: Mapping[str, Any], with_files: bool = False, overwrite: bool = False
+    ) -> None:
+        self.path = _csv_path(path)
+        self._facts = {"format_version": FORMAT_VERSION, **facts}
+        self._columns = ["frame", *(["file"] if with_files else []), "timestamp", "confidence", "success", *VALUES]
+        self._frames = 0
+        self._without_face = 0
+        if not overwrite and self.path.exists():
+            raise OutputExistsError(f"{self.path} exists. Choose another name, or ask for it to be overwritten.")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._write_facts(complete=False)
+            self._file: TextIO = self.path.open("w", encoding="utf-8", newline="")
+            self._put(",".join(self._columns))
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def append(self, row: Row) -> None:
+        """Write one row and flush it."""
+        cells: dict[str, str] = dict.fromkeys(self._columns, "")
+        cells |= {
+            "frame": str(row.frame),
+            "timestamp": f"{row.timestamp:.6f}",
+            "confidence": f"{row.confidence:.4f}",
+            "success": str(int(row.success)),
+        }
+        if row.file is not None:
+            cells["file"] = _quote(row.file)
+        if row.rotation is not None and row.face is not None and row.action_units is not None:
+            cells |= {name: f"{value:.3f}" for name, value in zip(ROTATION, row.rotation, strict=True)}
+            cells |= {name: f"{value:.2f}" for name, value in zip(FACE, row.face, strict=True)}
+            cells |= {name: f"{value:.4f}" for name, value in zip(AU_NAMES, row.action_units, strict=True)}
+        try:
+            self._put(",".join(cells[column] for column in self._columns))
+        except OSError as error:
+            raise self._failure(error) from error
+        self._frames += 1
+        self._without_face += not row.success
+
+    def close(self, complete: bool = True) -> None:
+        """Close the table and complete the JSON file with the counts."""
+        try:
+            self._file.close()
+            self._write_facts(complete)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> TakeWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close(complete=kind is None)
+        except WriteError:
+            if error is None:
+                raise
+
+    def _put(self, line: str) -> None:
+        self._file.write(line + "\n")
+        self._file.flush()
+
+    def _write_facts(self, complete: bool) -> None:
+        counts = {"frames": self._frames, "without_face": self._without_face}
+        facts = {**self._facts, "complete": complete, "counts": counts}
+        target = self.path.with_suffix(".json")
+        draft = target.with_suffix(".json.part")
+        draft.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+        draft.replace(target)
+
+    def _failure(self, error: OSError) -> WriteError:
+        return WriteError(
+            f"{self.path} cannot be written: {error.strerror or error}. Free some space or choose another folder; "
+            f"the {self._frames} rows written so far are kept."
+        )
+
+
+def _csv_path(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if path.suffix.lower() in (".csv", ".json"):
+        return path.with_suffix(".csv")
+    return path.with_name(path.name + ".csv")
+
+
+def _quote(text: str) -> str:
+    return '"' + text.replace('"', '""').replace("\n", " ") + '"' if any(c in text for c in ',"\r\n') else text
+
+
+def _parse_row(cells: Mapping[str, str | None], table: Path, line: int) -> Row:
+    def number(column: str) -> float:
+        try:
+            value = float(cells[column] or "")
+        except (TypeError, ValueError):
+            value = math.nan
+        if not math.isfinite(value):
+            raise TakeFormatError(f"{table}, line {line}, column {column}: {cells[column]!r} is not a number.")
+        return value
+
+    def numbers(columns: tuple[str, ...]) -> FloatArray:
+        return np.array([number(column) for column in columns])
+
+    found = number("success") == 1
+    return Row(
+        frame=int(number("frame")),
+        timestamp=number("timestamp"),
+        confidence=number("confidence"),
+        rotation=numbers(ROTATION) if found else None,
+        face=numbers(FACE) if found else None,
+        action_units=numbers(AU_NAMES) if found else None,
+        file=cells.get("file") or None,
+    )
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TakeFormatError(f"{path}: not valid JSON ({error}). Move it away to read the values alone.") from error
+    if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
+        raise TakeFormatError(f"{path}: format_version {FORMAT_VERSION} is expected. Was it made by a newer version?")
+    return facts
