@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A take, a mapping and a character become keyframes in a new action."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from bdfm_infer.take import Take
+from numpy.typing import NDArray
+
+from ..core import rotation
+from ..core.errors import AddonError
+from ..core.mapping import Mapping
+from ..core.matching import Missing, resolve
+from ..core.retarget import Channel, retarget
+from ..core.timing import SceneTime, resample, take_values
+from .fcurves import KeyWriter
+from .rig import Character, read_rig
+from .versions import ActionSet, channels_of
+
+FloatArray = NDArray[np.float64]
+
+
+class BakeError(AddonError):
+    """A character cannot take keyframes; the message names the reason and the way out. Nothing was changed."""
+
+    code = "bake_refused"
+    exit_code = 34
+
+
+@dataclass(frozen=True)
+class BakeReport:
+    """What a bake did to one character.
+
+    Attributes:
+        character: its name.
+        mapping: name of the mapping.
+        actions: names of the new actions: one, or one for each data-block before Blender 4.4.
+        curves: number of F-curves.
+        keys: number of keys on each.
+        first, last: scene frames of the first and the last key.
+        missing: targets of the mapping that the character lacks, each with the nearest names.
+        warnings: what will not look as captured, and why.
+    """
+
+    character: str
+    mapping: str
+    actions: tuple[str, ...]
+    curves: int
+    keys: int
+    first: int
+    last: int
+    missing: tuple[Missing, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """One F-curve to be: ``path`` and ``index`` on ``id_block``, values (m,) in the property's own unit."""
+
+    id_block: bpy.types.ID
+    path: str
+    index: int
+    group: str
+    values: FloatArray
+
+
+def scene_time(scene: bpy.types.Scene, start: float) -> SceneTime:
+    """The scene's clock, with the take's second 0 at frame ``start``."""
+    return SceneTime(fps=scene.render.fps, fps_base=scene.render.fps_base, start=start)
+
+
+def bake(take: Take, character: Character, mapping: Mapping, time: SceneTime, name: str) -> BakeReport:
+    """Bake a take onto a character, into a new action named after both. The old action is kept.
+
+    Args:
+        take: as it should appear; :meth:`Take.processed` applies its settings.
+        character: see :func:`.rig.characters_in`.
+        mapping: see :func:`core.matching.choose`.
+        time: the scene's clock, see :func:`scene_time`.
+        name: of the take, for the action's name.
+
+    Raises:
+        TimingError: no row of the take shows a face.
+        NoMappingError: nothing of the mapping is on the character.
+        BakeError: a data-block is linked from a library, or its NLA is being tweaked.
+    """
+    keys = resample(take.timestamps, take_values(take), time)
+    resolution = resolve(mapping, read_rig(character))
+    channels = retarget(resolution, keys.values)
+    curves = _unique(curve for channel in channels for curve in _curves_of(character, channel))
+    id_blocks = list(dict.fromkeys(curve.id_block for curve in curves))
+    for id_block in id_blocks:
+        _refuse_unwritable(character, id_block)
+    warnings = [*mapping.warnings, *_limits(character, channels), *_drivers(curves), *_put_away(curves)]
+
+    actions = ActionSet(f"{name} · {character.name}")
+    places = {id_block: actions.channels(id_block) for id_block in id_blocks}
+    writer = KeyWriter(keys.frames, keys.gap_starts)
+    for curve in curves:
+        writer.write(places[curve.id_block], curve.path, curve.index, curve.group, curve.values)
+    for id_block in id_blocks:
+        id_block.update_tag()  # a curve that is added after the assignment is not evaluated without it
+    return BakeReport(
+        character=character.name,
+        mapping=mapping.name,
+        actions=tuple(action.name for action in actions.actions),
+        curves=len(curves),
+        keys=len(keys.frames),
+        first=int(keys.frames[0]),
+        last=int(keys.frames[-1]),
+        missing=tuple(resolution.missing),
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _unique(curves: Iterator[_Curve]) -> list[_Curve]:
+    """Objects that share one mesh share its keys: each curve once."""
+    return list({(curve.id_block, curve.path, curve.index): curve for curve in curves}.values())
+
+
+def _curves_of(character: Character, channel: Channel) -> Iterator[_Curve]:
+    if channel.kind == "shape_key":
+        path = f'key_blocks["{bpy.utils.escape_identifier(channel.name)}"].value'
+        yield _Curve(_mesh(character, channel.owner).data.shape_keys, path, 0, "Face", channel.values)
+    elif channel.kind == "custom_property":
+        id_block, prefix = _property_owner(character, channel)
+        path = f'{prefix}["{bpy.utils.escape_identifier(channel.name)}"]'
+        yield _Curve(id_block, path, 0, channel.owner if prefix else "Face", channel.values)
+    elif channel.kind == "bone_rotation":
+        yield from _rotation_curves(character, channel)
+    else:
+        assert channel.index is not None
+        path = f"{_bone_path(channel.owner)}.{channel.kind.removeprefix('bone_')}"
+        yield _Curve(character.armature, path, channel.index, channel.owner, channel.values)
+
+
+def _rotation_curves(character: Character, channel: Channel) -> Iterator[_Curve]:
+    mode = character.armature.pose.bones[channel.owner].rotation_mode
+    if mode == "QUATERNION":
+        attribute, values = "rotation_quaternion", rotation.to_quaternion(channel.values)
+    elif mode == "AXIS_ANGLE":
+        attribute, values = "rotation_axis_angle", rotation.to_axis_angle(channel.values)
+    else:
+        attribute, values = "rotation_euler", rotation.to_euler(channel.values, mode)
+    for index, column in enumerate(values.T):
+        yield _Curve(character.armature, f"{_bone_path(channel.owner)}.{attribute}", index, channel.owner, column)
+
+
+def _bone_path(bone: str) -> str:
+    return f'pose.bones["{bpy.utils.escape_identifier(bone)}"]'
+
+
+def _mesh(character: Character, name: str) -> bpy.types.Object:
+    return next(mesh for mesh in character.meshes if mesh.name == name)
+
+
+def _property_owner(character: Character, channel: Channel) -> tuple[bpy.types.ID, str]:
+    if channel.owner_kind == "pose_bone":
+        return character.armature, _bone_path(channel.owner)
+    if channel.owner_kind == "armature":
+        return character.armature.data, ""
+    return next(item for item in character.objects if item.name == channel.owner), ""
+
+
+def _refuse_unwritable(character: Character, id_block: bpy.types.ID) -> None:
+    if id_block.library is not None:
+        raise BakeError(
+            f"{character.name}: {id_block.name!r} is linked from {id_block.library.filepath!r}, so Blender would lose "
+            "the keyframes on saving. Make it local, or make a library override of the object and of its mesh."
+        )
+    if id_block.animation_data is not None and id_block.animation_data.use_tweak_mode:
+        raise BakeError(f"{character.name}: an NLA strip is being tweaked. Leave tweak mode (Tab in the NLA editor).")
+
+
+def _limits(character: Character, channels: Sequence[Channel]) -> Iterator[str]:
+    """Shape keys that cannot reach what the take asks for."""
+    for channel in channels:
+        if channel.kind != "shape_key":
+            continue
+        key = _mesh(character, channel.owner).data.shape_keys.key_blocks[channel.name]
+        low, high = channel.values.min(), channel.values.max()
+        if high > key.slider_max + 1e-4 or low < key.slider_min - 1e-4:
+            yield (
+                f"{channel.owner}: shape key {channel.name!r} goes from {key.slider_min:g} to {key.slider_max:g}, the "
+                f"take from {low:.2f} to {high:.2f}. Widen its range to see all of it."
+            )
+        if key.mute:
+            yield f"{channel.owner}: shape key {channel.name!r} is muted and will not move."
+
+
+def _drivers(curves: Sequence[_Curve]) -> Iterator[str]:
+    """Channels whose driver wins over the keyframes."""
+    for curve in curves:
+        animation = curve.id_block.animation_data
+        driver = animation.drivers.find(curve.path, index=curve.index) if animation else None
+        if driver is not None and not driver.mute:
+            yield (
+                f"{curve.id_block.name}: {curve.path} has a driver, which wins over keyframes. Mute it, or use a "
+                "mapping that moves what the driver reads."
+            )
+
+
+def _put_away(curves: Sequence[_Curve]) -> Iterator[str]:
+    """Keep the actions that the bake replaces, and name those that moved more than it does."""
+    baked = {(curve.id_block, curve.path) for curve in curves}
+    for id_block in dict.fromkeys(curve.id_block for curve in curves):
+        old = channels_of(id_block)
+        if id_block.animation_data is None or id_block.animation_data.action is None:
+            continue
+        action = id_block.animation_data.action
+        action.use_fake_user = True
+        others = [curve for curve in old.fcurves if (id_block, curve.data_path) not in baked] if old else []
+        if others:
+            yield (
+                f"{id_block.name}: its action {action.name!r} also moved {len(others)} channels that are not of the "
+                "face. It is kept: push it down in the NLA editor to play both."
+            )

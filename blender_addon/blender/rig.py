@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Characters in a scene: an armature with its meshes, or meshes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import bpy
+
+from ..core.rig import Bone, OwnerKind, PropertyOwner, Rig
+
+Object = bpy.types.Object
+
+
+@dataclass(frozen=True)
+class Character:
+    """What moves together.
+
+    Attributes:
+        name: of its armature, or of the object on top of its meshes.
+        armature: the armature object, or None.
+        meshes: every mesh object that belongs to it: face, lashes, teeth, tongue, clothes.
+    """
+
+    name: str
+    armature: Object | None
+    meshes: tuple[Object, ...]
+
+    @property
+    def objects(self) -> tuple[Object, ...]:
+        """Armature and meshes."""
+        return (self.armature, *self.meshes) if self.armature else self.meshes
+
+
+def characters_in(selection: Iterable[Object], scene: bpy.types.Scene) -> list[Character]:
+    """The characters that own the selected objects, each once, in the order of the selection.
+
+    An armature owns the meshes that it deforms and those beneath it. Meshes without an armature belong together
+    beneath their topmost mesh, or beneath the empty that holds them. A selected empty stands for all beneath it.
+    """
+    found: dict[Object, Character] = {}
+    for selected in selection:
+        for item in [selected] if selected.type != "EMPTY" else [selected, *selected.children_recursive]:
+            head = _head(item)
+            if head is not None and head not in found:
+                found[head] = _character(head, scene)
+    return list(found.values())
+
+
+def read_rig(character: Character) -> Rig:
+    """Names and rest pose of a character, for the choice and the matching of a mapping."""
+    armature = character.armature
+    return Rig(
+        name=character.name,
+        shape_keys={
+            mesh.name: tuple(key.name for key in mesh.data.shape_keys.key_blocks[1:])
+            for mesh in character.meshes
+            if mesh.data.shape_keys
+        },
+        bones={bone.name: _read_bone(bone) for bone in armature.data.bones} if armature else {},
+        properties=tuple(owner for owner in _property_owners(character) if owner.properties),
+    )
+
+
+def _head(item: Object) -> Object | None:
+    """The object that stands for the character which ``item`` is part of."""
+    if item.type == "ARMATURE":
+        return item
+    if item.type != "MESH":
+        return None
+    armature = _armature_of(item)
+    if armature is not None:
+        return armature
+    head = item
+    while head.parent is not None and head.parent.type in ("MESH", "EMPTY"):
+        head = head.parent
+        if head.type == "EMPTY":
+            break
+    return head
+
+
+def _armature_of(mesh: Object) -> Object | None:
+    for modifier in mesh.modifiers:
+        if modifier.type == "ARMATURE" and modifier.object is not None:
+            return modifier.object
+    above = mesh.parent
+    while above is not None:
+        if above.type == "ARMATURE":
+            return above
+        if above.type == "MESH":
+            return _armature_of(above)
+        above = above.parent
+    return None
+
+
+def _character(head: Object, scene: bpy.types.Scene) -> Character:
+    meshes = tuple(item for item in scene.objects if item.type == "MESH" and _head(item) == head)
+    return Character(head.name, head if head.type == "ARMATURE" else None, meshes)
+
+
+def _read_bone(bone: bpy.types.Bone) -> Bone:
+    rows = bone.matrix_local.to_3x3()
+    return Bone(head=tuple(bone.head_local), length=bone.length, matrix=tuple(tuple(row) for row in rows))
+
+
+def _property_owners(character: Character) -> Iterator[PropertyOwner]:
+    for item in character.objects:
+        yield _property_owner("object", item)
+    if character.armature is not None:
+        yield _property_owner("armature", character.armature.data)
+        for bone in character.armature.pose.bones:
+            yield _property_owner("pose_bone", bone)
+
+
+def _property_owner(kind: OwnerKind, owner: bpy.types.ID | bpy.types.PoseBone) -> PropertyOwner:
+    numeric = tuple(name for name, value in owner.items() if isinstance(value, int | float))
+    return PropertyOwner(kind, owner.name, numeric)
