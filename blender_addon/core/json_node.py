@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON read with its place at hand, so that every refusal can say where and why."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from .errors import MappingError
+
+MAX_BYTES: Final = 1_000_000
+MAX_DEPTH: Final = 8
+MAX_NAME: Final = 256
+
+
+class Node:
+    """One value of a JSON document: what it is and where it stands.
+
+    Attributes:
+        value: the plain Python value.
+        where: the file's name.
+        place: path inside the document, such as ``channels.AU12[0].weight``; empty for the whole.
+    """
+
+    def __init__(self, value: Any, where: str, place: str = "") -> None:
+        self.value = value
+        self.where = where
+        self.place = place
+
+    def fail(self, reason: str) -> NoReturn:
+        """Raise a :class:`MappingError` for this place."""
+        raise MappingError(f"{self}: {reason}.")
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.place}" if self.place else self.where
+
+    def members(self) -> dict[str, Node]:
+        """The members of an object."""
+        if not isinstance(self.value, dict):
+            self.fail(f"an object {{…}} is expected, not {_describe(self.value)}")
+        return {
+            key: Node(value, self.where, f"{self.place}.{key}" if self.place else key)
+            for key, value in self.value.items()
+        }
+
+    def items(self) -> list[Node]:
+        """The items of a list."""
+        if not isinstance(self.value, list):
+            self.fail(f"a list […] is expected, not {_describe(self.value)}")
+        return [Node(value, self.where, f"{self.place}[{i}]") for i, value in enumerate(self.value)]
+
+    def text(self) -> str:
+        """A text that is not empty."""
+        if not isinstance(self.value, str) or not self.value.strip():
+            self.fail(f"a text is expected, not {_describe(self.value)}")
+        return self.value
+
+    def name(self) -> str:
+        """A name: a text of at most 256 characters."""
+        if len(self.text()) > MAX_NAME:
+            self.fail(f"a name has at most {MAX_NAME} characters")
+        return self.text()
+
+    def names(self) -> tuple[str, ...]:
+        """A list of names."""
+        return tuple(item.name() for item in self.items())
+
+    def pair(self) -> tuple[str, str]:
+        """A list of two names."""
+        names = self.names()
+        if len(names) != 2:
+            self.fail(f"two names are expected, not {len(names)}")
+        return names[0], names[1]
+
+    def number(self) -> float:
+        """A finite number."""
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+            self.fail(f"a number is expected, not {_describe(self.value)}")
+        try:
+            number = float(self.value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            self.fail("the number is not finite")
+        return number
+
+    def choice(self, options: Iterable[str]) -> str:
+        """One of several words."""
+        options = tuple(options)
+        if not isinstance(self.value, str) or self.value not in options:
+            self.fail(f"one of {', '.join(options)} is expected, not {_describe(self.value)}")
+        return self.value
+
+
+def read_json(path: Path) -> Node:
+    """Read a JSON file of at most 1 MB and 8 levels.
+
+    Raises:
+        MappingError: it cannot be read, is too big or too deep, is not JSON, or states a key twice.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise MappingError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    if len(content) > MAX_BYTES:
+        raise MappingError(f"{path}: a mapping has at most {MAX_BYTES // 1_000_000} MB; this file is no mapping.")
+    try:
+        value = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise MappingError(f"{path}: nested too deep; a mapping has at most {MAX_DEPTH} levels.") from error
+    except json.JSONDecodeError as error:
+        raise MappingError(f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}).") from error
+    except ValueError as error:
+        raise MappingError(f"{path}: not JSON ({error}).") from error
+    return Node(value, str(path))
+
+
+def check_depth(node: Node) -> None:
+    """Refuse a document of more than 8 levels."""
+    level = [node.value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for value in level
+            if isinstance(value, dict | list)
+            for child in (value.values() if isinstance(value, dict) else value)
+        ]
+    if level:
+        node.fail(f"nested too deep; a mapping has at most {MAX_DEPTH} levels")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return members
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not a finite number")
+
+
+def _describe(value: Any) -> str:
+    words = {dict: "an object", list: "a list", bool: "true or false", type(None): "null"}
+    if type(value) in words:
+        return words[type(value)]
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "…"

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which mapping fits a rig, and which of the rig's names its targets stand for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from .errors import NoMappingError
+from .mapping import Mapping
+from .names import NameIndex
+from .rest import NotOnRigError, RestPose, measured_bones
+from .rig import Bone, OwnerKind, Rig, Vector
+from .targets import BoneLocation, BoneTarget, CustomProperty, ShapeKey, Target
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a mapping fits a rig.
+
+    Attributes:
+        score: share of the fingerprint's names that the rig has, 0 to 1.
+        fits: whether the score reaches the mapping's minimum.
+    """
+
+    mapping: Mapping
+    score: float
+
+    @property
+    def fits(self) -> bool:
+        return self.score >= self.mapping.fingerprint.minimum
+
+
+@dataclass(frozen=True)
+class ResolvedTarget:
+    """A target and the place on the rig that it drives.
+
+    Attributes:
+        source: the action unit or head rotation that drives it.
+        owner_kind, owner: the mesh object, pose bone, object or armature data-block.
+        name: of the shape key or property; empty for bones.
+        unit: what an amount of 1 is: a reference length, else 1.
+        direction: (3,) unit vector of the axis in the bone's own space; None for keys and properties.
+    """
+
+    source: str
+    target: Target
+    owner_kind: OwnerKind
+    owner: str
+    name: str = ""
+    unit: float = 1.0
+    direction: Vector | None = None
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A target that the rig does not have.
+
+    Attributes:
+        sources: what would have driven it.
+        name: of the shape key, property or bone.
+        reason: why it cannot be driven.
+        nearest: names on the rig that look like it, best first.
+    """
+
+    sources: tuple[str, ...]
+    kind: str
+    name: str
+    reason: str
+    nearest: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        hint = f" Nearest: {', '.join(self.nearest)}." if self.nearest else ""
+        return f"{', '.join(self.sources)}: {self.reason}.{hint}"
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """A mapping laid over a rig.
+
+    Attributes:
+        targets: everything that will move, one entry for each mesh that has a key.
+        missing: what the rig does not have.
+    """
+
+    mapping: Mapping
+    rig: Rig
+    targets: tuple[ResolvedTarget, ...]
+    missing: tuple[Missing, ...] = field(default=())
+
+    def report(self) -> list[str]:
+        """What is missing, a line each."""
+        return [str(missing) for missing in self.missing]
+
+
+def score(mapping: Mapping, rig: Rig) -> float:
+    """Share of the fingerprint's names that ``rig`` has, 0 to 1."""
+    index = _RigIndex(mapping, rig)
+    mark = mapping.fingerprint
+    found = [index.has_key(name) for name in mark.shape_keys]
+    found += [index.bone(name) is not None for name in mark.bones]
+    found += [index.has_property(name) for name in mark.properties]
+    return sum(found) / len(found)
+
+
+def rank(mappings: Iterable[Mapping], rig: Rig) -> list[Fit]:
+    """All mappings, the best score first; equal scores by verified before experimental, then by name."""
+    fits = [Fit(mapping, score(mapping, rig)) for mapping in mappings]
+
+    def order(fit: Fit) -> tuple[bool, float, bool, str]:
+        return not fit.fits, -fit.score, fit.mapping.confidence != "verified", fit.mapping.name
+
+    return sorted(fits, key=order)
+
+
+def choose(mappings: Iterable[Mapping], rig: Rig) -> list[Fit]:
+    """The mapping with the best score, and those that tie with it.
+
+    Raises:
+        NoMappingError: none reaches its minimum; the message names the closest.
+    """
+    ranked = rank(mappings, rig)
+    if not ranked:
+        raise NoMappingError("There is no mapping file. Install the add-on again, or name a folder of mappings.")
+    best = ranked[0]
+    if not best.fits:
+        raise NoMappingError(
+            f"{rig.name}: no mapping fits the names of this rig; the closest, {best.mapping.name}, finds "
+            f"{best.score:.0%} of its names. Choose a mapping by hand, or write one for this rig."
+        )
+    return [fit for fit in ranked if fit.fits and math.isclose(fit.score, best.score)]
+
+
+def resolve(mapping: Mapping, rig: Rig) -> Resolution:
+    """Lay a mapping over a rig. Targets that are not there are listed, not refused.
+
+    Raises:
+        NoMappingError: nothing of the mapping is on the rig.
+    """
+    index = _RigIndex(mapping, rig)
+    targets: list[ResolvedTarget] = []
+    gaps: dict[tuple[str, str, str], list[str]] = {}
+    for source, channel in mapping.channels.items():
+        for target in channel:
+            try:
+                targets += index.places(source, target)
+            except NotOnRigError as reason:
+                gaps.setdefault((target.kind, target.label, str(reason)), []).append(source)
+    if not targets:
+        raise NoMappingError(
+            f"{rig.name}: nothing of the mapping {mapping.name} is on this rig. Choose another mapping, or write one."
+        )
+    missing = tuple(
+        Missing(tuple(dict.fromkeys(sources)), kind, name, why, index.nearest(kind, name))
+        for (kind, name, why), sources in gaps.items()
+    )
+    return Resolution(mapping, rig, tuple(targets), missing)
+
+
+class _RigIndex:
+    """The names of a rig, looked up as one mapping writes them."""
+
+    def __init__(self, mapping: Mapping, rig: Rig) -> None:
+        self.mapping = mapping
+        self.rig = rig
+        self.meshes = {mesh: NameIndex(keys, pairs=True) for mesh, keys in rig.shape_keys.items()}
+        self.bones = NameIndex(rig.bones)
+        self.owners = [(owner, NameIndex(owner.properties, pairs=True)) for owner in rig.properties]
+        self.properties = NameIndex([name for owner in rig.properties for name in owner.properties])
+        self.rest = RestPose(mapping, {name: self.bone(name) for name in measured_bones(mapping)})
+
+    def wanted(self, name: str, aliases: tuple[str, ...] = ()) -> tuple[str, ...]:
+        return (name, *aliases, *self.mapping.aliases.get(name, ()))
+
+    def has_key(self, name: str) -> bool:
+        return any(index.find(*self.wanted(name)) for index in self.meshes.values())
+
+    def has_property(self, name: str) -> bool:
+        return any(index.find(*self.wanted(name)) for _, index in self.owners)
+
+    def bone_name(self, name: str, aliases: tuple[str, ...] = ()) -> str | None:
+        return next(iter(self.bones.find(*self.wanted(name, aliases))), None)
+
+    def bone(self, name: str) -> Bone | None:
+        found = self.bone_name(name)
+        return None if found is None else self.rig.bones[found]
+
+    def nearest(self, kind: str, name: str) -> tuple[str, ...]:
+        if kind == ShapeKey.kind:
+            return NameIndex([key for keys in self.rig.shape_keys.values() for key in keys]).nearest(name)
+        return (self.properties if kind == CustomProperty.kind else self.bones).nearest(name)
+
+    def places(self, source: str, target: Target) -> list[ResolvedTarget]:
+        """Every place that a target drives.
+
+        Raises:
+            NotOnRigError: there is none.
+        """
+        if isinstance(target, ShapeKey):
+            return self._shape_keys(source, target)
+        if isinstance(target, CustomProperty):
+            return self._properties(source, target)
+        if isinstance(target, BoneTarget):
+            return [self._bone_target(source, target)]
+        raise TypeError(target)
+
+    def _shape_keys(self, source: str, target: ShapeKey) -> list[ResolvedTarget]:
+        found = [
+            ResolvedTarget(source, target, "mesh", mesh, key)
+            for mesh, index in self.meshes.items()
+            if _chosen(mesh, target.objects)
+            for key in index.find(*self.wanted(target.name, target.aliases))
+        ]
+        if not found:
+            raise NotOnRigError(f"no mesh has the shape key {target.name!r}")
+        return found
+
+    def _properties(self, source: str, target: CustomProperty) -> list[ResolvedTarget]:
+        bone = self.bone_name(target.bone) if target.bone else None
+        if target.bone and not bone:
+            raise NotOnRigError(f"there is no bone {target.bone!r}")
+        found = [
+            ResolvedTarget(source, target, owner.kind, owner.name, name)
+            for owner, index in self.owners
+            if owner.kind == target.owner
+            and (bone is None or owner.name == bone)
+            and (owner.kind != "object" or _chosen(owner.name, target.objects))
+            for name in index.find(*self.wanted(target.name, target.aliases))
+        ]
+        if not found:
+            raise NotOnRigError(f"there is no custom property {target.name!r}")
+        return found
+
+    def _bone_target(self, source: str, target: BoneTarget) -> ResolvedTarget:
+        bone = self.bone_name(target.bone, target.aliases)
+        if bone is None:
+            raise NotOnRigError(f"there is no bone {target.bone!r}")
+        unit = 1.0
+        if isinstance(target, BoneLocation) and target.reference:
+            unit = self.rest.length(target.reference)
+        direction = self.rest.direction(target.axis, self.rig.bones[bone])
+        return ResolvedTarget(source, target, "pose_bone", bone, unit=unit, direction=direction)
+
+
+def _chosen(name: str, patterns: tuple[str, ...]) -> bool:
+    return not patterns or any(fnmatchcase(name.casefold(), pattern.casefold()) for pattern in patterns)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names of shape keys, bones and properties, compared as a person would: spelling, separators and sides forgiven."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+PREFIXES: Final = (
+    r"AK_\d\d_",  # Microsoft Rocketbox, its ARKit set
+    r"A\d\d_",  # Reallusion CC3 "Traditional", older Rocketbox
+    r"!ex-",  # MPFB without its face service
+    r"blendShape\d*\.",  # Maya's FBX export, VRM 0 clips
+    r"\w+\.M_[A-Z]\d\d_\d{3}_(?:\d\d_)?",  # VRoid Studio's merged meshes
+    r"mixamorig\d*:",
+)
+"""What exporters put before a name."""
+
+_PREFIX: Final = re.compile("|".join(f"(?:{prefix})" for prefix in PREFIXES), re.IGNORECASE)
+_SEPARATORS: Final = re.compile(r"[_.\-\s]+")
+_SIDE: Final = re.compile(
+    r"(?:(?i:left|right)|[_.\-\s][lrLR]|(?<=[a-z0-9])[LR])$",
+)
+
+
+class Name(NamedTuple):
+    """A name without its accidents: letters and digits in one case, and the side that it ends in, if any."""
+
+    stem: str
+    side: str
+
+
+@lru_cache(maxsize=8192)
+def normalise(name: str, strip_prefix: bool = True) -> Name:
+    """Forget case, ``_ . -`` and spaces, and turn a final ``_l``, ``.L``, ``Left`` and the like into a side.
+
+    Args:
+        name: as it stands on a rig or in a mapping.
+        strip_prefix: also take away one of :data:`PREFIXES`.
+    """
+    if strip_prefix:
+        name = _PREFIX.sub("", name, count=1) if _PREFIX.match(name) else name
+    name = name.strip("_.- ")
+    side = ""
+    token = _SIDE.search(name)
+    if token and token.start() > 0:
+        side = "left" if token.group().strip("_.- ")[0] in "lL" else "right"
+        name = name[: token.start()]
+    return Name(_SEPARATORS.sub("", name).casefold(), side)
+
+
+class NameIndex:
+    """Names of one rig, ready to be looked up.
+
+    A lookup tries the exact name, then the normalised one, then the one without a known prefix. With ``pairs`` a name
+    without side that is not there stands for its left and its right part, where both are.
+    """
+
+    def __init__(self, names: Iterable[str], pairs: bool = False) -> None:
+        self.names = tuple(dict.fromkeys(names))
+        self._pairs = pairs
+        self._exact = {name: name for name in self.names}
+        self._plain: dict[Name, str] = {}
+        self._bare: dict[Name, str] = {}
+        for name in self.names:
+            self._plain.setdefault(normalise(name, strip_prefix=False), name)
+            self._bare.setdefault(normalise(name), name)
+
+    def find(self, *wanted: str) -> tuple[str, ...]:
+        """The names on the rig that the first of ``wanted`` with a match stands for: none, one, or a pair."""
+        for name in wanted:
+            found = self._exact.get(name) or self._plain.get(normalise(name, False)) or self._bare.get(normalise(name))
+            if found:
+                return (found,)
+        if self._pairs:
+            for name in wanted:
+                stem, side = normalise(name)
+                pair = [self._bare.get(Name(stem, s)) for s in ("left", "right")]
+                if not side and pair[0] and pair[1]:
+                    return pair[0], pair[1]
+        return ()
+
+    def nearest(self, wanted: str, count: int = 3) -> tuple[str, ...]:
+        """Up to ``count`` names on the rig that look most like ``wanted``, best first."""
+        stems: dict[str, str] = {}
+        for name in self.names:
+            stems.setdefault("".join(normalise(name)), name)
+        return tuple(stems[s] for s in difflib.get_close_matches("".join(normalise(wanted)), stems, count, 0.6))
