@@ -95,7 +95,7 @@ def bake(take: Take, character: Character, mapping: Mapping, time: SceneTime, na
     id_blocks = list(dict.fromkeys(curve.id_block for curve in curves))
     for id_block in id_blocks:
         _refuse_unwritable(character, id_block)
-    warnings = [*mapping.warnings, *_limits(character, channels), *_drivers(curves), *_put_away(curves)]
+    warnings = [*mapping.warnings, *_limits(character, channels), *_drivers(curves), *_left_behind(curves)]
 
     actions = ActionSet(f"{name} · {character.name}")
     places = {id_block: actions.channels(id_block) for id_block in id_blocks}
@@ -204,18 +204,14 @@ def _drivers(curves: Sequence[_Curve]) -> Iterator[str]:
             )
 
 
-def _put_away(curves: Sequence[_Curve]) -> Iterator[str]:
-    """Keep the actions that the bake replaces, and name those that moved more than it does."""
+def _left_behind(curves: Sequence[_Curve]) -> Iterator[str]:
+    """Actions that the bake puts away although they moved more than the face."""
     baked = {(curve.id_block, curve.path) for curve in curves}
     for id_block in dict.fromkeys(curve.id_block for curve in curves):
         old = channels_of(id_block)
-        if id_block.animation_data is None or id_block.animation_data.action is None:
-            continue
-        action = id_block.animation_data.action
-        action.use_fake_user = True
         others = [curve for curve in old.fcurves if (id_block, curve.data_path) not in baked] if old else []
         if others:
             yield (
-                f"{id_block.name}: its action {action.name!r} also moved {len(others)} channels that are not of the "
-                "face. It is kept: push it down in the NLA editor to play both."
+                f"{id_block.name}: its action {id_block.animation_data.action.name!r} also moved {len(others)} channels "
+                "that are not of the face. It is kept: add it as a strip in the NLA editor to play both."
             )

@@ -26,11 +26,11 @@ class KeyWriter:
     next: no key stands where nothing was seen.
 
     Args:
-        frames: (m,) scene frames, ascending.
+        frames: (m,) whole scene frames, ascending.
         gap_starts: (m,) bool, the face is lost after this key.
     """
 
-    def __init__(self, frames: FloatArray, gap_starts: NDArray[np.bool_]) -> None:
+    def __init__(self, frames: NDArray[np.int64], gap_starts: NDArray[np.bool_]) -> None:
         interpolation, handle = _enum("interpolation"), _enum("handle_left_type")
         before = np.flatnonzero(gap_starts[:-1])
         after = before + 1

@@ -39,13 +39,18 @@ def characters_in(selection: Iterable[Object], scene: bpy.types.Scene) -> list[C
     An armature owns the meshes that it deforms and those beneath it. Meshes without an armature belong together
     beneath their topmost mesh, or beneath the empty that holds them. A selected empty stands for all beneath it.
     """
-    found: dict[Object, Character] = {}
+    heads: dict[Object, list[Object]] = {}
     for selected in selection:
-        for item in [selected] if selected.type != "EMPTY" else [selected, *selected.children_recursive]:
+        for item in [selected] if selected.type != "EMPTY" else selected.children_recursive:
             head = _head(item)
-            if head is not None and head not in found:
-                found[head] = _character(head, scene)
-    return list(found.values())
+            if head is not None:
+                heads[head] = []
+    for item in scene.objects:
+        if item.type == "MESH" and (head := _head(item)) in heads:
+            heads[head].append(item)
+    return [
+        Character(head.name, head if head.type == "ARMATURE" else None, tuple(meshes)) for head, meshes in heads.items()
+    ]
 
 
 def read_rig(character: Character) -> Rig:
@@ -92,11 +97,6 @@ def _armature_of(mesh: Object) -> Object | None:
             return _armature_of(above)
         above = above.parent
     return None
-
-
-def _character(head: Object, scene: bpy.types.Scene) -> Character:
-    meshes = tuple(item for item in scene.objects if item.type == "MESH" and _head(item) == head)
-    return Character(head.name, head if head.type == "ARMATURE" else None, meshes)
 
 
 def _read_bone(bone: bpy.types.Bone) -> Bone:

@@ -29,8 +29,10 @@ class ActionSet:
         self.actions: list[bpy.types.Action] = []
 
     def channels(self, id_block: bpy.types.ID) -> Channels:
-        """Give ``id_block`` the new action and return the place for its F-curves."""
+        """Give ``id_block`` the new action and return the place for its F-curves. Its old action is kept."""
         animation = id_block.animation_data or id_block.animation_data_create()
+        if animation.action is not None:
+            animation.action.use_fake_user = True
         if not LAYERED_ACTIONS:
             animation.action = self._new_action(f"{self.name} · {id_block.name}")
             return animation.action

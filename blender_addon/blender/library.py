@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mappings that a user has: those that ship, and those of a folder of the user's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ..core.errors import MappingError, NoMappingError
+from ..core.mapping import Mapping, load_folder
+from ..core.matching import Fit, choose
+from ..core.rig import Rig
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+SHIPPED = next(
+    (folder for folder in (_PACKAGE / "rig_mappings", _PACKAGE.parent / "rig_mappings") if folder.is_dir()),
+    _PACKAGE / "rig_mappings",
+)
+"""Inside the installed extension; beside the add-on's folder in a source tree."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """Mappings by id, and why other files were refused."""
+
+    mappings: dict[str, Mapping]
+    refused: tuple[MappingError, ...]
+
+    def by_id(self, identifier: str) -> Mapping:
+        """The mapping of that id.
+
+        Raises:
+            NoMappingError: there is none.
+        """
+        if identifier not in self.mappings:
+            raise NoMappingError(
+                f"There is no mapping {identifier!r}. Choose one of {', '.join(sorted(self.mappings))}, or none, so "
+                "that it is chosen by the rig's names."
+            )
+        return self.mappings[identifier]
+
+    def choose(self, rig: Rig) -> list[Fit]:
+        """The mapping that fits a rig best, and those that tie with it.
+
+        Raises:
+            NoMappingError: none fits.
+        """
+        return choose(list(self.mappings.values()), rig)
+
+
+def load_library(own: Path | None = None) -> Library:
+    """Read the mappings that ship and those of the folder ``own``, whose ids win. Files are read again once changed."""
+    folders = [SHIPPED, *([own] if own is not None else [])]
+    stamp = tuple((path, path.stat().st_mtime_ns) for folder in folders for path in sorted(folder.glob("*.json")))
+    return _load(tuple(folders), stamp)
+
+
+@lru_cache(maxsize=2)
+def _load(folders: tuple[Path, ...], stamp: tuple[tuple[Path, int], ...]) -> Library:
+    mappings: dict[str, Mapping] = {}
+    refused: list[MappingError] = []
+    for folder in folders:
+        found, bad = load_folder(folder)
+        mappings |= {mapping.id: mapping for mapping in found}
+        refused += bad
+    return Library(mappings, tuple(refused))

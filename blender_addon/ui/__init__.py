@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the artist sees: operators, panels, settings. Thin: the work is done in ``blender``, ``core`` and ``jobs``."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import bake, capture, panels, preferences, settings, takes
+
+CLASSES = (*preferences.CLASSES, *settings.CLASSES, *takes.CLASSES, *capture.CLASSES, *bake.CLASSES, *panels.CLASSES)
+
+
+def register() -> None:
+    """Make the add-on known to Blender."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    settings.attach()
+    bpy.app.handlers.load_pre.append(capture.stop_capture)
+    bpy.app.handlers.load_post.append(takes.reload_take)
+
+
+def unregister() -> None:
+    """Leave nothing behind, a running capture included."""
+    capture.stop_capture()
+    bpy.app.handlers.load_post.remove(takes.reload_take)
+    bpy.app.handlers.load_pre.remove(capture.stop_capture)
+    settings.detach()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Baking the loaded take onto every selected character."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import bpy
+from bdfm_infer.errors import BdfmError
+
+from ..blender.bake import BakeReport, bake, scene_time
+from ..blender.rig import Character, characters_in, read_rig
+from ..core.errors import NoMappingError
+from ..core.matching import Fit, score
+from .preferences import library
+from .takes import LoadedTake, scene_take
+
+CACHE_S = 1.0
+
+last_reports: list[BakeReport] = []
+"""What the last bake did, for the panel."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The mapping of one selected character, as the panel shows it.
+
+    Attributes:
+        fits: the chosen mapping first, then those that tie with it; empty where none fits.
+        reason: why none does.
+    """
+
+    character: Character
+    fits: tuple[Fit, ...]
+    reason: str = ""
+
+
+def choose_mapping(context: bpy.types.Context, character: Character) -> Choice:
+    """The mapping that the artist named, or the one that fits the character's names best."""
+    mappings, rig = library(context), read_rig(character)
+    try:
+        if context.scene.bdfm.mapping:
+            mapping = mappings.by_id(context.scene.bdfm.mapping)
+            return Choice(character, (Fit(mapping, score(mapping, rig)),))
+        return Choice(character, tuple(mappings.choose(rig)))
+    except NoMappingError as error:
+        return Choice(character, (), str(error))
+
+
+_choices: tuple[object, float, list[Choice]] = (None, 0.0, [])
+
+
+def choices_for_panel(context: bpy.types.Context) -> list[Choice]:
+    """The selected characters with their mappings. Looked up once a second at most: a panel draws far more often."""
+    global _choices
+    key = (context.scene.name, context.scene.bdfm.mapping, tuple(item.name for item in context.selected_objects))
+    if _choices[0] != key or time.monotonic() - _choices[1] > CACHE_S:
+        characters = characters_in(context.selected_objects, context.scene)
+        _choices = (key, time.monotonic(), [choose_mapping(context, character) for character in characters])
+    return _choices[2]
+
+
+class BDFM_OT_bake(bpy.types.Operator):
+    """Bake the take onto every selected character, as a new action each. Old actions are kept"""
+
+    bl_idname = "bdfm.bake"
+    bl_label = "Bake"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not context.scene.bdfm.take:
+            cls.poll_message_set("Capture a video or load a take first")
+            return False
+        if not context.selected_objects:
+            cls.poll_message_set("Select the characters")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        last_reports.clear()
+        try:
+            take = scene_take(context.scene)
+        except BdfmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        characters = characters_in(context.selected_objects, context.scene)
+        if not characters:
+            self.report({"ERROR"}, "Nothing selected is a character. Select an armature or a mesh with shape keys.")
+            return {"CANCELLED"}
+        refused = [reason for character in characters if (reason := self._bake(context, take, character))]
+        for reason in refused:
+            self.report({"WARNING"} if last_reports else {"ERROR"}, reason)
+        return {"FINISHED"} if last_reports else {"CANCELLED"}
+
+    def _bake(self, context: bpy.types.Context, take: LoadedTake, character: Character) -> str | None:
+        """Bake one character. Returns why it was refused."""
+        choice = choose_mapping(context, character)
+        if not choice.fits:
+            return choice.reason
+        settings = context.scene.bdfm
+        time_of_scene = scene_time(context.scene, settings.start_frame)
+        try:
+            report = bake(take.take, character, choice.fits[0].mapping, time_of_scene, take.name)
+        except BdfmError as error:
+            return str(error)
+        last_reports.append(report)
+        self.report({"INFO"}, f"{report.character}: {report.curves} channels, {report.keys} keys by {report.mapping}")
+        if len(choice.fits) > 1:
+            others = ", ".join(fit.mapping.id for fit in choice.fits[1:])
+            self.report({"WARNING"}, f"{report.character}: {others} fits as well. Choose by hand if it looks wrong.")
+        for warning in report.warnings:
+            self.report({"WARNING"}, warning)
+        if report.missing:
+            self.report({"WARNING"}, f"{report.character}: {len(report.missing)} targets missing, listed in the panel")
+        return None
+
+
+CLASSES = (BDFM_OT_bake,)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tab BDFM in the 3D view's sidebar."""
+
+from __future__ import annotations
+
+import bpy
+from bdfm_infer.parameters import ACTION_UNITS, N_AU, ROTATION
+
+from ..blender.bake import BakeReport, scene_time
+from .bake import Choice, choices_for_panel, last_reports
+from .preferences import library
+from .takes import LoadedTake, loaded_take
+
+Layout = bpy.types.UILayout
+Context = bpy.types.Context
+
+MAX_MISSING = 12
+
+
+class _Panel:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "BDFM"
+
+
+class BDFM_PT_capture(_Panel, bpy.types.Panel):
+    bl_label = "Capture"
+
+    def draw(self, context: Context) -> None:
+        draw_capture(self.layout, context)
+
+
+class BDFM_PT_bake(_Panel, bpy.types.Panel):
+    bl_label = "Bake"
+
+    def draw(self, context: Context) -> None:
+        draw_bake(self.layout, context)
+
+
+class BDFM_PT_values(_Panel, bpy.types.Panel):
+    bl_label = "Values at This Frame"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return loaded_take(context.scene) is not None
+
+    def draw(self, context: Context) -> None:
+        draw_values(self.layout, context)
+
+
+def draw_capture(layout: Layout, context: Context) -> None:
+    """Video, progress and the loaded take."""
+    settings, progress = context.scene.bdfm, context.window_manager.bdfm_progress
+    row = layout.row(align=True)
+    row.prop(settings, "source", text="", placeholder="Video")
+    row.operator("bdfm.choose_video", text="", icon="FILEBROWSER")
+    layout.prop(settings, "take_folder", text="", placeholder="Takes: beside the video")
+    row = layout.row(align=True)
+    if progress.running:
+        row.progress(factor=progress.factor, text=progress.text, type="BAR")
+        row.operator("bdfm.cancel_capture", text="", icon="X")
+    else:
+        row.operator("bdfm.capture", icon="PLAY")
+    layout.operator("bdfm.load_take", icon="FILE_FOLDER")
+    loaded = loaded_take(context.scene)
+    if loaded is not None:
+        _draw_take(layout.column(align=True), loaded)
+    elif settings.take:
+        again = layout.row()
+        again.operator_context = "EXEC_DEFAULT"
+        again.operator("bdfm.load_take", text="Read Take Again", icon="FILE_REFRESH").filepath = settings.take
+
+
+def draw_bake(layout: Layout, context: Context) -> None:
+    """Each selected character with its mapping, and what the last bake did."""
+    settings = context.scene.bdfm
+    layout.prop(settings, "start_frame")
+    layout.prop(settings, "mapping", placeholder="By the rig's names")
+    column = layout.column(align=True)
+    for choice in choices_for_panel(context):
+        _draw_choice(column, choice)
+    layout.operator("bdfm.bake", icon="ACTION_TWEAK")
+    for error in library(context).refused:
+        layout.label(text=str(error), icon="ERROR")
+    for report in last_reports:
+        _draw_report(layout.box().column(align=True), report)
+
+
+def draw_values(layout: Layout, context: Context) -> None:
+    """The action units, the head's rotation and the confidence of the take at the scene's current frame."""
+    scene, column = context.scene, layout.column(align=True)
+    loaded = loaded_take(scene)
+    if loaded is None:
+        return
+    row = loaded.row_at(float(scene_time(scene, scene.bdfm.start_frame).seconds(scene.frame_current_final)))
+    if not loaded.take.success[row]:
+        column.label(text="No face in this frame", icon="HIDE_ON")
+        return
+    values = loaded.values[row]
+    for (name, meaning), value in zip(ACTION_UNITS.items(), values[:N_AU], strict=True):
+        column.progress(factor=float(value), text=f"{name}  {meaning}  {value:.2f}", type="BAR")
+    column.separator()
+    for name, degrees in zip(ROTATION, values[N_AU:], strict=True):
+        column.label(text=f"{name.title()}  {degrees:.1f}°")
+    column.label(text=f"Confidence  {loaded.take.confidence[row]:.2f}")
+
+
+def _draw_take(column: Layout, loaded: LoadedTake) -> None:
+    seconds = loaded.take.timestamps[-1] - loaded.take.timestamps[0]
+    column.label(text=loaded.name, icon="ACTION")
+    column.label(text=f"{len(loaded.take)} frames, {seconds:.1f} s")
+    lost = int((~loaded.take.success).sum())
+    if lost:
+        column.label(text=f"{lost} frames without a face", icon="INFO")
+
+
+def _draw_choice(column: Layout, choice: Choice) -> None:
+    if not choice.fits:
+        column.label(text=f"{choice.character.name}: no mapping fits", icon="ERROR")
+    for place, fit in enumerate(choice.fits):
+        owner = choice.character.name if place == 0 else "or"
+        experimental = "" if fit.mapping.confidence == "verified" else ", experimental"
+        column.label(text=f"{owner}: {fit.mapping.name} ({fit.score:.0%}{experimental})", icon="ARMATURE_DATA")
+
+
+def _draw_report(column: Layout, report: BakeReport) -> None:
+    column.label(text=f"{report.character}: {report.curves} channels, frames {report.first} to {report.last}")
+    for warning in report.warnings:
+        column.label(text=warning, icon="ERROR")
+    for missing in report.missing[:MAX_MISSING]:
+        column.label(text=str(missing), icon="QUESTION")
+    if len(report.missing) > MAX_MISSING:
+        column.label(text=f"and {len(report.missing) - MAX_MISSING} more")
+
+
+CLASSES = (BDFM_PT_capture, BDFM_PT_bake, BDFM_PT_values)

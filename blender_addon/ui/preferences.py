@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings of the user, the same in every file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ..blender.library import Library, load_library
+
+ADDON = __package__.rpartition(".")[0]
+
+
+class BDFM_AP_preferences(bpy.types.AddonPreferences):
+    bl_idname = ADDON
+
+    mappings_folder: bpy.props.StringProperty(
+        name="Own Mappings",
+        description="Folder with mappings of your own. One with the id of a mapping that ships takes its place",
+        subtype="DIR_PATH",
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.prop(self, "mappings_folder")
+        for error in library(context).refused:
+            self.layout.label(text=str(error), icon="ERROR")
+
+
+def library(context: bpy.types.Context) -> Library:
+    """The mappings that ship and the user's own."""
+    addon = context.preferences.addons.get(ADDON)
+    folder = addon.preferences.mappings_folder if addon is not None and addon.preferences is not None else ""
+    return load_library(Path(bpy.path.abspath(folder)) if folder else None)
+
+
+CLASSES = (BDFM_AP_preferences,)

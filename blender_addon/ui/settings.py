@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings of the scene, saved with the file, and the state of a running capture, which is not."""
+
+from __future__ import annotations
+
+import bpy
+
+from .preferences import library
+
+
+def _mapping_ids(self: bpy.types.PropertyGroup, context: bpy.types.Context, typed: str) -> list[tuple[str, str]]:
+    return [(mapping.id, f"{mapping.name} ({mapping.confidence})") for mapping in library(context).mappings.values()]
+
+
+class BDFM_PG_settings(bpy.types.PropertyGroup):
+    source: bpy.props.StringProperty(name="Video", description="Video, image, or folder of images to read the face from")
+    take_folder: bpy.props.StringProperty(
+        name="Takes", description="Folder for new takes; empty: beside the video", subtype="DIR_PATH"
+    )
+    take: bpy.props.StringProperty(name="Take", description="The loaded take")
+    start_frame: bpy.props.IntProperty(
+        name="Start Frame", description="Scene frame at which the take begins", default=1
+    )
+    mapping: bpy.props.StringProperty(
+        name="Mapping",
+        description="Mapping to bake with; empty: chosen by the names of each rig",
+        search=_mapping_ids,
+    )
+
+
+class BDFM_PG_progress(bpy.types.PropertyGroup):
+    running: bpy.props.BoolProperty(options={"SKIP_SAVE"})
+    factor: bpy.props.FloatProperty(min=0, max=1, options={"SKIP_SAVE"})
+    text: bpy.props.StringProperty(options={"SKIP_SAVE"})
+
+
+def attach() -> None:
+    """Give scenes their settings."""
+    bpy.types.Scene.bdfm = bpy.props.PointerProperty(type=BDFM_PG_settings)
+    bpy.types.WindowManager.bdfm_progress = bpy.props.PointerProperty(type=BDFM_PG_progress)
+
+
+def detach() -> None:
+    """Take them away again."""
+    del bpy.types.WindowManager.bdfm_progress
+    del bpy.types.Scene.bdfm
+
+
+CLASSES = (BDFM_PG_settings, BDFM_PG_progress)
