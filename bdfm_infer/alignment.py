@@ -76,13 +76,30 @@ def crop(image: NDArray[np.uint8], matrix: FloatArray, size: int = CROP_SIZE) ->
         matrix: (2, 3) from :func:`alignment`.
         size: side of the crop.
     """
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     matrix = np.asarray(matrix, np.float64)
+    image, matrix = _around_crop(image, matrix, size)
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     while scale < 0.5 and min(image.shape[:2]) >= 4:
         image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         matrix = np.c_[matrix[:, :2] * 2.0, matrix[:, 2] + matrix[:, :2].sum(1) * 0.5]
         scale *= 2.0
     return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _around_crop(
+    image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The part of a picture that a crop can see, and the matrix from it: reductions then cost the face, not the frame.
+
+    The part starts at a multiple of 16 px so that reductions fall on the same grid as those of the whole picture.
+    """
+    height, width = image.shape[:2]
+    corners = apply(invert(matrix), np.array([[0.0, 0.0], [size, 0.0], [0.0, size], [size, size]]))
+    margin = 2.0 / max(float(np.hypot(matrix[0, 0], matrix[1, 0])), 1e-9) + 2.0
+    left, top = np.clip((corners.min(0) - margin) // 16 * 16, 0, [(width - 1) // 16 * 16, (height - 1) // 16 * 16])
+    right, bottom = np.clip((corners.max(0) + margin) // 16 * 16 + 16, [left + 16, top + 16], [width + 16, height + 16])
+    part = image[int(top) : int(bottom), int(left) : int(right)]
+    return part, np.c_[matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ [left, top]]
 
 
 def apply(matrix: FloatArray, points: FloatArray) -> FloatArray:

@@ -91,3 +91,17 @@ class WeightsError(BdfmError):
 
     code = "bad_weights"
     exit_code = 20
+
+
+class CancelledError(BdfmError):
+    """The run was stopped on request; the rows done so far are kept."""
+
+    code = "cancelled"
+    exit_code = 21
+
+
+class NoFramesError(BdfmError):
+    """The chosen stretch of the source holds no frame."""
+
+    code = "no_frames"
+    exit_code = 22

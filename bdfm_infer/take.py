@@ -248,8 +248,12 @@ class TakeWriter:
         facts = {**self._facts, "complete": complete, "counts": counts}
         target = self.path.with_suffix(".json")
         draft = target.with_suffix(".json.part")
-        draft.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
-        draft.replace(target)
+        try:
+            draft.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+            draft.replace(target)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
 
     def _failure(self, error: OSError) -> WriteError:
         return WriteError(

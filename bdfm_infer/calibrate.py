@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Calibration: what a person's face shows at rest is taken out, and action units are made stronger or weaker.
+
+Raw values stay in the take's table; a calibration is a setting of its JSON file and acts on reading. numpy alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from .errors import BdfmError, TakeFormatError
+from .parameters import AU_NAMES
+from .take import Take
+
+EYES: Final = ("eye_closed_left", "eye_closed_right")
+"""Left out of a person's neutral: a blink in the neutral frame would otherwise hold the eyes open for ever."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Value x of an action unit becomes ``gain * (x - neutral) / (1 - neutral)``, then limited to [0, 1].
+
+    Attributes:
+        neutral: intensity at rest by name of action unit, at least 0 and below 1; those that are absent are 0.
+        gain: factor by name of action unit, not negative; those that are absent are 1.
+
+    Raises:
+        ValueError: an unknown name, or a value out of range.
+    """
+
+    neutral: Mapping[str, float] = field(default_factory=dict)
+    gain: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in (*self.neutral.items(), *self.gain.items()):
+            if name not in AU_NAMES:
+                raise ValueError(f"{name!r} is no action unit; they are {', '.join(AU_NAMES)}")
+            if not np.isfinite(value) or value < 0:
+                raise ValueError(f"{name}: {value} must be a number that is not negative")
+        if any(value >= 1 for value in self.neutral.values()):
+            raise ValueError("a neutral intensity must be below 1")
+
+    @classmethod
+    def from_take(
+        cls,
+        take: Take,
+        start: float = -np.inf,
+        end: float = np.inf,
+        gain: Mapping[str, float] | None = None,
+        leave_out: Iterable[str] = EYES,
+    ) -> Calibration:
+        """A person's neutral: the median of each action unit over a stretch of a take.
+
+        Args:
+            take: raw values.
+            start, end: seconds, both ends included; one frame is the stretch from its time to its time, and by default
+                the whole take is used.
+            gain: as in the class.
+            leave_out: action units whose neutral remains 0.
+
+        Raises:
+            BdfmError: the stretch shows no face.
+        """
+        chosen = take.success & (take.timestamps >= start) & (take.timestamps <= end)
+        if not chosen.any():
+            raise BdfmError("No frame of that stretch shows a face. Choose a neutral in which the face is seen.")
+        median = np.clip(np.median(take.action_units[chosen], axis=0), 0.0, 0.95)
+        excluded = set(leave_out)
+        neutral = {n: round(float(v), 4) for n, v in zip(AU_NAMES, median, strict=True) if n not in excluded}
+        return cls(neutral, gain or {})
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any] | None) -> Calibration:
+        """Out of a take's JSON file; None is no calibration.
+
+        Raises:
+            TakeFormatError: not of the form that :meth:`to_settings` writes.
+        """
+        try:
+            read = settings or {}
+            return cls(*({str(k): float(v) for k, v in read.get(part, {}).items()} for part in ("neutral", "gain")))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise TakeFormatError(f"The take's calibration cannot be used: {error}. Set it again.") from error
+
+    def to_settings(self) -> dict[str, Any] | None:
+        """For a take's JSON file; None where nothing is calibrated."""
+        return {"neutral": dict(self.neutral), "gain": dict(self.gain)} if self.neutral or self.gain else None
+
+    def apply(self, take: Take) -> Take:
+        """The take with calibrated action units; NaN remains NaN."""
+        if not self.neutral and not self.gain:
+            return take
+        neutral = np.array([self.neutral.get(name, 0.0) for name in AU_NAMES])
+        gain = np.array([self.gain.get(name, 1.0) for name in AU_NAMES])
+        values = np.clip(gain * (take.action_units - neutral) / (1.0 - neutral), 0.0, 1.0)
+        return take.with_values(action_units=values)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""Takes as the CSV of other tools, so that what reads those reads ours. numpy alone.
+
+* ``openface``: OpenFace 2's columns. Frames count from 1, angles are radians, intensities 0 to 5; a row without a face
+  holds zeros and ``success`` 0. AU16, AU18, AU24 and the jaw sideways have no column there; AU45 is the mean of both
+  eyes. Positive are: ``pose_Rx`` down, ``pose_Ry`` to the person's right, ``pose_Rz`` clockwise as the camera sees it.
+* ``livelinkface``: 52 ARKit shapes and the head, one row a frame with a face. The time code is the take's time at 60
+  frames a second. Head angles are radians with the signs of a take; eyes are not captured and are 0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import OutputExistsError, WriteError
+from .parameters import AU_NAMES
+from .take import Take
+
+FloatArray = NDArray[np.float64]
+
+TIMECODE_FPS: Final = 60
+
+_OPENFACE_AUS: Final = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26)
+_OPENFACE_FULL: Final = 5.0
+_HEAD: Final = ("HeadYaw", "HeadPitch", "HeadRoll")
+_EYES: Final = tuple(f"{side}Eye{angle}" for side in ("Left", "Right") for angle in ("Yaw", "Pitch", "Roll"))
+
+
+def export(take: Take, to: str, output: str | os.PathLike[str], overwrite: bool = False) -> int:
+    """Write a take in another tool's format; the file appears only when it is whole.
+
+    Args:
+        take: its values are written as they are (see :meth:`Take.processed`).
+        to: one of :data:`FORMATS`.
+        output: the file.
+        overwrite: replace an older file.
+
+    Returns:
+        Number of rows written.
+
+    Raises:
+        OutputExistsError: the file exists and ``overwrite`` is false.
+        WriteError: it cannot be written.
+    """
+    output = Path(output)
+    if output.exists() and not overwrite:
+        raise OutputExistsError(f"{output} exists. Choose another name, or ask for it to be overwritten.")
+    lines = list(_WRITERS[to](take))
+    draft = output.with_name(output.name + ".part")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+            draft.replace(output)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise WriteError(
+            f"{output} cannot be written: {error.strerror or error}. Free some space or choose another folder."
+        ) from error
+    return len(lines) - 1
+
+
+def arkit_values(action_units: FloatArray) -> FloatArray:
+    """The 52 ARKit shapes, (n, 52) in [0, 1], order of ``arkit_table()["order"]``, of intensities (n, 23).
+
+    Contributions to one shape are added, then limited; a closed eye takes down the widening of its own lid.
+    """
+    table = arkit_table()
+    order = table["order"]
+    weights = np.zeros((len(AU_NAMES), len(order)))
+    for unit, targets in table["weights"].items():
+        for name, weight in targets.items():
+            weights[AU_NAMES.index(unit), order.index(name)] = weight
+    values = action_units @ weights
+    for rule in table["reduce"]:
+        values[:, order.index(rule["name"])] *= 1.0 - action_units[:, AU_NAMES.index(rule["by"])]
+    return np.clip(values, 0.0, 1.0)
+
+
+@cache
+def arkit_table() -> dict[str, Any]:
+    """``data/arkit.json``: ``order`` of the 52 shapes, ``weights`` by action unit, and what ``reduce``s what."""
+    table: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "arkit.json").read_text(encoding="utf-8"))
+    return table
+
+
+def _openface(take: Take) -> Iterator[str]:
+    units = [f"AU{number:02d}" for number in _OPENFACE_AUS]
+    columns = ["frame", "face_id", "timestamp", "confidence", "success", "pose_Rx", "pose_Ry", "pose_Rz"]
+    yield ",".join([*columns, *(f"{unit}_r" for unit in units), "AU45_r"])
+    yaw, pitch, roll = np.radians(take.rotation.T)
+    rotation = np.c_[-pitch, -yaw, roll]
+    intensity = np.c_[
+        take.action_units[:, [AU_NAMES.index(unit) for unit in units]],
+        (take.channel("eye_closed_left") + take.channel("eye_closed_right")) / 2,
+    ]
+    values = np.where(take.success[:, None], np.c_[rotation, _OPENFACE_FULL * intensity], 0.0)
+    for i, row in enumerate(values):
+        start = f"{take.frames[i] + 1},0,{take.timestamps[i]:.3f},{take.confidence[i]:.2f},{int(take.success[i])}"
+        yield ",".join([start, *(f"{value:.3f}" for value in row)])
+
+
+def _livelinkface(take: Take) -> Iterator[str]:
+    names = [name[0].upper() + name[1:] for name in arkit_table()["order"]]
+    yield ",".join(["Timecode", "BlendShapeCount", *names, *_HEAD, *_EYES])
+    count = len(names) + len(_HEAD) + len(_EYES)
+    found = np.flatnonzero(take.success)
+    shapes = arkit_values(take.action_units[found])
+    values = np.c_[shapes, np.radians(take.rotation[found]), np.zeros((len(found), len(_EYES)))]
+    for i, row in zip(found, values, strict=True):
+        yield ",".join([timecode(float(take.timestamps[i])), str(count), *(f"{value:.10f}" for value in row)])
+
+
+def timecode(seconds: float) -> str:
+    """``HH:MM:SS:FF.fff`` at 60 frames a second, FF.fff being frames and thousandths of one."""
+    thousandths = round(seconds * TIMECODE_FPS * 1000)
+    frames, rest = divmod(thousandths, 1000)
+    whole, frame = divmod(frames, TIMECODE_FPS)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}:{frame:02d}.{rest:03d}"
+
+
+_WRITERS: Final[dict[str, Callable[[Take], Iterator[str]]]] = {"openface": _openface, "livelinkface": _livelinkface}
+FORMATS: Final = tuple(_WRITERS)
+"""Names of the formats."""

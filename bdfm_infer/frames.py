@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: MIT
+"""Frames of a video, an image, a folder or a pattern: decoded in order, upright, each with its presentation time."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .containers import is_broken_off, is_media
+from .errors import (
+    BdfmError,
+    EmptyFolderError,
+    FrameTooSmallError,
+    InputNotFoundError,
+    NotAVideoError,
+    NoVideoStreamError,
+    TruncatedVideoError,
+)
+from .images import IMAGE_SUFFIXES, is_image, load_image
+
+Image = NDArray[np.uint8]
+
+MINIMUM_SIDE: Final = 32
+"""Shortest side of a picture in which a face is looked for, pixels."""
+
+VARIABLE_RATE: Final = 0.1
+"""A clip's rate is variable where its frame times differ by more than this part of their mean; rounding to
+milliseconds stays below it up to 50 frames a second."""
+
+_TURN: Final = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a source.
+
+    Attributes:
+        index: number in the source, from 0.
+        time: presentation time, seconds from the stream's start.
+        image: (h, w) grey or (h, w, 3) BGR uint8, upright; None where an image of a list cannot be used.
+        file: the image's name where the source is a list of images.
+        problem: why ``image`` is None.
+    """
+
+    index: int
+    time: float
+    image: Image | None
+    file: str | None = None
+    problem: str | None = None
+
+
+class VideoSource:
+    """A video file. Iterate once; ``facts`` is complete after the last frame.
+
+    Args:
+        path: the file.
+        start, end: seconds; frames with ``start <= time < end`` are given.
+        threads: of the decoder.
+
+    Raises:
+        NotAVideoError, NoVideoStreamError, FrameTooSmallError: on opening.
+        TruncatedVideoError: on opening where nothing can be read, else after the last frame that could be read.
+    """
+
+    is_video = True
+
+    def __init__(self, path: Path, start: float = 0.0, end: float = float("inf"), threads: int = 1) -> None:
+        self.path = path
+        self._start, self._end = start, end
+        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
+        if not self._capture.isOpened():
+            raise _why_not_opened(path)
+        # Whether OpenCV turns frames by itself depends on its version and build: it is told not to, and they are
+        # turned here.
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+        rotation = int(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
+        self._turn = _TURN.get(rotation)
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self._fps = fps if np.isfinite(fps) and fps > 0 else 25.0
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        duration = max(count, 0.0) / self._fps
+        size = [int(self._capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
+        _check_size(size[0], size[1], path)
+        self.facts: dict[str, Any] = {
+            "name": path.name,
+            "kind": "video",
+            "size": size[::-1] if rotation in (90, 270) else size,
+            "duration": round(duration, 6),
+            "fps": round(self._fps, 6),
+            "variable": None,
+            "rotation": rotation,
+        }
+        self.estimated_frames = max(round((min(end, duration) - start) * self._fps), 0) if duration else 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        times = _Times(1.0 / self._fps)
+        try:
+            while self._capture.grab():
+                time = times.next(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
+                if time >= self._end:
+                    return
+                if time < self._start:
+                    continue
+                found, image = self._capture.retrieve()
+                if found:
+                    yield Frame(times.count - 1, time, image if self._turn is None else cv2.rotate(image, self._turn))
+            if times.count == 0:
+                raise NotAVideoError(f"{self.path}: no frame can be decoded. Convert it to MP4 (H.264) and try again.")
+            self.facts |= {"duration": round(times.duration, 6), "variable": times.variable}
+        finally:
+            self._capture.release()
+        if is_broken_off(self.path):
+            raise TruncatedVideoError(
+                f"{self.path} breaks off after {times.count} frames ({times.duration:.2f} s). These are kept; copy the "
+                "file again to capture the rest."
+            )
+
+
+class _Times:
+    """Ascending times out of a stream's time stamps, and what they say about its rate."""
+
+    def __init__(self, period: float) -> None:
+        self._period = period
+        self._last = 0.0
+        self._shortest, self._longest = float("inf"), 0.0
+        self.count = 0
+
+    def next(self, stamp: float) -> float:
+        """The next frame's time: its stamp, or one period after the last where the stream has no usable stamp."""
+        if self.count:
+            step = stamp - self._last
+            if not step > 0:
+                step = self._period
+                stamp = self._last + step
+            self._shortest, self._longest = min(self._shortest, step), max(self._longest, step)
+        self.count += 1
+        self._last = stamp
+        return stamp
+
+    @property
+    def duration(self) -> float:
+        """Seconds to the end of the last frame."""
+        return self._last + (self._last / (self.count - 1) if self.count > 1 else self._period)
+
+    @property
+    def variable(self) -> bool:
+        """Whether frames follow each other at different distances."""
+        return self.count > 2 and self._longest - self._shortest > VARIABLE_RATE * self._last / (self.count - 1)
+
+
+class ImageSource:
+    """Images that have nothing to do with each other. One that cannot be used is given as a frame without a picture;
+    where it is the only one, the error is raised.
+
+    Args:
+        paths: the files, in order.
+        name: of the source in the take.
+        fps: images a second; the image of index n has the time n / fps.
+        start, end: seconds; images with ``start <= time < end`` are given.
+    """
+
+    is_video = False
+
+    def __init__(
+        self, paths: Sequence[Path], name: str, fps: float = 1.0, start: float = 0.0, end: float = float("inf")
+    ) -> None:
+        self._all = len(paths)
+        self._chosen = [(i, i / fps, path) for i, path in enumerate(paths) if start <= i / fps < end]
+        self.facts: dict[str, Any] = {
+            "name": name,
+            "kind": "images",
+            "size": None,
+            "duration": round(len(paths) / fps, 6),
+            "fps": fps,
+            "variable": False,
+            "rotation": 0,
+        }
+        self.estimated_frames = len(self._chosen)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, time, path in self._chosen:
+            try:
+                image = load_image(path)
+                _check_size(image.shape[1], image.shape[0], path)
+            except BdfmError as error:
+                if self._all == 1:
+                    raise
+                yield Frame(index, time, None, path.name, str(error))
+                continue
+            if self.facts["size"] is None:
+                self.facts["size"] = [image.shape[1], image.shape[0]]
+            yield Frame(index, time, image, path.name)
+
+
+Source = VideoSource | ImageSource
+
+
+def open_source(
+    source: str | os.PathLike[str],
+    start: float = 0.0,
+    end: float = float("inf"),
+    image_fps: float = 1.0,
+    threads: int = 1,
+) -> Source:
+    """Open a video, an image, a folder of images, or the images that a pattern such as ``shots/*.jpg`` names.
+
+    Args:
+        source: path or pattern; a path that exists is taken as it stands.
+        start, end: seconds.
+        image_fps: images a second, for the times of a list of images.
+        threads: of the video decoder.
+
+    Raises:
+        InputNotFoundError, EmptyFolderError, NotAVideoError, NoVideoStreamError, TruncatedVideoError,
+        FrameTooSmallError.
+    """
+    path = Path(source)
+    if path.is_dir():
+        files = sorted((p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()), key=_natural)
+        if not files:
+            raise EmptyFolderError(f"{path}: the folder holds no image. Name a video, or a folder of JPEG or PNG.")
+        return ImageSource(files, path.name or str(path.resolve()), image_fps, start, end)
+    if path.is_file():
+        if is_image(path):
+            return ImageSource([path], path.name, image_fps, start, end)
+        return VideoSource(path, start, end, threads)
+    named = glob.glob(str(source), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
+    matches = sorted((p for p in map(Path, named) if p.is_file()), key=_natural)
+    if not matches:
+        raise InputNotFoundError(f"{source}: no such file, and no file of that pattern. Check the spelling.")
+    if len(matches) == 1 and not is_image(matches[0]):
+        return VideoSource(matches[0], start, end, threads)
+    images = [p for p in matches if p.suffix.lower() in IMAGE_SUFFIXES]
+    if not images:
+        raise NotAVideoError(f"{source} names {len(matches)} files and no image. Capture videos one at a time.")
+    return ImageSource(images, str(source), image_fps, start, end)
+
+
+def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    """Sort key: numbers inside names by value (``shot2`` before ``shot10``)."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", str(path))
+    return [(0, int(p), "") if p[0] in "0123456789" else (1, 0, p.casefold()) for p in parts], str(path)
+
+
+def _check_size(width: int, height: int, path: Path) -> None:
+    if min(width, height) < MINIMUM_SIDE:
+        raise FrameTooSmallError(
+            f"{path}: the picture is {width} x {height} px; at least {MINIMUM_SIDE} px a side are needed. Use a larger "
+            "version of it."
+        )
+
+
+def _why_not_opened(path: Path) -> BdfmError:
+    try:
+        if is_broken_off(path):
+            return TruncatedVideoError(
+                f"{path} breaks off before its index; nothing can be read from it. Copy or record the file again."
+            )
+        if is_media(path):
+            return NoVideoStreamError(
+                f"{path} holds no video that can be decoded (sound alone, or an unknown codec). Choose another file, "
+                "or convert it to MP4 (H.264)."
+            )
+    except OSError as error:
+        return InputNotFoundError(f"{path} cannot be read: {error.strerror}. Check its permissions.")
+    return NotAVideoError(f"{path} is neither a video nor an image. Choose an MP4, MOV, MKV, AVI, JPEG or PNG file.")

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""The trained networks as files: a weights folder that is checked, and the face network on aligned crops."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from .alignment import CROP_SIZE, N_LANDMARKS
+from .errors import WeightsError
+from .parameters import N_AU, degrees_from_parameter, intensity_from_parameter
+
+OWN_WEIGHTS: Final = Path(__file__).parent / "weights"
+"""Folder of the weights that come with the package."""
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A folder with ``model.json``, the two ONNX files that it names, and the thresholds that belong to them.
+
+    Attributes:
+        id: the model's name.
+        sha256: of the face network's file.
+        score_threshold: detector's score from which a peak is looked at as a face, 0 to 1.
+        confidence_threshold: face network's confidence from which a face is accepted, 0 to 1.
+    """
+
+    id: str
+    sha256: str
+    face: bytes
+    detector: bytes
+    score_threshold: float
+    confidence_threshold: float
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str] | None = None) -> Weights:
+        """Read a folder, by default the package's own, and check both files against their SHA-256.
+
+        Raises:
+            WeightsError: a file is missing, damaged, or not of this format.
+        """
+        folder = OWN_WEIGHTS if folder is None else Path(folder)
+        try:
+            model = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            face, detector = (_checked(folder, model[name]) for name in ("face", "detector"))
+            thresholds = model["thresholds"]
+            return cls(
+                id=str(model["id"]),
+                sha256=str(model["face"]["sha256"]),
+                face=face,
+                detector=detector,
+                score_threshold=float(thresholds["score"]),
+                confidence_threshold=float(thresholds["confidence"]),
+            )
+        except OSError as error:
+            raise WeightsError(
+                f"The network's files cannot be read ({error}). Install the package again, or name a folder of weights."
+            ) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"{folder / 'model.json'} does not describe a model ({error!r}). Install the package again."
+            ) from error
+
+
+def _checked(folder: Path, entry: dict[str, str]) -> bytes:
+    path = folder / entry["file"]
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise WeightsError(f"{path} is damaged: its SHA-256 differs from model.json. Install the package again.")
+    return content
+
+
+def session(model: bytes, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> onnxruntime.InferenceSession:
+    """An ONNX file on one thread (frames run in parallel, not what is within a frame).
+
+    Raises:
+        WeightsError: not an ONNX file, or its inputs and outputs are not the ones that are asked for.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        made = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exceptions have no common base
+        raise WeightsError(f"The network cannot be loaded ({error}). Install the package again.") from error
+    has = {node.name for node in (*made.get_inputs(), *made.get_outputs())}
+    if not has.issuperset((*inputs, *outputs)):
+        raise WeightsError(f"The network lacks {sorted({*inputs, *outputs} - has)}. Install the package again.")
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the face network says about one aligned crop.
+
+    Attributes:
+        landmarks: (68, 2) float32, units of the crop's side, x to the right, y down.
+        angles: (2,) float32, yaw and pitch in degrees.
+        action_units: (23,) float32 intensities in [0, 1], 0 at rest.
+        confidence: 0 to 1, that the crop shows an aligned face.
+    """
+
+    landmarks: FloatArray
+    angles: FloatArray
+    action_units: FloatArray
+    confidence: float
+
+
+class FaceNetwork:
+    """``face.onnx``: aligned grey crops to landmarks, head pose, action units and confidence.
+
+    Safe to call from several threads.
+    """
+
+    _OUTPUTS: Final = ("landmarks", "pose", "action_units", "confidence")
+
+    def __init__(self, model: bytes) -> None:
+        self._session: Any = session(model, ("crops",), self._OUTPUTS)
+
+    def __call__(self, crop: NDArray[np.uint8]) -> Reading:
+        """Read one crop, (96, 96) uint8, aligned by :mod:`bdfm_infer.alignment`."""
+        landmarks, pose, action_units, confidence = self._session.run(
+            self._OUTPUTS, {"crops": crop.reshape(1, CROP_SIZE, CROP_SIZE)}
+        )
+        return Reading(
+            landmarks.reshape(N_LANDMARKS, 2),
+            degrees_from_parameter(pose[0]),
+            intensity_from_parameter(action_units.reshape(N_AU)),
+            float(np.clip(confidence.reshape(-1)[0], 0.0, 1.0)),
+        )

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""From a picture to its faces: detection, alignment, reading, and aligning again until the crop fits the face."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from . import alignment
+from .detector import Detector
+from .faces import WELL_ALIGNED, Face, FloatArray, is_plausible, misfit
+from .network import FaceNetwork, Reading, Weights
+
+Image = NDArray[np.uint8]
+
+LONGER_SIDES: Final = (160, 320)
+"""Sizes at which the detector looks at a frame, one after the other; the second only where the first found too few."""
+
+_SAME_FACE: Final = 0.3
+_PASSES_OF_A_FIND: Final = (2, 3)
+_PASSES_OF_A_FOLLOWED: Final = (1, 2)
+
+
+class Predictor:
+    """Reads faces off single pictures. Safe to call from several threads.
+
+    >>> face = Predictor().predict("photo.jpg")  # doctest: +SKIP
+    >>> face.action_units  # doctest: +SKIP
+
+    Args:
+        weights: folder of the networks; the package's own by default.
+
+    Raises:
+        WeightsError: the networks are missing or damaged.
+    """
+
+    def __init__(self, weights: str | os.PathLike[str] | None = None) -> None:
+        loaded = Weights.load(weights)
+        self.model = {"id": loaded.id, "sha256": loaded.sha256}
+        self._threshold = loaded.confidence_threshold
+        self._network = FaceNetwork(loaded.face)
+        self._detector = Detector(loaded.detector, loaded.score_threshold)
+
+    def predict(self, image: Image | str | os.PathLike[str], face: int = 0) -> Face | None:
+        """The face of that number in a picture, 0 being the largest; None where there are not that many.
+
+        Args:
+            image: (h, w) grey or (h, w, 3) BGR uint8, or an image file.
+            face: 0, 1, ...
+
+        Raises:
+            InputNotFoundError, NotAVideoError: the file is missing or no image.
+        """
+        found = self.faces(image, at_least=face + 1)
+        return found[face] if face < len(found) else None
+
+    def faces(self, image: Image | str | os.PathLike[str], at_least: int = 16) -> list[Face]:
+        """The faces of a picture, largest first.
+
+        Args:
+            image: (h, w) grey or (h, w, 3) BGR uint8, or an image file.
+            at_least: once so many are found, smaller ones are not searched for.
+        """
+        if isinstance(image, (str, os.PathLike)):
+            from .images import load_image
+
+            image = load_image(Path(image))
+        found: list[Face] = []
+        for longer_side in self._sides(image):
+            for points in self._detector(image, longer_side):
+                face = self._settle(image, points, _PASSES_OF_A_FIND)
+                if face is not None and all(face.distance(other.place) > _SAME_FACE for other in found):
+                    found.append(face)
+            if len(found) >= at_least:
+                break
+        return sorted(found, key=lambda face: -face.size)
+
+    def follow(self, image: Image, landmarks: FloatArray) -> Face | None:
+        """The face whose landmarks (68, 2) in an earlier frame are given; None where it is not there any more."""
+        return self._settle(image, alignment.five_points(landmarks), _PASSES_OF_A_FOLLOWED)
+
+    def find_near(self, image: Image, place: FloatArray, reach: float) -> Face | None:
+        """The face nearest to a place, found anew.
+
+        Args:
+            image: (h, w) grey or (h, w, 3) BGR uint8.
+            place: (3,) centre x, y and side, pixels.
+            reach: how far away it may be, in sides.
+        """
+        for longer_side in self._sides(image):
+            nearest = sorted(
+                self._detector(image, longer_side), key=lambda points: float(np.linalg.norm(points.mean(0) - place[:2]))
+            )
+            for points in nearest:
+                face = self._settle(image, points, _PASSES_OF_A_FIND)
+                if face is not None and face.distance(place) <= reach:
+                    return face
+        return None
+
+    @staticmethod
+    def _sides(image: Image) -> tuple[int, ...]:
+        return LONGER_SIDES if max(image.shape[:2]) > LONGER_SIDES[0] else LONGER_SIDES[:1]
+
+    def _settle(self, image: Image, points: FloatArray, passes: tuple[int, int]) -> Face | None:
+        """Read the crop aligned by five points, then by the landmarks just read, until it fits the face.
+
+        Args:
+            image: the picture.
+            points: (5, 2) pixels.
+            passes: least and largest number of readings.
+        """
+        least, most = passes
+        for done in range(1, most + 1):
+            matrix = alignment.alignment(points)
+            if not 1e-3 < np.hypot(matrix[0, 0], matrix[1, 0]) < 1e2:
+                return None
+            reading = self._network(_grey(alignment.crop(image, matrix)))
+            if not is_plausible(reading.landmarks):
+                return None
+            if done >= least and (done == most or misfit(reading.landmarks) <= WELL_ALIGNED):
+                break
+            points = alignment.five_points(_in_picture(reading, matrix))
+        if reading.confidence < self._threshold:
+            return None
+        return Face.from_reading(reading, matrix)
+
+
+def _grey(image: Image) -> Image:
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
+def _in_picture(reading: Reading, matrix: FloatArray) -> FloatArray:
+    pixels = alignment.crop_pixels(reading.landmarks.astype(np.float64))
+    return alignment.apply(alignment.invert(matrix), pixels)

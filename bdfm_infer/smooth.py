@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""Smoothing in time, by time stamps. Each group of channels has its own cut-off, so that blinks stay crisp.
+
+Stretches without a face are never bridged: each stretch with a face is smoothed by itself. numpy alone.
+
+* ``one_euro``: Casiez, Roussel, Vogel 2012. Causal; follows fast moves with less lag than slow ones.
+* ``zero_phase``: a Gaussian over time whose gain falls to one half of the power at the cut-off. No lag; needs the
+  frames that follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import TakeFormatError
+from .parameters import AU_NAMES, ROTATION
+from .take import Take
+
+FloatArray = NDArray[np.float64]
+
+METHODS: Final = ("none", "one_euro", "zero_phase")
+
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "head": ROTATION,
+    "brows": ("AU01", "AU02", "AU04"),
+    "lids": ("AU05", "AU07", "eye_closed_left", "eye_closed_right"),
+    "face": tuple(
+        n for n in AU_NAMES if n not in ("AU01", "AU02", "AU04", "AU05", "AU07", "eye_closed_left", "eye_closed_right")
+    ),
+}
+"""Channels that are smoothed alike."""
+
+CUTOFF_HZ: Final = {"head": 4.0, "brows": 5.0, "lids": 14.0, "face": 8.0}
+"""Default cut-off of each group. A blink closes the lid within a tenth of a second; a head does not turn so fast."""
+
+_ONE_EURO_REST: Final = 0.25
+"""Part of the cut-off that one_euro has at rest; the speed adds the rest of it."""
+
+_FULL_SPEED: Final = {"head": 60.0, "brows": 3.0, "lids": 3.0, "face": 3.0}
+"""Speed at which one_euro reaches the whole cut-off: degrees or intensity a second."""
+
+_SPEED_CUTOFF_HZ: Final = 1.0
+_GAUSSIAN: Final = float(np.sqrt(np.log(2.0)) / (2.0 * np.pi))
+"""Standard deviation in time times cut-off frequency, for half of the power at the cut-off."""
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """A method and the cut-off of each group.
+
+    Attributes:
+        method: ``none``, ``one_euro`` or ``zero_phase``.
+        cutoff_hz: by name of group (:data:`GROUPS`), above 0; those that are absent have :data:`CUTOFF_HZ`.
+
+    Raises:
+        ValueError: an unknown method or group, or a cut-off out of range.
+    """
+
+    method: str = "none"
+    cutoff_hz: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"{self.method!r} is no method; they are {', '.join(METHODS)}")
+        for group, value in self.cutoff_hz.items():
+            if group not in GROUPS:
+                raise ValueError(f"{group!r} is no group; they are {', '.join(GROUPS)}")
+            if not value > 0:
+                raise ValueError(f"{group}: the cut-off {value} must be above 0")
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any] | None) -> Smoothing:
+        """Out of a take's JSON file; None is no smoothing.
+
+        Raises:
+            TakeFormatError: not of the form that :meth:`to_settings` writes.
+        """
+        try:
+            read = settings or {}
+            cutoff = {str(group): float(value) for group, value in read.get("cutoff_hz", {}).items()}
+            return cls(str(read.get("method", "none")), cutoff)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise TakeFormatError(f"The take's smoothing cannot be used: {error}. Set it again.") from error
+
+    def to_settings(self) -> dict[str, Any] | None:
+        """For a take's JSON file; None where nothing is smoothed."""
+        if self.method == "none":
+            return None
+        return {"method": self.method, "cutoff_hz": {**CUTOFF_HZ, **self.cutoff_hz}}
+
+    def apply(self, take: Take) -> Take:
+        """The take with smoothed rotation and action units; rows without a face stay NaN."""
+        if self.method == "none" or len(take) == 0:
+            return take
+        names = (*ROTATION, *AU_NAMES)
+        values = np.c_[take.rotation, take.action_units]
+        for stretch in _stretches(take.success):
+            times = take.timestamps[stretch]
+            for group, members in GROUPS.items():
+                columns = [names.index(name) for name in members]
+                cutoff = self.cutoff_hz.get(group, CUTOFF_HZ[group])
+                part = values[stretch, columns]
+                if self.method == "zero_phase":
+                    values[stretch, columns] = zero_phase(times, part, cutoff)
+                else:
+                    values[stretch, columns] = one_euro(times, part, cutoff, _FULL_SPEED[group])
+        return take.with_values(values[:, : len(ROTATION)], values[:, len(ROTATION) :])
+
+
+def zero_phase(times: FloatArray, values: FloatArray, cutoff_hz: float) -> FloatArray:
+    """Weighted mean of neighbours by a Gaussian in time.
+
+    Args:
+        times: (n,) seconds, ascending.
+        values: (n, c), no NaN.
+        cutoff_hz: frequency at which half of the power is left.
+    """
+    deviation = _GAUSSIAN / cutoff_hz
+    total = values.copy()
+    weight = np.ones(len(times))
+    for offset in range(1, len(times)):
+        distance = (times[offset:] - times[:-offset]) / deviation
+        if not (distance < 4.0).any():
+            break
+        w = np.exp(-0.5 * distance**2)
+        total[offset:] += w[:, None] * values[:-offset]
+        total[:-offset] += w[:, None] * values[offset:]
+        weight[offset:] += w
+        weight[:-offset] += w
+    return total / weight[:, None]
+
+
+def one_euro(times: FloatArray, values: FloatArray, cutoff_hz: float, full_speed: float) -> FloatArray:
+    """The 1 euro filter: a low-pass whose cut-off rises with the speed of the value.
+
+    Args:
+        times: (n,) seconds, ascending.
+        values: (n, c), no NaN.
+        cutoff_hz: cut-off at ``full_speed``.
+        full_speed: units of the values a second.
+    """
+    out = values.copy()
+    speed = np.zeros(values.shape[1])
+    for i in range(1, len(times)):
+        step = max(float(times[i] - times[i - 1]), 1e-6)
+        speed += _follow(step, _SPEED_CUTOFF_HZ) * ((values[i] - values[i - 1]) / step - speed)
+        cutoff = cutoff_hz * (_ONE_EURO_REST + (1.0 - _ONE_EURO_REST) * np.abs(speed) / full_speed)
+        out[i] = out[i - 1] + _follow(step, cutoff) * (values[i] - out[i - 1])
+    return out
+
+
+def _follow(step: float, cutoff_hz: Any) -> Any:
+    """The part of the way to a new value that a first-order low-pass goes in ``step`` seconds."""
+    angular = 2.0 * np.pi * cutoff_hz * step
+    return angular / (1.0 + angular)
+
+
+def _stretches(success: NDArray[np.bool_]) -> Iterator[slice]:
+    """Runs of rows with a face."""
+    edges = np.flatnonzero(np.diff(np.r_[False, success, False].astype(np.int8)))
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        yield slice(int(first), int(last))

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""A capture as a worker of another program: JSON lines on stdout, ``cancel`` on stdin.
+
+One object a line, each with ``event``: ``start``, ``progress``, ``row`` (where asked for), ``warning``, and one last
+line, ``done`` or ``error``. ``docs/command-line.md`` lists their members.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+from .errors import BdfmError
+from .parameters import AU_NAMES, ROTATION
+from .pipeline import CaptureOptions, record
+from .predictor import Predictor
+from .take import Row
+
+
+class Lines:
+    """Writes JSON lines; when nobody reads them any more, the run is cancelled.
+
+    Args:
+        stream: to write to.
+        cancel: set when the reader has gone.
+    """
+
+    def __init__(self, stream: TextIO, cancel: threading.Event) -> None:
+        self._stream = stream
+        self._cancel = cancel
+        self._lock = threading.Lock()
+
+    def say(self, event: str, **members: Any) -> None:
+        """Write one object."""
+        line = json.dumps({"event": event, **members}, ensure_ascii=True, allow_nan=False)
+        try:
+            with self._lock:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+        except OSError:
+            self._cancel.set()
+
+
+def run(
+    source: str,
+    output: Path,
+    options: CaptureOptions,
+    cancel: threading.Event,
+    weights: str | None = None,
+    rows: bool = False,
+    stdin: TextIO | None = None,
+    stdout: TextIO | None = None,
+) -> int:
+    """Capture and report; the exit code is that of the error, or 0.
+
+    Args:
+        source: path or pattern.
+        output: the take's CSV file.
+        options: of the capture.
+        cancel: ends the run when set; set here on ``cancel``, on a closed stdin, and when nobody reads stdout.
+        weights: folder of the networks.
+        rows: report each row as well.
+        stdin, stdout: the process's own by default.
+    """
+    lines = Lines(stdout or sys.stdout, cancel)
+    threading.Thread(target=_watch, args=(stdin or sys.stdin, cancel), daemon=True).start()
+    kept = 0
+
+    def on_row(row: Row) -> None:
+        nonlocal kept
+        kept += 1
+        if rows:
+            lines.say("row", **_row(row))
+
+    try:
+        predictor = Predictor(weights)
+        lines.say("start", source=source, take=str(output), model=predictor.model["id"])
+        summary = record(
+            source,
+            output,
+            options,
+            predictor=predictor,
+            progress=lambda progress: lines.say("progress", **asdict(progress)),
+            on_row=on_row,
+            warn=lambda message: lines.say("warning", message=message),
+            cancel=cancel,
+        )
+    except BdfmError as error:
+        left = {"take": str(output), "frames": kept} if kept else {}
+        lines.say("error", code=error.code, message=str(error), **left)
+        return error.exit_code
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)
+        lines.say("error", code=BdfmError.code, message=f"Unexpected {type(error).__name__}: {error}")
+        return BdfmError.exit_code
+    lines.say("done", take=str(output), **asdict(summary))
+    return 0
+
+
+def _watch(stdin: TextIO, cancel: threading.Event) -> None:
+    """Set ``cancel`` on a line ``cancel``, or when stdin is closed (the parent has gone)."""
+    try:
+        while (line := stdin.readline()) and line.strip() != "cancel":
+            pass
+    except (OSError, ValueError):
+        pass
+    cancel.set()
+
+
+def _row(row: Row) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "frame": row.frame,
+        "timestamp": round(row.timestamp, 6),
+        "confidence": round(row.confidence, 4),
+        "success": int(row.success),
+    }
+    if row.file is not None:
+        values["file"] = row.file
+    if row.rotation is not None and row.action_units is not None:
+        values |= {name: round(float(value), 3) for name, value in zip(ROTATION, row.rotation, strict=True)}
+        values |= {name: round(float(value), 4) for name, value in zip(AU_NAMES, row.action_units, strict=True)}
+    return values
