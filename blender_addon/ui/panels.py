@@ -68,7 +68,9 @@ def draw_capture(layout: Layout, context: Context) -> None:
     elif settings.take:
         again = layout.row()
         again.operator_context = "EXEC_DEFAULT"
-        again.operator("bdfm.load_take", text="Read Take Again", icon="FILE_REFRESH").filepath = settings.take
+        again.operator("bdfm.load_take", text="Read Take Again", icon="FILE_REFRESH").filepath = bpy.path.abspath(
+            settings.take
+        )
 
 
 def draw_bake(layout: Layout, context: Context) -> None:

@@ -22,9 +22,14 @@ class BDFM_AP_preferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, context: bpy.types.Context) -> None:
-        self.layout.prop(self, "mappings_folder")
-        for error in library(context).refused:
-            self.layout.label(text=str(error), icon="ERROR")
+        draw_preferences(self.layout, self, context)
+
+
+def draw_preferences(layout: bpy.types.UILayout, preferences: BDFM_AP_preferences, context: bpy.types.Context) -> None:
+    """The folder, and which files in it are refused."""
+    layout.prop(preferences, "mappings_folder")
+    for error in library(context).refused:
+        layout.label(text=str(error), icon="ERROR")
 
 
 def library(context: bpy.types.Context) -> Library:

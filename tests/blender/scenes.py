@@ -48,6 +48,7 @@ def armature(name: str, bones: Mapping[str, str]) -> bpy.types.Object:
 
 def select(*items: bpy.types.Object) -> None:
     """Select these objects and no others."""
+    bpy.context.view_layer.update()
     for item in bpy.context.view_layer.objects:
         item.select_set(item in items)
     bpy.context.view_layer.objects.active = items[0] if items else None
