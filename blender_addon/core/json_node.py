@@ -14,6 +14,7 @@ from .errors import MappingError
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 8
 MAX_NAME: Final = 256
+MAX_LINE: Final = 160
 
 
 class Node:
@@ -131,6 +132,22 @@ def check_depth(node: Node) -> None:
         ]
     if level:
         node.fail(f"nested too deep; a mapping has at most {MAX_DEPTH} levels")
+
+
+def format_json(value: Any, indent: str = "") -> str:
+    """JSON text for people: what fits on a line stands on a line."""
+    line = json.dumps(value, ensure_ascii=False)
+    short = indent and len(indent) + len(line) <= MAX_LINE
+    if short or not isinstance(value, dict | list) or not value:
+        return line
+    inner = indent + "  "
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key, ensure_ascii=False)}: {format_json(item, inner)}" for key, item in value.items()]
+        opening, closing = "{}"
+    else:
+        parts = [format_json(item, inner) for item in value]
+        opening, closing = "[]"
+    return f"{opening}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{closing}"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import abc
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from typing import Any, Final
 from bdfm_infer.parameters import AU_NAMES, ROTATION
 
 from .errors import MappingError
-from .json_node import Node, check_depth, read_json
+from .json_node import Node, check_depth, format_json, read_json
 from .records import Reader, read_record, write_record
 from .targets import SIDES, BoneLocation, BoneRotation, Target, read_target
 
@@ -63,8 +62,8 @@ class Mapping:
         confidence: ``verified`` (posed on such a rig in Blender and looked at) or ``experimental``.
         fingerprint: how the family is recognised.
         reference_lengths: two bones each, whose heads are one length apart; or one bone, whose length it is.
-        directions: ``left`` and ``up``, each from the head of one bone to that of another; without them the
-            character faces -Y and stands along Z in its armature.
+        directions: ``left`` and ``up``, each from the head of one bone to that of another; without them, or where a
+            bone is missing, the character is taken to face -Y and to stand along Z in its armature.
         aliases: other names for a name that this file uses, wherever it uses it.
         channels: targets by source (:data:`SOURCES`).
         combine: what weakens what.
@@ -107,12 +106,14 @@ class Mapping:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; fields at their defaults are left out, unknown keys are put back."""
-        data = {"format_version": FORMAT_VERSION} | write_record(replace(self, unknown_channels={}, warnings=()))
         channels = {
             source: [{"kind": target.kind} | write_record(target) for target in targets]
             for source, targets in self.channels.items()
         }
-        return data | {"channels": channels | dict(self.unknown_channels)}
+        data = {"format_version": FORMAT_VERSION} | write_record(replace(self, unknown_channels={}, warnings=()))
+        del data["channels"]
+        combine = data.pop("combine", [])
+        return data | {"channels": channels | dict(self.unknown_channels), "combine": combine}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the mapping; an older file is replaced only once the new one is whole.
@@ -123,7 +124,7 @@ class Mapping:
         path = Path(path)
         draft = path.with_name(path.name + ".part")
         try:
-            draft.write_text(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            draft.write_text(format_json(self.to_dict()) + "\n", encoding="utf-8")
             draft.replace(path)
         except OSError as error:
             reason = error.strerror or error

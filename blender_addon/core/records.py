@@ -24,8 +24,7 @@ def read_record(
     fields = {f.name: f for f in dataclasses.fields(cls) if f.name in readers}  # type: ignore[arg-type]
     known: dict[str, Any] = {key: readers[key](child) for key, child in members.items() if key in fields}
     for name, f in fields.items():
-        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if required and name not in known:
+        if _required(f) and name not in known:
             node.fail(f"the key {name!r} is missing")
     unknown = {key: child.value for key, child in members.items() if key not in fields}
     warnings += [f"{members[key]}: unknown key, kept but not used." for key in unknown]
@@ -33,14 +32,18 @@ def read_record(
 
 
 def write_record(record: Any) -> dict[str, Any]:
-    """The plain data of a dataclass: fields at their defaults are left out, unknown keys put back."""
+    """The plain data of a dataclass, required fields first; defaults are left out, unknown keys put back."""
     data: dict[str, Any] = {}
-    for f in dataclasses.fields(record):
+    for f in sorted(dataclasses.fields(record), key=lambda f: not _required(f)):
         value = getattr(record, f.name)
         default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
         if f.name != "extra" and value != default:
             data[f.name] = _plain(value)
     return data | _plain(record.extra)
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _plain(value: Any) -> Any:

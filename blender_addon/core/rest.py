@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping as Dictionary
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -48,46 +49,38 @@ class RestPose:
         Raises:
             NotOnRigError: a bone is missing, or the length is 0.
         """
-        what = f"the reference length {reference!r}"
-        bones = [self._bone(name, what) for name in self._mapping.reference_lengths[reference]]
+        names = self._mapping.reference_lengths[reference]
+        bones = [bone for name in names if (bone := self._bones[name])]
+        if len(bones) < len(names):
+            missing = next(name for name in names if not self._bones[name])
+            raise NotOnRigError(f"the reference length {reference!r} needs the bone {missing!r}, which is missing")
         length = bones[0].length if len(bones) == 1 else math.dist(bones[0].head, bones[1].head)
         if length <= SMALLEST:
-            raise NotOnRigError(f"{what} is 0")
+            raise NotOnRigError(f"the reference length {reference!r} is 0 on this rig")
         return length
 
     def direction(self, axis: str, bone: Bone) -> Vector:
-        """An axis as a unit vector in the bone's own space: ``x``, ``y``, ``z``, ``left``, ``up`` or ``front``.
-
-        Raises:
-            NotOnRigError: the character's directions cannot be measured.
-        """
+        """An axis as a unit vector in the bone's own space: ``x``, ``y``, ``z``, ``left``, ``up`` or ``front``."""
         if axis in BONE_AXES:
             return BONE_AXES[axis]
-        x, y, z = (np.array(bone.matrix).T @ self._body()[axis]).tolist()
+        x, y, z = (np.array(bone.matrix).T @ self.body[axis]).tolist()
         return x, y, z
 
-    def _body(self) -> dict[str, NDArray[np.float64]]:
-        if not self._mapping.directions:
+    @cached_property
+    def body(self) -> dict[str, NDArray[np.float64]]:
+        """The character's ``left``, ``up`` and ``front`` as unit vectors (3,) in armature space.
+
+        :data:`FACING` where the mapping names no bones for them, or where the rig lacks one.
+        """
+        vectors = []
+        for names in (self._mapping.directions.get("left", ()), self._mapping.directions.get("up", ())):
+            bones = [bone for name in names if (bone := self._bones[name])]
+            if len(bones) < 2:
+                return FACING
+            vectors.append(np.subtract(bones[1].head, bones[0].head))
+        across, up = vectors
+        front = np.cross(across, up)
+        if np.linalg.norm(front) <= SMALLEST:
             return FACING
-        up = self._between("up")
-        across = self._between("left")
-        left = across - up * (across @ up)
-        size = float(np.linalg.norm(left))
-        if size <= SMALLEST:
-            raise NotOnRigError("the directions 'left' and 'up' are the same")
-        left /= size
-        return {"left": left, "up": up, "front": np.cross(left, up)}
-
-    def _between(self, direction: str) -> NDArray[np.float64]:
-        what = f"the direction {direction!r}"
-        start, end = (np.array(self._bone(name, what).head) for name in self._mapping.directions[direction])
-        size = float(np.linalg.norm(end - start))
-        if size <= SMALLEST:
-            raise NotOnRigError(f"{what} is empty: both of its bones start at one point")
-        return (end - start) / size
-
-    def _bone(self, name: str, what: str) -> Bone:
-        bone = self._bones[name]
-        if bone is None:
-            raise NotOnRigError(f"{what} needs the bone {name!r}, which is missing")
-        return bone
+        axes = {"left": np.cross(up, front), "up": up, "front": front}
+        return {name: vector / np.linalg.norm(vector) for name, vector in axes.items()}
