@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Shards of renders for training: ``python -m bdfm_train.face_model.renders --heads DIR --head a --count N --seed S --out FILE.npz``.
+
+A shard holds grey pictures, their parameters, landmarks, label maps at half size and roll. ``--benchmark`` prints
+renders a second and core instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bdfm_infer.parameters import N_PARAMETERS, base_face
+
+from .camera import photograph
+from .head import Head
+from .looks import default_look, random_look, random_view
+from .performance import Performances
+from .render import Render, Renderer
+from .sampler import Sampler
+from .sources import sources_root
+
+SIZE: Final = 144
+LUMINANCE: Final = np.array([0.299, 0.587, 0.114], np.float32)
+
+FloatArray = NDArray[np.float32]
+
+
+class Sample(NamedTuple):
+    """One random render: parameters (269,), rotation (3,) in degrees (beyond what the parameters can say), picture."""
+
+    parameters: FloatArray
+    rotation: FloatArray
+    render: Render
+
+
+def random_renders(
+    renderer: Renderer, performances: Performances | None, seed: int, wide: bool = False
+) -> Iterator[Sample]:
+    """Endless random renders; the same seed gives the same pictures. ``wide``: yaw to 90 degrees."""
+    rng = np.random.default_rng(seed)
+    sampler = Sampler(renderer.head, performances, rng)
+    while True:
+        parameters, rotation = sampler.parameters(wide)
+        look = random_look(renderer.head, renderer.shape, rng)
+        yield Sample(parameters, rotation, renderer(parameters, look, random_view(rotation, rng)))
+
+
+def grey(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """One channel (H, W) with the usual weights or, now and then, others (cameras and films differ)."""
+    weights = LUMINANCE if rng.random() < 0.7 else rng.dirichlet([2, 2, 1]).astype(np.float32)
+    return np.clip(image @ weights + 0.5, 0, 255).astype(np.uint8)
+
+
+def write_shard(head: Head, performances: Performances | None, count: int, seed: int, out: Path) -> None:
+    """Render ``count`` faces into ``out`` (.npz); the file appears when it is whole."""
+    renderer = Renderer(head, (SIZE, SIZE))
+    rng = np.random.default_rng((seed, 1))
+    images = np.empty((count, SIZE, SIZE), np.uint8)
+    parameters = np.empty((count, N_PARAMETERS), np.float16)
+    landmarks = np.empty((count, 68, 2), np.float32)
+    labels = np.empty((count, SIZE // 2, SIZE // 2), np.uint8)
+    roll = np.empty(count, np.float32)
+    for i, sample in zip(range(count), random_renders(renderer, performances, seed), strict=False):
+        images[i] = photograph(grey(sample.render.image, rng), rng)
+        parameters[i] = sample.parameters
+        landmarks[i] = sample.render.landmarks
+        labels[i] = sample.render.labels[::2, ::2]
+        roll[i] = sample.rotation[2]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = out.with_name(out.name + ".tmp")
+    with draft.open("wb") as stream:
+        np.savez(stream, images=images, parameters=parameters, landmarks=landmarks, labels=labels, roll=roll)
+    draft.replace(out)
+
+
+def benchmark(head: Head, performances: Performances | None, count: int = 300) -> None:
+    """Print renders of 128 px a second of one core: supersampling 2, shadow, lashes, hair, folds."""
+    renderer = Renderer(head)
+    y, look = base_face(), default_look(head, renderer.shape)
+    renders = random_renders(renderer, performances, seed=0)
+    for _ in range(20):
+        next(renders)
+    started = time.process_time()
+    for _ in range(count):
+        next(renders)
+    drawn = count / (time.process_time() - started)
+    started = time.process_time()
+    for _ in range(count):
+        renderer(y, look)
+    print(f"head {head.name}: {drawn:.0f} random renders a second and core, {count / (time.process_time() - started):.0f} "
+          f"of one face (128 px, supersampling 2, {len(head.faces)} triangles)")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
+    parser.add_argument("--head", choices=("a", "b"), help="which head; both where left out (benchmark only)")
+    parser.add_argument("--count", type=int, default=4000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="shard to write, .npz")
+    parser.add_argument("--benchmark", action="store_true", help="print renders a second and core")
+    arguments = parser.parse_args()
+    performances = Performances(sources_root())
+    if arguments.benchmark:
+        for name in [arguments.head] if arguments.head else ["a", "b"]:
+            benchmark(Head.load(arguments.heads, name), performances)
+        return
+    if not arguments.head or not arguments.out:
+        parser.error("--head and --out are needed to write a shard")
+    write_shard(Head.load(arguments.heads, arguments.head), performances, arguments.count, arguments.seed, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: MIT
+"""Numba kernels from visible triangles to colours and labels: skin, eyes, mouth, hair, light, shadow.
+
+Colours are squared sRGB values on the way (a cheap gamma of 2) and come back by the square root in :func:`resolve`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .labels import EYE, LABEL, SKIN, TEETH
+
+BACKGROUND_LABEL, SKIN_LABEL, HAIR_LABEL, CLOTH_LABEL = (LABEL[n] for n in ("background", "skin", "hair", "cloth"))
+L_BROW, R_BROW, U_LIP, L_LIP = (LABEL[n] for n in ("l_brow", "r_brow", "u_lip", "l_lip"))
+BROW_THRESHOLD = 70
+SHADOW_BIAS = 0.05
+SUBSURFACE_WRAP = 0.25
+
+
+class Mesh(NamedTuple):
+    """What never changes about a head: faces (F, 3), uv (F, 3, 2), label, material (F,), is_left (F,), occlusion (V,)."""
+
+    faces: NDArray
+    uv: NDArray
+    label: NDArray
+    material: NDArray
+    is_left: NDArray
+    occlusion: NDArray
+
+
+class Maps(NamedTuple):
+    """Textures of one render.
+
+    skin_a, skin_b: (S, S, 3) uint8. label: (S, S). beard: (2, S, S). brow: (h, w) uint8 at ``brow_at`` (row, column) of
+    the atlas of side ``fine``. folds: (h, w, 3) float32 at ``folds_at``: crease, slope along columns and rows.
+    pores: (P, P) int8, tiled. eye, teeth, mouth: (h, w, 3) uint8.
+    """
+
+    skin_a: NDArray
+    skin_b: NDArray
+    label: NDArray
+    beard: NDArray
+    brow: NDArray
+    brow_at: NDArray
+    folds: NDArray
+    folds_at: NDArray
+    fine: int
+    pores: NDArray
+    eye: NDArray
+    teeth: NDArray
+    mouth: NDArray
+
+
+class Tone(NamedTuple):
+    """Colours (3,) float32 in 0..1 and amounts of one person."""
+
+    skin_gain: NDArray
+    skin_mix: float
+    brow: NDArray
+    brow_opacity: float
+    lip: NDArray
+    lip_opacity: float
+    hair: NDArray
+    scalp_opacity: float
+    cloth: NDArray
+    chin_beard: float
+    full_beard: float
+    eye_gain: float
+    specular: float
+    gloss: int
+    pores: float
+
+
+class Light(NamedTuple):
+    """direction, colour: (2, 3) float32, the first casts shadows; ambient: (3, 4) per channel constant, x, y, z."""
+
+    direction: NDArray
+    colour: NDArray
+    ambient: NDArray
+
+
+class Shadow(NamedTuple):
+    """rotation (3, 3) to the light's view, pixels per unit, depth (s, s)."""
+
+    rotation: NDArray
+    scale: float
+    depth: NDArray
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def bilinear(texture, u, v, weight, out):
+    """Adds ``weight`` times the texture's value in 0..1 at (u, v) to ``out`` (3,)."""
+    h = texture.shape[0]
+    w = texture.shape[1]
+    x = min(max(u * w - 0.5, 0.0), w - 1.001)
+    y = min(max((1.0 - v) * h - 0.5, 0.0), h - 1.001)
+    i = int(y)
+    j = int(x)
+    fx = x - j
+    fy = y - i
+    a = (1 - fx) * (1 - fy) * weight / 255.0
+    b = fx * (1 - fy) * weight / 255.0
+    c = (1 - fx) * fy * weight / 255.0
+    d = fx * fy * weight / 255.0
+    for k in range(3):
+        out[k] += (
+            a * texture[i, j, k] + b * texture[i, j + 1, k] + c * texture[i + 1, j, k] + d * texture[i + 1, j + 1, k]
+        )
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def blend(colour, other, opacity):
+    for k in range(3):
+        colour[k] = colour[k] * (1 - opacity) + other[k] * opacity
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def skin_albedo(u, v, is_left, maps, tone, albedo):
+    """Writes the skin's colour at (u, v); returns its label and the factor on its specular."""
+    size = maps.label.shape[0]
+    row = min(max(int((1 - v) * size), 0), size - 1)
+    column = min(max(int(u * size), 0), size - 1)
+    label = maps.label[row, column]
+    shine = 1.0
+    albedo[:] = 0
+    bilinear(maps.skin_a, u, v, 1.0 - tone.skin_mix, albedo)
+    bilinear(maps.skin_b, u, v, tone.skin_mix, albedo)
+    fine_row = int((1 - v) * maps.fine)
+    fine_column = int(u * maps.fine)
+    tile = maps.pores.shape[0]
+    grain = 1.0 + tone.pores * maps.pores[fine_row % tile, fine_column % tile] / 127.0
+    for k in range(3):
+        albedo[k] *= tone.skin_gain[k] * grain
+    if label == U_LIP or label == L_LIP:
+        blend(albedo, tone.lip, tone.lip_opacity)
+        shine = 1.6
+    elif label == HAIR_LABEL:
+        blend(albedo, tone.hair, tone.scalp_opacity)
+        shine = 0.4
+    elif label == CLOTH_LABEL:
+        for k in range(3):
+            albedo[k] = tone.cloth[k]
+        shine = 0.0
+    if label < HAIR_LABEL:
+        beard = (maps.beard[0, row, column] * tone.chin_beard + maps.beard[1, row, column] * tone.full_beard) / 255.0
+        if beard > 0:
+            beard = min(beard, 1.0)
+            blend(albedo, tone.hair, beard)
+            shine *= 1 - beard
+    row = fine_row - maps.brow_at[0]
+    column = fine_column - maps.brow_at[1]
+    if row >= 0 and column >= 0 and row < maps.brow.shape[0] and column < maps.brow.shape[1]:
+        hair = maps.brow[row, column]
+        if hair > 0:
+            blend(albedo, tone.brow, min(hair * tone.brow_opacity / 255.0, 1.0))
+            if hair > BROW_THRESHOLD:
+                label = L_BROW if is_left else R_BROW
+    return label, shine
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def fold_normal(u, v, f, mesh, camera, maps, normal):
+    """Bends ``normal`` (3,) by the slope of the folds at (u, v); returns the crease's darkness."""
+    folds = maps.folds
+    y = (1 - v) * maps.fine - maps.folds_at[0] - 0.5
+    x = u * maps.fine - maps.folds_at[1] - 0.5
+    if y < 0 or x < 0 or y >= folds.shape[0] - 1 or x >= folds.shape[1] - 1:
+        return 0.0
+    i = int(y)
+    j = int(x)
+    if folds[i, j, 0] == 0.0 and folds[i + 1, j + 1, 0] == 0.0:
+        return 0.0
+    fx = x - j
+    fy = y - i
+    a = (1 - fx) * (1 - fy)
+    b = fx * (1 - fy)
+    c = (1 - fx) * fy
+    d = fx * fy
+    crease = a * folds[i, j, 0] + b * folds[i, j + 1, 0] + c * folds[i + 1, j, 0] + d * folds[i + 1, j + 1, 0]
+    along_u = a * folds[i, j, 1] + b * folds[i, j + 1, 1] + c * folds[i + 1, j, 1] + d * folds[i + 1, j + 1, 1]
+    along_v = -(a * folds[i, j, 2] + b * folds[i, j + 1, 2] + c * folds[i + 1, j, 2] + d * folds[i + 1, j + 1, 2])
+    # Tangents of the triangle per texel, then the surface gradient of the height (Mikkelsen 2010).
+    p, q, r = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
+    u1 = (mesh.uv[f, 1, 0] - mesh.uv[f, 0, 0]) * maps.fine
+    v1 = (mesh.uv[f, 1, 1] - mesh.uv[f, 0, 1]) * maps.fine
+    u2 = (mesh.uv[f, 2, 0] - mesh.uv[f, 0, 0]) * maps.fine
+    v2 = (mesh.uv[f, 2, 1] - mesh.uv[f, 0, 1]) * maps.fine
+    area = u1 * v2 - u2 * v1
+    if abs(area) < 1e-9:
+        return crease
+    s = 1.0 / area
+    tx = (v2 * (camera[q, 0] - camera[p, 0]) - v1 * (camera[r, 0] - camera[p, 0])) * s
+    ty = (v2 * (camera[q, 1] - camera[p, 1]) - v1 * (camera[r, 1] - camera[p, 1])) * s
+    tz = (v2 * (camera[q, 2] - camera[p, 2]) - v1 * (camera[r, 2] - camera[p, 2])) * s
+    bx = (u1 * (camera[r, 0] - camera[p, 0]) - u2 * (camera[q, 0] - camera[p, 0])) * s
+    by = (u1 * (camera[r, 1] - camera[p, 1]) - u2 * (camera[q, 1] - camera[p, 1])) * s
+    bz = (u1 * (camera[r, 2] - camera[p, 2]) - u2 * (camera[q, 2] - camera[p, 2])) * s
+    nx, ny, nz = normal[0], normal[1], normal[2]
+    cx = by * nz - bz * ny
+    cy = bz * nx - bx * nz
+    cz = bx * ny - by * nx
+    s = tx * cx + ty * cy + tz * cz
+    if abs(s) < 1e-12:
+        return crease
+    s = 1.0 / s
+    nx -= s * (along_u * cx + along_v * (ny * tz - nz * ty))
+    ny -= s * (along_u * cy + along_v * (nz * tx - nx * tz))
+    nz -= s * (along_u * cz + along_v * (nx * ty - ny * tx))
+    s = 1.0 / ((nx * nx + ny * ny + nz * nz) ** 0.5 + 1e-9)
+    normal[0] = nx * s
+    normal[1] = ny * s
+    normal[2] = nz * s
+    return crease
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def lit_share(x, y, z, normal, shadow):
+    """Share of the first light that reaches a point: 2 x 2 look-ups in the shadow map."""
+    size = shadow.depth.shape[0]
+    x += SHADOW_BIAS * normal[0]
+    y += SHADOW_BIAS * normal[1]
+    z += SHADOW_BIAS * normal[2]
+    m = shadow.rotation
+    column = int((m[0, 0] * x + m[0, 1] * y + m[0, 2] * z) * shadow.scale + size * 0.5 - 0.5)
+    row = int(-(m[1, 0] * x + m[1, 1] * y + m[1, 2] * z) * shadow.scale + size * 0.5 - 0.5)
+    depth = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z
+    if column <= 0 or row <= 0 or column >= size - 1 or row >= size - 1:
+        return 1.0
+    share = 0.0
+    for i in range(2):
+        for j in range(2):
+            if shadow.depth[row + i, column + j] < depth + SHADOW_BIAS:
+                share += 0.25
+    return share
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def shade(face_index, weights, mesh, normals, camera, distance, maps, tone, light, shadow, rgb, labels):
+    """Colour and label of every pixel that shows the head's own mesh (cards: :func:`shade_cards`)."""
+    height, width = face_index.shape
+    albedo = np.empty(3, np.float32)
+    normal = np.empty(3, np.float32)
+    lit = np.empty(3, np.float32)
+    glint = np.empty(3, np.float32)
+    wrap = np.array([SUBSURFACE_WRAP, SUBSURFACE_WRAP / 2, 0.0], np.float32)
+    for row in range(height):
+        for column in range(width):
+            f = face_index[row, column]
+            if f < 0 or f >= mesh.faces.shape[0]:
+                continue
+            a, b, c = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
+            w1 = weights[row, column, 0]
+            w2 = weights[row, column, 1]
+            w0 = (1 - w1 - w2) / (distance - camera[a, 2])  # perspective-correct weights
+            w1 /= distance - camera[b, 2]
+            w2 /= distance - camera[c, 2]
+            s = 1.0 / (w0 + w1 + w2)
+            w0 *= s
+            w1 *= s
+            w2 *= s
+            for k in range(3):
+                normal[k] = w0 * normals[a, k] + w1 * normals[b, k] + w2 * normals[c, k]
+            s = 1.0 / ((normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2) ** 0.5 + 1e-9)
+            for k in range(3):
+                normal[k] *= s
+            x = w0 * camera[a, 0] + w1 * camera[b, 0] + w2 * camera[c, 0]
+            y = w0 * camera[a, 1] + w1 * camera[b, 1] + w2 * camera[c, 1]
+            z = w0 * camera[a, 2] + w1 * camera[b, 2] + w2 * camera[c, 2]
+            u = w0 * mesh.uv[f, 0, 0] + w1 * mesh.uv[f, 1, 0] + w2 * mesh.uv[f, 2, 0]
+            v = w0 * mesh.uv[f, 0, 1] + w1 * mesh.uv[f, 1, 1] + w2 * mesh.uv[f, 2, 1]
+            open_sky = w0 * mesh.occlusion[a] + w1 * mesh.occlusion[b] + w2 * mesh.occlusion[c]
+            material = mesh.material[f]
+            label = mesh.label[f]
+            specular = tone.specular
+            gloss = tone.gloss
+            gain = 1.0
+            if material == SKIN:
+                label, shine = skin_albedo(u, v, mesh.is_left[f], maps, tone, albedo)
+                specular *= shine
+                crease = fold_normal(u, v, f, mesh, camera, maps, normal)
+                if crease > 0.0:
+                    crease = min(crease, 1.0)
+                    open_sky *= 1.0 - 0.4 * crease
+                    gain = 1.0 - 0.16 * crease
+            else:
+                albedo[:] = 0
+                if material == EYE:
+                    bilinear(maps.eye, u, v, tone.eye_gain, albedo)
+                    specular = 0.9
+                    gloss = 7
+                elif material == TEETH:
+                    bilinear(maps.teeth, u, v, 1.15, albedo)
+                    specular = 0.2
+                else:
+                    bilinear(maps.mouth, u, v, 1.0, albedo)
+                    specular = 0.2
+            for k in range(3):
+                ambient = light.ambient[k, 0]
+                for j in range(3):
+                    ambient += light.ambient[k, j + 1] * normal[j]
+                lit[k] = max(ambient, 0.0) * open_sky
+                glint[k] = 0.0
+            vx, vy, vz = -x, -y, distance - z
+            s = 1.0 / (vx * vx + vy * vy + vz * vz) ** 0.5
+            vx *= s
+            vy *= s
+            vz *= s
+            for q in range(light.direction.shape[0]):
+                lx, ly, lz = light.direction[q, 0], light.direction[q, 1], light.direction[q, 2]
+                facing = normal[0] * lx + normal[1] * ly + normal[2] * lz
+                visible = lit_share(x, y, z, normal, shadow) if q == 0 else 1.0
+                visible *= open_sky if material >= TEETH else 0.6 + 0.4 * open_sky
+                for k in range(3):
+                    soft = wrap[k] if material == SKIN else 0.0
+                    lit[k] += light.colour[q, k] * max((facing + soft) / (1 + soft), 0.0) * visible
+                hx, hy, hz = lx + vx, ly + vy, lz + vz
+                half = (normal[0] * hx + normal[1] * hy + normal[2] * hz) / (
+                    (hx * hx + hy * hy + hz * hz) ** 0.5 + 1e-9
+                )
+                if half > 0.6 and facing > 0 and specular > 0:
+                    for _ in range(gloss):
+                        half *= half
+                    for k in range(3):
+                        glint[k] += specular * half * visible * light.colour[q, k]
+            for k in range(3):
+                colour = albedo[k] * gain
+                rgb[row, column, k] = colour * colour * lit[k] + glint[k]
+            labels[row, column] = label
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def shade_cards(face_index, weights, first, faces, uv, lash_faces, normals, luminance, hair, light, rgb, labels):
+    """Lashes are black; hair is its colour times the card's relative ``luminance`` (h, w) float32."""
+    height, width = face_index.shape
+    h, w = luminance.shape
+    for row in range(height):
+        for column in range(width):
+            f = face_index[row, column] - first
+            if f < 0:
+                continue
+            if f < lash_faces:
+                for k in range(3):
+                    rgb[row, column, k] = 0.0035
+                labels[row, column] = SKIN_LABEL
+                continue
+            w1 = weights[row, column, 0]
+            w2 = weights[row, column, 1]
+            w0 = 1 - w1 - w2
+            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+            nx = w0 * normals[a, 0] + w1 * normals[b, 0] + w2 * normals[c, 0]
+            ny = w0 * normals[a, 1] + w1 * normals[b, 1] + w2 * normals[c, 1]
+            nz = w0 * normals[a, 2] + w1 * normals[b, 2] + w2 * normals[c, 2]
+            s = 1.0 / ((nx * nx + ny * ny + nz * nz) ** 0.5 + 1e-9)
+            if nz < 0:
+                s = -s
+            nx *= s
+            ny *= s
+            nz *= s
+            u = w0 * uv[f, 0, 0] + w1 * uv[f, 1, 0] + w2 * uv[f, 2, 0]
+            v = w0 * uv[f, 0, 1] + w1 * uv[f, 1, 1] + w2 * uv[f, 2, 1]
+            i = min(max(int((1 - v) * h), 0), h - 1)
+            j = min(max(int(u * w), 0), w - 1)
+            strand = 0.35 + 0.65 * luminance[i, j]
+            for k in range(3):
+                lit = light.ambient[k, 0] + light.ambient[k, 2] * ny
+                for q in range(light.direction.shape[0]):
+                    d = nx * light.direction[q, 0] + ny * light.direction[q, 1] + nz * light.direction[q, 2]
+                    lit += light.colour[q, k] * (0.25 + 0.75 * max(d, 0.0))
+                rgb[row, column, k] = (hair[k] * strand) ** 2 * lit
+            labels[row, column] = HAIR_LABEL
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def resolve(rgb, labels, face_index, background, exposure, image, label_map):
+    """Box-filter the samples into ``image`` (H, W, 3) uint8 over ``background`` (H, W, 3); majority into ``label_map``."""
+    height, width = label_map.shape
+    n = face_index.shape[0] // height
+    count = np.zeros(16, np.int32)
+    colour = np.empty(3, np.float32)
+    for row in range(height):
+        for column in range(width):
+            colour[:] = 0
+            count[:] = 0
+            for i in range(row * n, row * n + n):
+                for j in range(column * n, column * n + n):
+                    if face_index[i, j] >= 0:
+                        for k in range(3):
+                            colour[k] += min(rgb[i, j, k] * exposure, 1.5)
+                        count[labels[i, j]] += 1
+                    else:
+                        for k in range(3):
+                            colour[k] += background[row, column, k] ** 2
+                        count[BACKGROUND_LABEL] += 1
+            for k in range(3):
+                image[row, column, k] = np.uint8(255 * min((colour[k] / (n * n)) ** 0.5, 1.0))
+            best = 0
+            for k in range(16):
+                if count[k] > count[best]:
+                    best = k
+            label_map[row, column] = best
