@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from bdfm_infer.take import Take
 from numpy.typing import NDArray
+
+from bdfm_infer.take import Take
 
 from ..core import rotation
 from ..core.errors import AddonError
@@ -212,6 +213,6 @@ def _left_behind(curves: Sequence[_Curve]) -> Iterator[str]:
         others = [curve for curve in old.fcurves if (id_block, curve.data_path) not in baked] if old else []
         if others:
             yield (
-                f"{id_block.name}: its action {id_block.animation_data.action.name!r} also moved {len(others)} channels "
-                "that are not of the face. It is kept: add it as a strip in the NLA editor to play both."
+                f"{id_block.name}: its action {id_block.animation_data.action.name!r} also moved {len(others)} "
+                "channels that are not of the face. It is kept: add it as a strip in the NLA editor to play both."
             )

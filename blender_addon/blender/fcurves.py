@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""F-curves written in one go: ``keyframe_insert`` moves every key at each insertion, 800 times slower at 10,000 keys."""
+"""F-curves written in one go. ``keyframe_insert`` copies all keys at each insertion: 800 times slower at 10,000."""
 
 from __future__ import annotations
 

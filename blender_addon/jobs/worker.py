@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,24 +44,24 @@ class Outcome:
     details: str
 
 
+def capture_command(source: Path, take: Path) -> list[str]:
+    """What reads ``source`` (video, image or folder) into ``take``, a CSV file; its JSON lies beside it."""
+    return [sys.executable, "-s", "-m", "bdfm_infer", "capture", str(source), "-o", str(take), "--progress", "json"]
+
+
 class CaptureWorker:
     """One running capture.
 
     Args:
-        source: video, image or folder.
-        take: CSV file to write; its JSON lies beside it.
-        overwrite: replace an older take of that name.
-        extra: further arguments of ``bdfm-infer capture``.
+        command: what to run, see :func:`capture_command`.
+        take: CSV file that it writes; not there before.
 
     Raises:
         OSError: the process cannot be started.
     """
 
-    def __init__(self, source: Path, take: Path, overwrite: bool = False, extra: tuple[str, ...] = ()) -> None:
-        command = [sys.executable, "-s", "-m", "bdfm_infer", "capture", str(source), "-o", str(take)]
-        command += ["--progress", "json", *(["--overwrite"] if overwrite else []), *extra]
+    def __init__(self, command: Sequence[str], take: Path) -> None:
         self._take = take
-        self._started_ns = time.time_ns()
         self._cancelled_at: float | None = None
         self._error: str | None = None
         self._events: queue.Queue[Event] = queue.Queue()
@@ -143,11 +144,7 @@ class CaptureWorker:
         error = self._error
         if code != 0 and error is None and not cancelled:
             error = _explain(code, details)
-        self.outcome = Outcome(self._take if self._was_written() else None, cancelled, error, details)
-
-    def _was_written(self) -> bool:
-        """Whether the take on disk is of this run (file systems keep times as coarse as two seconds)."""
-        return self._take.is_file() and self._take.stat().st_mtime_ns >= self._started_ns - 2_000_000_000
+        self.outcome = Outcome(self._take if self._take.is_file() else None, cancelled, error, details)
 
 
 def _explain(code: int, details: str) -> str:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 import bpy
+
 from bdfm_infer.errors import BdfmError
 
 from ..blender.bake import BakeReport, bake, scene_time

@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 import bpy
+
 from bdfm_infer.errors import BdfmError
 
-from ..jobs.worker import CaptureWorker, Event
+from ..jobs.worker import CaptureWorker, Event, capture_command
 from .takes import set_take
 
 POLL_S = 0.1
@@ -102,8 +103,9 @@ class BDFM_OT_capture(bpy.types.Operator):
         settings = context.scene.bdfm
         source = Path(bpy.path.abspath(settings.source))
         folder = Path(bpy.path.abspath(settings.take_folder)) if settings.take_folder else source.parent
+        take = free_name(folder / f"{source.stem}.csv")
         try:
-            _worker = CaptureWorker(source, free_name(folder / f"{source.stem}.csv"))
+            _worker = CaptureWorker(capture_command(source, take), take)
         except OSError as error:
             self.report({"ERROR"}, f"The capture cannot be started: {error}. Install the extension again.")
             return False

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bpy
+
 from bdfm_infer.parameters import ACTION_UNITS, N_AU, ROTATION
 
 from ..blender.bake import BakeReport, scene_time

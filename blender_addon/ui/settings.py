@@ -13,7 +13,9 @@ def _mapping_ids(self: bpy.types.PropertyGroup, context: bpy.types.Context, type
 
 
 class BDFM_PG_settings(bpy.types.PropertyGroup):
-    source: bpy.props.StringProperty(name="Video", description="Video, image, or folder of images to read the face from")
+    source: bpy.props.StringProperty(
+        name="Video", description="Video, image, or folder of images to read the face from"
+    )
     take_folder: bpy.props.StringProperty(
         name="Takes", description="Folder for new takes; empty: beside the video", subtype="DIR_PATH"
     )

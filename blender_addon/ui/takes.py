@@ -8,9 +8,10 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
+
 from bdfm_infer.errors import BdfmError
 from bdfm_infer.take import Take
-from numpy.typing import NDArray
 
 from ..core.timing import take_values
 

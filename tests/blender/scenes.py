@@ -9,9 +9,10 @@ from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import ArrayLike
+
 from bdfm_infer.parameters import AU_NAMES, ROTATION
 from bdfm_infer.take import Row, Take, TakeWriter
-from numpy.typing import ArrayLike
 
 
 def mesh(name: str, keys: Sequence[str] = (), parent: bpy.types.Object | None = None) -> bpy.types.Object:
