@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Writes the trained detector as ONNX: ``python -m bdfm_train.detector.export CHECKPOINT [OUT]``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from bdfm_train.detector.model import Detector
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "bdfm_infer" / "weights" / "detector.onnx"
+
+
+class _Exported(nn.Module):
+    """The network as the package runs it: one uint8 picture in, scores of 0 to 1 and points out."""
+
+    def __init__(self, network: Detector):
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        logits, points = self.network(image.unsqueeze(0).float())
+        return torch.sigmoid(logits), points
+
+
+def load(checkpoint: Path) -> Detector:
+    """The averaged network of a checkpoint that training wrote, ready to evaluate."""
+    network = Detector()
+    network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
+    return network.eval()
+
+
+def export(network: Detector, path: Path) -> None:
+    """Write ``network`` with opset 17; the batch normalisation is folded into the convolutions.
+
+    Input ``image`` uint8 (1, h, w), h and w any multiples of 32; outputs ``score`` float32 (1, h/4, w/4) and
+    ``points`` float32 (1, 10, h/4, w/4), as in :class:`bdfm_train.detector.model.Detector`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.onnx.export(
+        _Exported(network.eval()).eval(),
+        (torch.zeros(1, 128, 160, dtype=torch.uint8),),
+        str(path),
+        input_names=["image"],
+        output_names=["score", "points"],
+        dynamic_axes={
+            "image": {1: "height", 2: "width"},
+            "score": {1: "rows", 2: "columns"},
+            "points": {2: "rows", 3: "columns"},
+        },
+        opset_version=17,
+        dynamo=False,
+    )
+    onnx.checker.check_model(str(path))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("out", type=Path, nargs="?", default=WEIGHTS)
+    arguments = parser.parse_args()
+    export(load(arguments.checkpoint), arguments.out)
+    print(f"{arguments.out}: {arguments.out.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
