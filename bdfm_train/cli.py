@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""The command line ``bdfm-train``: trains, exports and measures the networks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bdfm_infer.errors import BdfmError
+
+from .config import Config
+from .face_model.sources import sources_root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except BdfmError as error:
+        print(f"bdfm-train: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bdfm-train", description="Train, export and measure the networks. BDFM_SOURCES names the source data."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    reader = commands.add_parser("reader", help="train the face reader (F_seg, landmarks, plain head)")
+    reader.add_argument("--config", default="lite")
+    reader.add_argument("--shards", type=Path, required=True, help="folder of renders; new ones are taken in meanwhile")
+    reader.add_argument("--pattern", default="*.npz", help="names of the shards (default: %(default)s)")
+    reader.add_argument("--work", type=Path, required=True, help="folder for checkpoints and the log; resumes from it")
+    reader.add_argument("--minutes", type=float, default=60.0)
+    reader.add_argument("--seed", type=int, default=0)
+    reader.add_argument("--threads", type=int, default=2)
+    reader.set_defaults(run=_reader)
+
+    regressor = commands.add_parser("regressor", help="train R on the frozen F_seg of a reader, and compare the two")
+    regressor.add_argument("--checkpoint", type=Path, required=True, help="a reader's checkpoint")
+    regressor.add_argument("--shards", type=Path, required=True)
+    regressor.add_argument("--pattern", default="*.npz")
+    regressor.add_argument("--work", type=Path, required=True)
+    regressor.add_argument("--minutes", type=float, default=20.0)
+    regressor.add_argument("--seed", type=int, default=0)
+    regressor.add_argument("--threads", type=int, default=2)
+    regressor.set_defaults(run=_regressor)
+
+    held_out = commands.add_parser("held-out", help="errors on renders and photos that training never saw")
+    held_out.add_argument("--checkpoint", type=Path, required=True, nargs="+")
+    held_out.add_argument("--renders", type=Path, required=True, nargs="+", help="shards of held-out identities")
+    held_out.set_defaults(run=_held_out)
+
+    export = commands.add_parser("export", help="write face.onnx and model.json")
+    export.add_argument("--checkpoint", type=Path, required=True)
+    export.add_argument("--out", type=Path, required=True, help="folder of the weights")
+    export.add_argument("--id", required=True, help="name of the model")
+    export.add_argument("--score", type=float, default=0.3, help="detector's threshold (default: %(default)s)")
+    export.add_argument("--confidence", type=float, default=0.5, help="reader's threshold (default: %(default)s)")
+    export.set_defaults(run=_export)
+
+    expressions = commands.add_parser("expressions", help="AUC on the photos judged by eye")
+    expressions.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
+    expressions.set_defaults(run=_expressions)
+    return parser
+
+
+def _reader(options: argparse.Namespace) -> None:
+    import cv2
+    import torch
+
+    from .training.reader import train_reader
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(options.threads)
+    config = Config.load(options.config)
+    path = train_reader(
+        config, sources_root(), options.shards, options.pattern, options.work, options.minutes, options.seed
+    )
+    print(path)
+
+
+def _regressor(options: argparse.Namespace) -> None:
+    import cv2
+    import torch
+
+    from .training.regressor import train_regressor
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(options.threads)
+    path = train_regressor(
+        options.checkpoint,
+        sources_root(),
+        options.shards,
+        options.pattern,
+        options.work,
+        options.minutes,
+        options.seed,
+    )
+    print(path)
+
+
+def _held_out(options: argparse.Namespace) -> None:
+    from .data.photos import load_photos
+    from .evaluation.held_out import report
+    from .export import load_reader
+
+    photos = load_photos(sources_root(), "held_out")
+    for checkpoint in options.checkpoint:
+        print(checkpoint.name)
+        print(report(load_reader(checkpoint), photos, {path.name: path for path in options.renders}))
+
+
+def _export(options: argparse.Namespace) -> None:
+    from .export import export_reader, load_reader, write_model
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    difference = export_reader(load_reader(options.checkpoint), options.out / "face.onnx")
+    write_model(options.out, options.id, options.score, options.confidence)
+    print(f"{options.out / 'face.onnx'}: differs from the network by at most {difference:.1e}")
+
+
+def _expressions(options: argparse.Namespace) -> None:
+    from bdfm_infer import Predictor
+
+    from .evaluation.expressions import read_judged, report
+
+    print(report(read_judged(sources_root(), Predictor(options.weights))))

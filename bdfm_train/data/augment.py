@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""From a picture with landmarks to a training crop: alignment with errors, camera, light, occlusion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bdfm_infer import alignment
+from bdfm_infer.alignment import CROP_SIZE
+from bdfm_train.networks.segmentation import CLASSES
+
+PARSING_SIZE = CROP_SIZE // 2
+IGNORED = 255
+"""Label of pixels whose class is not known."""
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """How far the alignment of a training crop may be off.
+
+    Attributes:
+        points: deviation of the five points, share of the distance between the eyes.
+        turn: deviation of the rotation, radians.
+        scale: deviation of the logarithm of the size.
+        shift: deviation of the place, share of the crop.
+    """
+
+    points: float = 0.04
+    turn: float = 0.10
+    scale: float = 0.06
+    shift: float = 0.025
+
+
+FINE = Jitter()
+COARSE = Jitter(points=0.06, turn=0.22, scale=0.14, shift=0.07)
+"""As far off as the crop of a frame may be that is placed by the landmarks of an earlier one."""
+
+
+def jittered_alignment(landmarks: FloatArray, jitter: Jitter, rng: np.random.Generator) -> NDArray[np.float64]:
+    """An alignment (2, 3) that is off as in use."""
+    points = alignment.five_points(landmarks)
+    reach = float(np.abs(points[1] - points[0]).max())
+    matrix = alignment.alignment(points + rng.normal(size=points.shape) * reach * jitter.points)
+    angle, scale = rng.normal() * jitter.turn, np.exp(rng.normal() * jitter.scale)
+    cosine, sine = np.cos(angle) * scale, np.sin(angle) * scale
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    centre = np.full(2, (CROP_SIZE - 1) / 2)
+    shift = rng.normal(size=2) * jitter.shift * CROP_SIZE
+    return np.c_[turn @ matrix[:, :2], turn @ (matrix[:, 2] - centre) + centre + shift]
+
+
+def photograph(crop: NDArray[np.uint8], rng: np.random.Generator) -> FloatArray:
+    """Blur, loss of resolution, gamma, contrast, brightness, noise and occlusion. Returns (s, s) float32 about 0..1."""
+    size = crop.shape[0]
+    u = rng.random()
+    if u < 0.25:
+        crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.4, 1.6))
+    elif u < 0.45:
+        share = rng.uniform(0.35, 0.8)
+        small = cv2.resize(crop, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+        crop = cv2.resize(small, (size, size))
+    elif u < 0.55:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 60))]
+        crop = cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_GRAYSCALE)
+    x = np.clip(crop.astype(np.float32) / 255.0, 1e-3, 1.0) ** np.float32(np.exp(rng.normal() * 0.35))
+    x = (x - 0.5) * np.float32(np.exp(rng.normal() * 0.25)) + np.float32(0.5 + rng.normal() * 0.1)
+    if rng.random() < 0.4:
+        x = x + rng.normal(size=x.shape).astype(np.float32) * np.float32(rng.uniform(0.0, 0.05))
+    if rng.random() < 0.35:
+        w, h = rng.integers(8, size // 2, 2)
+        left, top = rng.integers(0, size - w), rng.integers(0, size - h)
+        x[top : top + h, left : left + w] = rng.random()
+    return x
+
+
+def borrow_look(crop: FloatArray, photo: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """The low frequencies' amplitude of a photo put into a render, phase kept (Fourier domain adaptation)."""
+    ours, theirs = np.fft.fftshift(np.fft.fft2(crop)), np.fft.fftshift(np.fft.fft2(photo))
+    reach, centre, share = int(rng.integers(1, 5)), crop.shape[0] // 2, rng.random()
+    amplitude = np.abs(ours)
+    band = np.s_[centre - reach : centre + reach + 1, centre - reach : centre + reach + 1]
+    mixed = amplitude.copy()
+    mixed[band] = (1 - share) * amplitude[band] + share * np.abs(theirs)[band]
+    mixed[centre, centre] = amplitude[centre, centre]
+    return np.real(np.fft.ifft2(np.fft.ifftshift(mixed * np.exp(1j * np.angle(ours))))).astype(np.float32)
+
+
+def warp_labels(labels: NDArray[np.uint8], matrix: NDArray[np.float64], scale: float) -> NDArray[np.uint8]:
+    """Labels carried into the crop at :data:`PARSING_SIZE`.
+
+    Args:
+        labels: class of each pixel of a label map that is ``scale`` times as large as the picture.
+        matrix: alignment of the picture to a crop of :data:`CROP_SIZE`.
+        scale: size of the label map over that of the picture.
+    """
+    half = PARSING_SIZE / CROP_SIZE
+    small = np.c_[matrix[:, :2] * (half / scale), matrix[:, 2] * half]
+    return cv2.warpAffine(
+        labels, small, (PARSING_SIZE,) * 2, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=IGNORED
+    )
+
+
+def photo_labels(landmarks: FloatArray, oval: FloatArray) -> NDArray[np.uint8]:
+    """Classes that a photo's landmarks (in crop pixels) give away; all else is :data:`IGNORED`."""
+    labels = np.full((PARSING_SIZE,) * 2, IGNORED, np.uint8)
+    k = landmarks * (PARSING_SIZE / CROP_SIZE)
+
+    def fill(points: FloatArray, name: str | None) -> None:
+        value = IGNORED if name is None else CLASSES.index(name)
+        cv2.fillPoly(labels, [np.round(points * 16).astype(np.int32)], value, shift=4)
+
+    fill(oval * (PARSING_SIZE / CROP_SIZE), "skin")
+    for eye, brow, name in ((k[36:42], k[17:22], "r"), (k[42:48], k[22:27], "l")):
+        fill(np.concatenate([brow - [0, 1.5], eye[:1], eye[3:4]]), None)
+        fill(eye, f"{name}_eye")
+        cv2.polylines(labels, [np.round(brow * 16).astype(np.int32)], False, CLASSES.index(f"{name}_brow"), 2, shift=4)
+    fill(np.stack([k[27], k[31], k[33], k[35]]), "nose")
+    fill(np.concatenate([k[48:55], k[60:65][::-1]]), "u_lip")
+    fill(np.concatenate([k[54:60], k[48:49], k[60:61], k[64:68][::-1]]), "l_lip")
+    fill(k[60:68], "inner_mouth")
+    return labels

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""Batches: renders with all their truth, photos with landmarks, and crops that show no face."""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .augment import IGNORED
+from .crops import FloatArray, misplaced_crop, photo_crop, render_crop, texture_crop
+from .photos import Photo
+from .shards import ShardPool
+
+UNKNOWN_CLASS = -100
+"""Target class that the loss passes over."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's data. Crops are normalised, (n, 1, 96, 96); landmarks are in crop units; parsing is (n, 48, 48).
+
+    Attributes:
+        renders, photos: crops as a camera might show them.
+        clean_photos: the same photos, aligned without error, as the teacher sees them.
+        negatives: crops without an aligned face.
+        parameters: (n, 25) of the renders, pose and action units.
+        identity: (n, 208) of the renders.
+        identity_known: (n,) bool, whether it may be learned.
+        brow_style: (n,) index, of the renders.
+        mirrored: (m,) bool, whether a photo was mirrored.
+    """
+
+    renders: Tensor
+    parameters: Tensor
+    identity: Tensor
+    identity_known: Tensor
+    brow_style: Tensor
+    render_landmarks: Tensor
+    render_parsing: Tensor
+    photos: Tensor
+    clean_photos: Tensor
+    photo_landmarks: Tensor
+    photo_parsing: Tensor
+    mirrored: Tensor
+    negatives: Tensor
+
+
+class BatchMaker:
+    """Draws batches.
+
+    Args:
+        photos: those of the part ``train``.
+        pool: shards of renders.
+        counts: renders, photos and negatives in a batch.
+        seed: of all that is drawn.
+    """
+
+    def __init__(self, photos: list[Photo], pool: ShardPool, counts: tuple[int, int, int], seed: int) -> None:
+        self.photos, self.pool, self.counts = photos, pool, counts
+        self.rng = np.random.default_rng(seed)
+        self.choice = random.Random(seed)
+
+    def draw(self) -> Batch:
+        """The next batch."""
+        n_renders, n_photos, n_negatives = self.counts
+        photos = [photo_crop(self.choice.choice(self.photos), self.rng) for _ in range(n_photos)]
+        renders = [
+            render_crop(*self.pool.draw(self.choice), self.choice.choice(photos).clean, self.rng)
+            for _ in range(n_renders)
+        ]
+        return Batch(
+            renders=_crops([item.crop for item in renders]),
+            parameters=_stack([item.parameters for item in renders]),
+            identity=_stack([item.identity for item in renders]),
+            identity_known=torch.tensor([item.identity_known for item in renders]),
+            brow_style=torch.tensor([item.brow_style for item in renders]),
+            render_landmarks=_stack([item.landmarks for item in renders]),
+            render_parsing=_classes([item.labels for item in renders]),
+            photos=_crops([item.crop for item in photos]),
+            clean_photos=_crops([item.clean for item in photos]),
+            photo_landmarks=_stack([item.landmarks for item in photos]),
+            photo_parsing=_classes([item.labels for item in photos]),
+            mirrored=torch.tensor([item.mirrored for item in photos]),
+            negatives=_crops([self._negative() for _ in range(n_negatives)]),
+        )
+
+    def _negative(self) -> FloatArray:
+        kind = self.choice.random()
+        if kind < 0.5:
+            return texture_crop(self.rng)
+        if kind < 0.75:
+            photo = self.choice.choice(self.photos)
+            return misplaced_crop(photo.image, photo.landmarks, self.rng)
+        shard, index = self.pool.draw(self.choice)
+        return misplaced_crop(shard.images[index], shard.landmarks[index], self.rng)
+
+
+def feed(maker: BatchMaker, ahead: int = 6) -> Iterator[Batch]:
+    """Batches made by a thread while the network computes."""
+    batches: queue.Queue[Batch] = queue.Queue(ahead)
+
+    def work() -> None:
+        while True:
+            batches.put(maker.draw())
+
+    threading.Thread(target=work, daemon=True).start()
+    while True:
+        yield batches.get()
+
+
+def _crops(crops: Sequence[FloatArray]) -> Tensor:
+    """Stacked and normalised, (n, 1, s, s)."""
+    x = np.stack(crops)
+    x = (x - x.mean((1, 2), keepdims=True)) / (x.std((1, 2), keepdims=True) + 0.05)
+    return torch.from_numpy(np.ascontiguousarray(x, np.float32))[:, None]
+
+
+def _stack(arrays: Sequence[FloatArray]) -> Tensor:
+    return torch.from_numpy(np.stack(arrays).astype(np.float32))
+
+
+def _classes(labels: Sequence[NDArray[np.uint8]]) -> Tensor:
+    x = torch.from_numpy(np.stack(labels).astype(np.int64))
+    return torch.where(x == IGNORED, UNKNOWN_CLASS, x)

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""One training crop at a time: of a photo, of a render, of no face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bdfm_infer import alignment
+from bdfm_infer.alignment import CROP_SIZE, MIRRORED_LANDMARK
+from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, MIRRORED_AU
+from bdfm_train.networks.segmentation import CLASSES
+
+from .augment import (
+    COARSE,
+    FINE,
+    borrow_look,
+    jittered_alignment,
+    photo_labels,
+    photograph,
+    warp_labels,
+)
+from .photos import Photo
+from .shards import N_TARGETS, Shard
+
+FloatArray = NDArray[np.float32]
+
+_COARSE_SHARE: Final = 0.2
+_BORROWED_SHARE: Final = 0.5
+
+MIRRORED_CLASS: Final = np.arange(256, dtype=np.uint8)
+for _name in ("brow", "eye"):
+    _left, _right = CLASSES.index(f"l_{_name}"), CLASSES.index(f"r_{_name}")
+    MIRRORED_CLASS[[_left, _right]] = _right, _left
+
+
+@dataclass(frozen=True)
+class PhotoCrop:
+    """A photo as the student and as the teacher sees it.
+
+    Attributes:
+        crop: (96, 96) as a camera might show it, about 0..1.
+        clean: (96, 96) the same photo aligned without error, not mirrored.
+        landmarks: (68, 2) of ``crop``, crop units.
+        labels: (48, 48) classes of ``crop``.
+        mirrored: whether ``crop`` is mirrored.
+    """
+
+    crop: FloatArray
+    clean: FloatArray
+    landmarks: FloatArray
+    labels: NDArray[np.uint8]
+    mirrored: bool
+
+
+@dataclass(frozen=True)
+class RenderCrop:
+    """A render with its truth.
+
+    Attributes:
+        crop: (96, 96) as a camera might show it, about 0..1.
+        landmarks: (68, 2) crop units.
+        labels: (48, 48) classes.
+        parameters: (25,) pose and action units.
+        identity: (208,).
+        identity_known: whether the identity may be learned: head A, not mirrored.
+        brow_style: index.
+    """
+
+    crop: FloatArray
+    landmarks: FloatArray
+    labels: NDArray[np.uint8]
+    parameters: FloatArray
+    identity: FloatArray
+    identity_known: bool
+    brow_style: int
+
+
+def mirror_parameters(parameters: FloatArray) -> FloatArray:
+    """Pose and action units (..., 25) of the mirrored picture."""
+    out = parameters.copy()
+    out[..., 0] = 1.0 - parameters[..., 0]
+    out[..., AU_SLICE] = parameters[..., AU_SLICE][..., list(MIRRORED_AU)]
+    return out
+
+
+def mirror_landmarks(landmarks: FloatArray) -> FloatArray:
+    """Landmarks (..., 68, 2) in crop units of the mirrored crop."""
+    out = landmarks[..., MIRRORED_LANDMARK, :].copy()
+    out[..., 0] = 1.0 - out[..., 0]
+    return out
+
+
+def photo_crop(photo: Photo, rng: np.random.Generator) -> PhotoCrop:
+    """A crop of a photo."""
+    clean = alignment.crop(photo.image, alignment.alignment(alignment.five_points(photo.landmarks)))
+    matrix = _alignment(photo.landmarks, rng)
+    crop = photograph(alignment.crop(photo.image, matrix), rng)
+    pixels = alignment.apply(matrix, photo.landmarks).astype(np.float32)
+    labels = photo_labels(pixels, alignment.apply(matrix, photo.oval).astype(np.float32))
+    landmarks = alignment.crop_units(pixels).astype(np.float32)
+    mirrored = bool(rng.random() < 0.5)
+    if mirrored:
+        crop, landmarks, labels = crop[:, ::-1], mirror_landmarks(landmarks), MIRRORED_CLASS[labels[:, ::-1]]
+    return PhotoCrop(crop, clean.astype(np.float32) / 255.0, landmarks, labels, mirrored)
+
+
+def render_crop(shard: Shard, index: int, look: FloatArray, rng: np.random.Generator) -> RenderCrop:
+    """A crop of a render; half of them borrow the look of a photo's crop."""
+    matrix = _alignment(shard.landmarks[index], rng)
+    crop = photograph(alignment.crop(shard.images[index], matrix), rng)
+    labels = warp_labels(shard.labels[index], matrix, shard.labels.shape[1] / shard.images.shape[1])
+    landmarks = alignment.crop_units(alignment.apply(matrix, shard.landmarks[index])).astype(np.float32)
+    every = shard.parameters[index].astype(np.float32)
+    parameters = every[:N_TARGETS]
+    if rng.random() < _BORROWED_SHARE:
+        crop = borrow_look(crop, look, rng)
+    mirrored = bool(rng.random() < 0.5)
+    if mirrored:
+        crop, landmarks, parameters = crop[:, ::-1], mirror_landmarks(landmarks), mirror_parameters(parameters)
+        labels = MIRRORED_CLASS[labels[:, ::-1]]
+    return RenderCrop(
+        crop=crop,
+        landmarks=landmarks,
+        labels=labels,
+        parameters=parameters,
+        identity=every[IDENTITY_SLICE],
+        identity_known=shard.head == "a" and not mirrored,
+        brow_style=int(every[BROW_SLICE].argmax()),
+    )
+
+
+def texture_crop(rng: np.random.Generator) -> FloatArray:
+    """A crop of nothing: noise at several scales, edges, blobs."""
+    x = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
+    for cells in (2, 4, 8, 16, 48):
+        noise = rng.random((cells, cells)).astype(np.float32)
+        way = cv2.INTER_CUBIC if rng.random() < 0.6 else cv2.INTER_NEAREST
+        x += cv2.resize(noise, (CROP_SIZE, CROP_SIZE), interpolation=way) * np.float32(rng.random() ** 2)
+    for _ in range(int(rng.integers(0, 6))):
+        centre, axes = rng.integers(0, CROP_SIZE, 2), rng.integers(3, CROP_SIZE // 2, 2)
+        colour, width = (float(rng.random() * 2),), int(rng.choice([-1, 1, 2, 4]))
+        at = (int(centre[0]), int(centre[1]))
+        if rng.random() < 0.5:
+            cv2.ellipse(x, at, (int(axes[0]), int(axes[1])), float(rng.uniform(0, 180)), 0, 360, colour, width)
+        else:
+            cv2.rectangle(x, at, (at[0] + int(axes[0]), at[1] + int(axes[1])), colour, width)
+    low, high = float(x.min()), float(x.max())
+    return photograph(((x - low) / max(high - low, 1e-3) * 255).astype(np.uint8), rng)
+
+
+def misplaced_crop(image: NDArray[np.uint8], landmarks: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """A crop beside a face, of a part of it, with it too small, or turned on its side or head."""
+    matrix = alignment.alignment(alignment.five_points(landmarks))
+    scale, angle, shift = 1.0, 0.0, np.zeros(2)
+    kind = rng.integers(4)
+    if kind == 0:
+        direction = rng.uniform(0, 2 * np.pi)
+        shift = np.array([np.cos(direction), np.sin(direction)]) * rng.uniform(0.4, 0.9) * CROP_SIZE
+    elif kind == 1:
+        scale = rng.uniform(1.9, 4.0)
+        shift = rng.normal(size=2) * 0.3 * CROP_SIZE * scale
+    elif kind == 2:
+        scale = rng.uniform(0.2, 0.5)
+    else:
+        angle = rng.uniform(np.radians(75), np.radians(285))
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    centre = np.full(2, (CROP_SIZE - 1) / 2)
+    matrix = np.c_[turn @ matrix[:, :2], turn @ (matrix[:, 2] - centre) + centre + shift]
+    return photograph(alignment.crop(image, matrix), rng)
+
+
+def _alignment(landmarks: FloatArray, rng: np.random.Generator) -> NDArray[np.float64]:
+    return jittered_alignment(landmarks, COARSE if rng.random() < _COARSE_SHARE else FINE, rng)

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""The photos that nobody posed for, with their landmarks; and which of them training never sees."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bdfm_train.errors import SourcesError
+
+# fmt: off
+IBUG_OF_MESH: Final = np.array([
+    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389, 71, 63, 105, 66, 107, 336, 296,
+    334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305, 33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380, 61,
+    39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
+])
+"""Which of the 478 points of the photos' landmarks stands for each iBUG landmark. Shape (68,)."""
+
+FACE_OVAL: Final = np.array([
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
+    136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+])
+"""The outline of the face among the 478 points."""
+# fmt: on
+
+Part = Literal["train", "held_out", "expressions", "set_aside"]
+HELD_OUT_SHARE: Final = 0.08
+_SET_ASIDE: Final = Path(__file__).parent / "set_aside_photos.txt"
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo.
+
+    Attributes:
+        name: file name.
+        image: (h, w) uint8 grey.
+        landmarks: (68, 2) float32 pixels, iBUG order.
+        oval: (36, 2) float32 pixels, outline of the face.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    oval: NDArray[np.float32]
+
+
+def part_of(name: str, judged: set[str], set_aside: set[str]) -> Part:
+    """Which part a photo belongs to; held-out ones are chosen by a hash of the name."""
+    if name in judged:
+        return "expressions"
+    if name in set_aside:
+        return "set_aside"
+    value = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 0x1_0000_0000
+    return "held_out" if value < HELD_OUT_SHARE else "train"
+
+
+def set_aside() -> set[str]:
+    """Names of the photos that were set aside by eye before the first training."""
+    lines = _SET_ASIDE.read_text(encoding="utf-8").splitlines()
+    return {line for line in lines if line and not line.startswith("#")}
+
+
+def judgements(sources: Path) -> dict[str, dict[str, bool]]:
+    """The photos judged by eye, for measuring only: file name to judgement by expression."""
+    with _open(sources / "faces" / "expressions.csv").open(encoding="utf-8") as file:
+        return {row.pop("file"): {k: v == "1" for k, v in row.items()} for row in csv.DictReader(file)}
+
+
+def load_photos(sources: Path, part: Part) -> list[Photo]:
+    """The photos of one part.
+
+    Args:
+        sources: folder that holds ``faces``.
+        part: ``train`` and ``held_out`` are for training and for choosing checkpoints, the others only for measuring.
+
+    Raises:
+        SourcesError: a file is missing.
+    """
+    judged = set(judgements(sources))
+    aside = set_aside()
+    table = np.load(_open(sources / "faces" / "landmarks478.npz"))
+    points = dict(zip((str(name) for name in table["names"]), table["xyz"][..., :2].astype(np.float32), strict=True))
+    photos = []
+    with tarfile.open(_open(sources / "faces" / "photos.tar")) as archive:
+        for member in archive:
+            name = Path(member.name).name
+            if name not in points or part_of(name, judged, aside) != part:
+                continue
+            file = archive.extractfile(member)
+            assert file is not None
+            image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_GRAYSCALE)
+            mesh = points[name] - 0.5
+            photos.append(Photo(name, image, mesh[IBUG_OF_MESH], mesh[FACE_OVAL]))
+    return photos
+
+
+def _open(path: Path) -> Path:
+    if not path.exists():
+        raise SourcesError(f"{path} is missing. Point BDFM_SOURCES at the folder that holds faces and face_model.")
+    return path

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""What checkpoints are chosen by: renders and photos' landmarks that training never saw.
+
+``python -m bdfm_train held-out``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bdfm_infer import alignment
+from bdfm_infer.alignment import five_points
+from bdfm_infer.parameters import AU_NAMES, N_POSE, degrees_from_parameter
+from bdfm_train.data.photos import Photo
+from bdfm_train.data.shards import N_TARGETS, Shard
+from bdfm_train.networks.reader import FaceReader
+from bdfm_train.networks.segmentation import normalise
+
+
+@torch.no_grad()
+def read_crops(reader: FaceReader, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Landmarks (n, 68, 2) and parameters (n, 25) of crops (n, 96, 96), clean and aligned without error."""
+    reader.eval()
+    landmarks: list[Tensor] = []
+    parameters: list[Tensor] = []
+    for part in torch.from_numpy(crops).split(128):
+        reading = reader(normalise(part))
+        landmarks.append(reading.features.landmarks)
+        parameters.append(reading.parameters)
+    return torch.cat(landmarks).numpy(), torch.cat(parameters).numpy()
+
+
+def landmark_error(reader: FaceReader, photos: list[Photo]) -> float:
+    """Mean distance of the 51 landmarks within the face, in percent of the distance between the eyes."""
+    crops, truth = [], []
+    for photo in photos:
+        matrix = alignment.alignment(five_points(photo.landmarks))
+        crops.append(alignment.crop(photo.image, matrix))
+        truth.append(alignment.crop_units(alignment.apply(matrix, photo.landmarks)))
+    found, _ = read_crops(reader, np.stack(crops))
+    target = np.stack(truth)
+    eyes = np.linalg.norm(five_points(target)[:, 0] - five_points(target)[:, 1], axis=1)
+    distance = np.linalg.norm(found - target, axis=2)[:, 17:].mean(1)
+    return float((distance / np.maximum(eyes, 0.1)).mean() * 100.0)
+
+
+def render_errors(reader: FaceReader, shard: Shard) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of renders: correlation of each action unit, (23,), and mean absolute error of yaw and pitch in degrees, (2,)."""
+    crops = [
+        alignment.crop(image, alignment.alignment(five_points(landmarks)))
+        for image, landmarks in zip(shard.images, shard.landmarks, strict=True)
+    ]
+    _, found = read_crops(reader, np.stack(crops))
+    truth = shard.parameters[:, :N_TARGETS].astype(np.float64)
+    correlation = np.array([np.corrcoef(found[:, i], truth[:, i])[0, 1] for i in range(N_POSE, N_TARGETS)])
+    degrees = np.abs(degrees_from_parameter(found[:, :N_POSE]) - degrees_from_parameter(truth[:, :N_POSE]))
+    return correlation, degrees.mean(0)
+
+
+def report(reader: FaceReader, photos: list[Photo], shards: dict[str, Path]) -> str:
+    """All of it, a line each."""
+    lines = [
+        f"landmarks of {len(photos)} held-out photos: {landmark_error(reader, photos):.2f} % of the eyes' distance"
+    ]
+    for name, path in shards.items():
+        shard = Shard.load(path)
+        correlation, degrees = render_errors(reader, shard)
+        lines.append(
+            f"{name}: {len(shard.images)} renders, action units r {correlation.mean():.3f} (least "
+            f"{AU_NAMES[int(correlation.argmin())]} {correlation.min():.3f}), yaw {degrees[0]:.2f}, "
+            f"pitch {degrees[1]:.2f} degrees"
+        )
+    return "\n".join(lines)

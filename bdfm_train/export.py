@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""Writes the face reader as ``bdfm_infer`` runs it. ``python -m bdfm_train export``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+
+from bdfm_infer.alignment import CROP_SIZE
+
+from .config import Config
+from .errors import CheckpointError
+from .networks.reader import ExportedReader, FaceReader
+from .training.reader import build_reader
+
+OUTPUTS = ("landmarks", "pose", "action_units", "confidence")
+_OPSET = 17
+
+
+def load_reader(checkpoint: Path) -> FaceReader:
+    """The reader with averaged weights of a checkpoint, ready to read.
+
+    Raises:
+        CheckpointError: the file is missing or belongs to another size of network.
+    """
+    if not checkpoint.exists():
+        raise CheckpointError(f"{checkpoint} is missing. Train first: python -m bdfm_train reader --help")
+    state = torch.load(checkpoint, weights_only=True)
+    reader = build_reader(Config.load(state["config"]))
+    try:
+        reader.load_state_dict(state["average"])
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint} was trained with another network: {error}") from error
+    return reader.eval()
+
+
+def export_reader(reader: FaceReader, path: Path) -> float:
+    """Write ``face.onnx``; returns the largest difference between it and the network on random crops.
+
+    Args:
+        reader: trained.
+        path: of the ONNX file.
+    """
+    model = ExportedReader(reader).eval()
+    crops = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, CROP_SIZE, CROP_SIZE), np.uint8))
+    torch.onnx.export(
+        model,
+        (crops,),
+        path,
+        input_names=["crops"],
+        output_names=list(OUTPUTS),
+        dynamic_axes={name: {0: "n"} for name in ("crops", *OUTPUTS)},
+        opset_version=_OPSET,
+        dynamo=False,
+    )
+    onnx.checker.check_model(onnx.load(path))
+    with torch.no_grad():
+        expected = model(crops)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    found = session.run(list(OUTPUTS), {"crops": crops.numpy()})
+    return max(float(np.abs(a.numpy() - b).max()) for a, b in zip(expected, found, strict=True))
+
+
+def write_model(folder: Path, model_id: str, score: float, confidence: float) -> None:
+    """Write ``model.json`` beside the two networks: their hashes, and the thresholds that go with them."""
+    files: dict[str, Any] = {}
+    for name in ("face", "detector"):
+        path = folder / f"{name}.onnx"
+        if not path.exists():
+            raise CheckpointError(f"{path} is missing. Export it first.")
+        files[name] = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    facts = {"id": model_id, **files, "thresholds": {"score": score, "confidence": confidence}}
+    (folder / "model.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8", newline="\n")

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""The face reader: F_seg, a plain head on its embedding for pose and action units, and the confidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from bdfm_infer.alignment import N_LANDMARKS
+from bdfm_infer.parameters import N_AU, N_POSE
+
+from .segmentation import FaceFeatures, SegmentationNetwork, normalise
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is read from n crops.
+
+    Attributes:
+        features: what F_seg sees.
+        parameters: (n, 25) pose and action unit parameters, not clipped.
+        confidence: (n,) logit that the crop shows an aligned face.
+    """
+
+    features: FaceFeatures
+    parameters: Tensor
+    confidence: Tensor
+
+
+class FaceReader(nn.Module):
+    """F_seg with the plain head.
+
+    Args:
+        width: channels of F_seg's first stage.
+        blocks: residual blocks of its four stages.
+        crop_size: side of the input.
+    """
+
+    def __init__(self, width: int, blocks: tuple[int, int, int, int], crop_size: int) -> None:
+        super().__init__()
+        self.segmentation = SegmentationNetwork(width, blocks, crop_size)
+        inputs = SegmentationNetwork.EMBEDDING + 2 * N_LANDMARKS
+        self.head = nn.Sequential(nn.Linear(inputs, 192), nn.ReLU(), nn.Linear(192, N_POSE + N_AU))
+        self.face = nn.Linear(SegmentationNetwork.EMBEDDING, 1)
+
+    def forward(self, crops: Tensor) -> Reading:
+        """Reading of normalised crops (n, 1, s, s)."""
+        features = self.segmentation(crops)
+        joined = torch.cat([features.embedding, (features.landmarks - 0.5).flatten(1)], 1)
+        return Reading(features, self.head(joined), self.face(features.embedding)[:, 0])
+
+
+class ExportedReader(nn.Module):
+    """The reader as ``bdfm_infer`` runs it: uint8 crops in, landmarks, pose, action units and confidence out."""
+
+    def __init__(self, reader: FaceReader) -> None:
+        super().__init__()
+        self.reader = reader
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Crops (n, s, s) uint8 to landmarks (n, 68, 2), pose (n, 2), action units (n, 23) and confidence (n,)."""
+        reading = self.reader(normalise(crops))
+        parameters = reading.parameters.clamp(0.0, 1.0)
+        return (
+            reading.features.landmarks,
+            parameters[:, :N_POSE],
+            parameters[:, N_POSE:],
+            reading.confidence.sigmoid(),
+        )

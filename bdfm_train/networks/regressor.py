@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""R, the facial parameter regressor (paper, section 2.4): four sub-regressors on f_gb and T."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bdfm_infer.parameters import N_AU, N_BROW_STYLES, N_IDENTITY, N_POSE
+
+from .layers import AttentionBlock, ConvBlock, SqueezeExcitation
+from .representation import Representation
+
+
+class SubRegressor(nn.Module):
+    """Feature fusion (pool to one size, concatenate), convolution of stride 2, two attention blocks, two FC with SE.
+
+    Args:
+        inputs: channels of all maps together.
+        outputs: number of parameters.
+        channels: width inside.
+        size: side that the maps are pooled to.
+    """
+
+    def __init__(self, inputs: int, outputs: int, channels: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        half = (size + 1) // 2
+        self.reduce = ConvBlock(inputs, channels, 3, 2)
+        self.attend = nn.Sequential(AttentionBlock(channels), AttentionBlock(channels))
+        self.first = nn.Linear(channels * half * half, 2 * channels)
+        self.excite = SqueezeExcitation(2 * channels)
+        self.second = nn.Linear(2 * channels, outputs)
+
+    def forward(self, *maps: Tensor) -> Tensor:
+        fused = torch.cat([_resize(x, self.size) for x in maps], 1)
+        x = self.attend(self.reduce(fused)).flatten(1)
+        return self.second(self.excite(functional.relu(self.first(x))))
+
+
+class ParameterRegressor(nn.Module):
+    """R: pose from f_gb; identity and action units from T_eyes, T_nose, T_mouth, T_face; brow style from T_brows.
+
+    Args:
+        width: channels of F_seg's first stage.
+        channels: width of the sub-regressors.
+        size: side that maps are pooled to before they are joined.
+    """
+
+    def __init__(self, width: int, channels: int, size: int) -> None:
+        super().__init__()
+        local = (2 + 4 + 4 + 8) * width
+        self.pose = SubRegressor(2 * width, N_POSE, channels, size)
+        self.identity = SubRegressor(local, N_IDENTITY, channels, size)
+        self.action_units = SubRegressor(local, N_AU, channels, size)
+        self.brow_style = SubRegressor(2 * width, N_BROW_STYLES, channels, size)
+
+    def forward(self, fused: Tensor, t: Representation) -> Tensor:
+        """The 269 parameters, (n, 269); brow styles sum to 1, the others are not clipped to [0, 1]."""
+        local = (t.eyes, t.nose, t.mouth, t.face)
+        return torch.cat(
+            [
+                self.pose(fused),
+                self.action_units(*local),
+                self.identity(*local),
+                self.brow_style(t.brows).softmax(1),
+            ],
+            1,
+        )
+
+
+def _resize(x: Tensor, size: int) -> Tensor:
+    if x.shape[-1] > size:
+        return functional.adaptive_avg_pool2d(x, size)
+    if x.shape[-1] < size:
+        return functional.interpolate(x, size=(size, size), mode="nearest")
+    return x

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""T, the facial representation (paper, section 2.3, Eq. 5): T_i = beta_i A_i(I) C_i(I)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from torch import Tensor
+from torch.nn import functional
+
+from .segmentation import CLASSES, FaceFeatures
+
+PARTS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
+    "eyes": (0, ("l_eye", "r_eye")),
+    "brows": (0, ("l_brow", "r_brow")),
+    "nose": (1, ("nose",)),
+    "mouth": (1, ("u_lip", "inner_mouth", "l_lip")),
+    "face": (2, ("skin", "ears")),
+}
+"""Each component's stage of the ResNet and the classes whose probabilities add up to its mask A_i."""
+
+BETA: Final[dict[str, float]] = {"eyes": 1.0, "brows": 1.0, "nose": 1.0, "mouth": 1.0, "face": 1.0}
+"""The weights beta_i; the paper does not print its own."""
+
+
+@dataclass(frozen=True)
+class Representation:
+    """T_eyes, T_brows (n, 2w, s/4, s/4), T_nose, T_mouth (n, 4w, s/8, s/8), T_face (n, 8w, s/16, s/16)."""
+
+    eyes: Tensor
+    brows: Tensor
+    nose: Tensor
+    mouth: Tensor
+    face: Tensor
+
+
+def represent(features: FaceFeatures) -> Representation:
+    """T of what F_seg saw."""
+    probabilities = features.parsing.softmax(1)
+    parts = {}
+    for part, (stage, classes) in PARTS.items():
+        feature = features.stages[stage]
+        mask = sum(probabilities[:, CLASSES.index(name)] for name in classes)
+        assert isinstance(mask, Tensor)
+        mask = functional.adaptive_avg_pool2d(mask[:, None], (feature.shape[-2], feature.shape[-1]))
+        parts[part] = BETA[part] * mask * feature
+    return Representation(**parts)

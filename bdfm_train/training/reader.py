@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: MIT
+"""Trains the face reader on renders and photos: ``python -m bdfm_train reader --config lite``.
+
+Renders teach action units, pose, landmarks and parsing; photos teach landmarks and parsing, and through a mean teacher
+that the action units of a photo do not change with light, noise, mirror or a small error of alignment. Batch statistics
+of renders and photos are kept apart: photos alone move those that are used later.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bdfm_infer.parameters import MIRRORED_AU, N_POSE
+from bdfm_train.config import Config
+from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
+from bdfm_train.data.photos import load_photos
+from bdfm_train.data.shards import ShardPool
+from bdfm_train.networks.reader import FaceReader, Reading
+
+from .average import WeightAverage
+
+JAW_LINE_WEIGHT = 0.2
+"""Weight of the 17 landmarks of the jaw line, whose place along the line is arbitrary."""
+
+
+@dataclass
+class Losses:
+    """One step's losses, each before its weight."""
+
+    landmarks_renders: Tensor
+    landmarks_photos: Tensor
+    action_units: Tensor
+    pose: Tensor
+    parsing: Tensor
+    confidence: Tensor
+    consistency: Tensor
+
+
+def build_reader(config: Config) -> FaceReader:
+    """An untrained reader of the size that the configuration asks for."""
+    return FaceReader(config.network.width, config.network.blocks, config.network.crop_size)
+
+
+def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor) -> Losses:
+    """The losses of one step.
+
+    Action units: squared error weighted 1 + 3 y, since absolute error on sparse values collapses to their median.
+
+    Args:
+        batch: the truth.
+        renders: what the network read from the renders.
+        real: what it read from the photos, then the crops without a face.
+        teacher: (m, 25) what the mean teacher read from the clean photos.
+    """
+    weights = torch.ones(68)
+    weights[:17] = JAW_LINE_WEIGHT
+    target = torch.where(batch.mirrored[:, None], teacher[:, N_POSE:][:, list(MIRRORED_AU)], teacher[:, N_POSE:])
+    n_photos = len(batch.photo_landmarks)
+    photos, photo_parsing = real.features.landmarks[:n_photos], real.features.parsing[:n_photos]
+    units, true_units = renders.parameters[:, N_POSE:], batch.parameters[:, N_POSE:]
+    faces = torch.cat([renders.confidence, real.confidence])
+    truth = torch.zeros(len(faces))
+    truth[: len(renders.confidence) + n_photos] = 1.0
+    saturated = (batch.parameters[:, 0] <= 0.0) | (batch.parameters[:, 0] >= 1.0)
+    truth[: len(saturated)][saturated] = SATURATED_CONFIDENCE
+    return Losses(
+        landmarks_renders=_landmark_error(renders.features.landmarks, batch.render_landmarks, weights),
+        landmarks_photos=_landmark_error(photos, batch.photo_landmarks, weights),
+        action_units=((units - true_units).square() * (1.0 + 3.0 * true_units)).mean(),
+        pose=(renders.parameters[:, :N_POSE] - batch.parameters[:, :N_POSE]).abs().mean(),
+        parsing=_parsing_error(renders.features.parsing, batch.render_parsing)
+        + _parsing_error(photo_parsing, batch.photo_parsing),
+        confidence=functional.binary_cross_entropy_with_logits(faces, truth),
+        consistency=(real.parameters[:n_photos, N_POSE:] - target).square().mean(),
+    )
+
+
+SATURATED_CONFIDENCE = 0.75
+"""Confidence of a face turned beyond 60 degrees, where the angle saturates."""
+
+
+def train_reader(
+    config: Config, sources: Path, shards: Path, pattern: str, work: Path, minutes: float, seed: int = 0
+) -> Path:
+    """Train for a number of minutes, resuming from ``work`` where a run was broken off.
+
+    Args:
+        config: sizes, weights of the losses, learning rate.
+        sources: folder that holds ``faces``.
+        shards: folder where shards of renders lie and may go on arriving.
+        pattern: names of the shards.
+        work: where checkpoints and the log go.
+        minutes: length of the whole run; the learning rate falls to nothing over it.
+        seed: of weights and batches.
+
+    Returns:
+        Path of the checkpoint with the averaged weights.
+    """
+    torch.manual_seed(seed)
+    work.mkdir(parents=True, exist_ok=True)
+    pool = ShardPool(shards, pattern, config.batch.shards)
+    pool.refresh()
+    counts = (config.batch.renders, config.batch.photos, config.batch.negatives)
+    reader = build_reader(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = WeightAverage(reader, config.training.average)
+    optimizer = torch.optim.AdamW(
+        reader.parameters(), config.training.learning_rate, weight_decay=config.training.weight_decay
+    )
+    step, spent = 0, 0.0
+    checkpoint = work / "reader.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        reader.load_state_dict(state["reader"])
+        average.network.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, spent = state["step"], state["minutes"]
+    batches = feed(BatchMaker(load_photos(sources, "train"), pool, counts, seed + step))
+    began = time.monotonic() - spent * 60.0
+    log = (work / "log.jsonl").open("a", encoding="utf-8")
+    while (spent := (time.monotonic() - began) / 60.0) < minutes:
+        for group in optimizer.param_groups:
+            group["lr"] = _learning_rate(config, step, spent / minutes)
+        losses = _step(reader, average.network, next(batches), config, step, optimizer)
+        step += 1
+        average.update(reader, step)
+        if step % 200 == 0:
+            record = {"step": step, "minutes": round(spent, 2), "shards": len(pool.shards)}
+            print(json.dumps(record | losses), file=log, flush=True)
+            pool.refresh()
+        if step % 600 == 0:
+            _save(checkpoint, reader, average, optimizer, step, spent, config)
+    _save(checkpoint, reader, average, optimizer, step, spent, config)
+    return checkpoint
+
+
+def _step(
+    reader: FaceReader, teacher: nn.Module, batch: Batch, config: Config, step: int, optimizer: torch.optim.Optimizer
+) -> dict[str, float]:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        with _frozen_statistics(reader):
+            renders = _float(reader(_last(batch.renders)))
+        real = _float(reader(_last(torch.cat([batch.photos, batch.negatives]))))
+        teacher.train()
+        with torch.no_grad(), _frozen_statistics(teacher):
+            clean = teacher(_last(batch.clean_photos)).parameters.float()
+    losses = reader_losses(batch, renders, real, clean)
+    weights = asdict(config.loss)
+    weights["consistency"] *= min(1.0, max(0.0, (step - 600) / 1500))
+    values: dict[str, Tensor] = vars(losses)
+    total: Tensor = sum((weights[name] * value for name, value in values.items()), torch.zeros(()))
+    optimizer.zero_grad()
+    total.backward()
+    nn.utils.clip_grad_norm_(reader.parameters(), 2.0)
+    optimizer.step()
+    return {name: round(value.item(), 5) for name, value in values.items()}
+
+
+@contextmanager
+def _frozen_statistics(network: nn.Module) -> Iterator[None]:
+    """Batch normalisation by the batch itself that leaves the running statistics as they are."""
+    layers = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    for layer in layers:
+        layer.momentum = 0.0
+    yield
+    for layer in layers:
+        layer.momentum = 0.05
+
+
+def _last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _float(reading: Reading) -> Reading:
+    features = reading.features
+    features = type(features)(
+        features.stages, features.fused, features.parsing.float(), features.embedding, features.landmarks.float()
+    )
+    return Reading(features, reading.parameters.float(), reading.confidence.float())
+
+
+def _landmark_error(landmarks: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+    return ((landmarks - truth).abs() * weights[None, :, None]).mean()
+
+
+def _parsing_error(parsing: Tensor, truth: Tensor) -> Tensor:
+    logits = functional.interpolate(parsing, size=truth.shape[-2:], mode="bilinear")
+    return functional.cross_entropy(logits, truth, ignore_index=UNKNOWN_CLASS)
+
+
+def _learning_rate(config: Config, step: int, share: float) -> float:
+    warm = min(1.0, (step + 1) / config.training.warm_up_steps)
+    return config.training.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5
+
+
+def _save(
+    path: Path,
+    reader: nn.Module,
+    average: WeightAverage,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    minutes: float,
+    config: Config,
+) -> None:
+    state: dict[str, Any] = {
+        "reader": reader.state_dict(),
+        "average": average.network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+        "minutes": minutes,
+        "config": config.name,
+    }
+    draft = path.with_suffix(".part")
+    torch.save(state, draft)
+    draft.replace(path)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""Trains R on the frozen F_seg of a face reader (paper, section 2.4): ``python -m bdfm_train regressor``.
+
+Renders give all 269 parameters (identity on head A alone); on photos a mean teacher asks for steady action units.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, MIRRORED_AU, POSE_SLICE
+from bdfm_train.config import Config
+from bdfm_train.data.batches import Batch, BatchMaker, feed
+from bdfm_train.data.photos import load_photos
+from bdfm_train.data.shards import ShardPool
+from bdfm_train.networks.regressor import ParameterRegressor
+from bdfm_train.networks.representation import Representation, represent
+from bdfm_train.networks.segmentation import SegmentationNetwork
+
+from .average import WeightAverage
+
+
+def build_regressor(config: Config) -> ParameterRegressor:
+    """An untrained R of the size that the configuration asks for."""
+    network = config.network
+    return ParameterRegressor(network.width, network.regressor_channels, network.regressor_size)
+
+
+def regressor_losses(batch: Batch, renders: Tensor, photos: Tensor, teacher: Tensor) -> dict[str, Tensor]:
+    """The losses of one step, by name.
+
+    Args:
+        batch: the truth.
+        renders: (n, 269) what R says of the renders.
+        photos: (m, 269) what R says of the photos.
+        teacher: (m, 269) what the mean teacher says of the clean photos.
+    """
+    units, true_units = renders[:, AU_SLICE], batch.parameters[:, AU_SLICE]
+    target = torch.where(batch.mirrored[:, None], teacher[:, AU_SLICE][:, list(MIRRORED_AU)], teacher[:, AU_SLICE])
+    known = batch.identity_known
+    identity = (
+        (renders[known, IDENTITY_SLICE] - batch.identity[known]).square().mean() if known.any() else renders.sum() * 0
+    )
+    style = renders[:, BROW_SLICE].clamp_min(1e-6).log()
+    return {
+        "action_units": ((units - true_units).square() * (1.0 + 3.0 * true_units)).mean(),
+        "pose": (renders[:, POSE_SLICE] - batch.parameters[:, POSE_SLICE]).abs().mean(),
+        "identity": identity,
+        "brow_style": functional.nll_loss(style, batch.brow_style),
+        "consistency": (photos[:, AU_SLICE] - target).square().mean(),
+    }
+
+
+_WEIGHTS = {"action_units": 15.0, "pose": 5.0, "identity": 5.0, "brow_style": 0.05, "consistency": 2.0}
+
+
+def train_regressor(
+    checkpoint: Path, sources: Path, shards: Path, pattern: str, work: Path, minutes: float, seed: int = 0
+) -> Path:
+    """Train R for a number of minutes.
+
+    Args:
+        checkpoint: of a face reader, whose F_seg is frozen.
+        sources: folder that holds ``faces``.
+        shards: folder of renders.
+        pattern: names of the shards.
+        work: where ``regressor.pt`` and the log go.
+        minutes: length of the run.
+        seed: of weights and batches.
+
+    Returns:
+        Path of R's averaged weights.
+    """
+    from bdfm_train.export import load_reader
+
+    torch.manual_seed(seed)
+    work.mkdir(parents=True, exist_ok=True)
+    reader = load_reader(checkpoint)
+    config = Config.load(torch.load(checkpoint, weights_only=True)["config"])
+    segmentation = reader.segmentation.requires_grad_(False).eval()
+    pool = ShardPool(shards, pattern, config.batch.shards)
+    pool.refresh()
+    counts = (config.batch.renders, config.batch.photos, 1)
+    batches = feed(BatchMaker(load_photos(sources, "train"), pool, counts, seed))
+    regressor = build_regressor(config)
+    average = WeightAverage(regressor, config.training.average)
+    rate = config.training.learning_rate
+    optimizer = torch.optim.AdamW(regressor.parameters(), rate, weight_decay=config.training.weight_decay)
+    began, step = time.monotonic(), 0
+    with (work / "regressor.jsonl").open("a", encoding="utf-8") as log:
+        while (share := (time.monotonic() - began) / 60.0 / minutes) < 1.0:
+            warm = min(1.0, (step + 1) / config.training.warm_up_steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5
+            losses = _step(segmentation, regressor, average.network, next(batches), optimizer)
+            step += 1
+            average.update(regressor, step)
+            if step % 100 == 0:
+                print(json.dumps({"step": step, "minutes": round(share * minutes, 2)} | losses), file=log, flush=True)
+    path = work / "regressor.pt"
+    torch.save({"regressor": average.network.state_dict(), "config": config.name, "step": step}, path)
+    return path
+
+
+def _step(
+    segmentation: SegmentationNetwork,
+    regressor: nn.Module,
+    teacher: nn.Module,
+    batch: Batch,
+    optimizer: torch.optim.Optimizer,
+) -> dict[str, float]:
+    teacher.eval()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.no_grad():
+            seen = [_seen(segmentation, x) for x in (batch.renders, batch.photos, batch.clean_photos)]
+            clean = teacher(*seen[2]).float()
+        joined = _join(seen[0], seen[1])
+        read = regressor(*joined).float()
+    n = len(batch.renders)
+    losses = regressor_losses(batch, read[:n], read[n:], clean)
+    total: Tensor = sum((_WEIGHTS[name] * value for name, value in losses.items()), torch.zeros(()))
+    optimizer.zero_grad()
+    total.backward()
+    nn.utils.clip_grad_norm_(regressor.parameters(), 2.0)
+    optimizer.step()
+    return {name: round(value.item(), 5) for name, value in losses.items()}
+
+
+def _seen(segmentation: SegmentationNetwork, crops: Tensor) -> tuple[Tensor, Representation]:
+    features = segmentation(crops.contiguous(memory_format=torch.channels_last))
+    return features.fused, represent(features)
+
+
+def _join(a: tuple[Tensor, Representation], b: tuple[Tensor, Representation]) -> tuple[Tensor, Representation]:
+    parts = {name: torch.cat([getattr(a[1], name), getattr(b[1], name)]) for name in vars(a[1])}
+    return torch.cat([a[0], b[0]]), Representation(**parts)
