@@ -25,6 +25,8 @@ from .take import Take
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 0, that of an error of :mod:`bdfm_infer.errors`, or 2 for wrong usage."""
     options = _parser().parse_args(arguments)
+    for name, level in (("OPENCV_LOG_LEVEL", "ERROR"), ("OPENCV_FFMPEG_LOGLEVEL", "-8")):
+        os.environ.setdefault(name, level)  # what is wrong with a file is said once, by this command
     try:
         code: int = options.run(options)
     except BdfmError as error:

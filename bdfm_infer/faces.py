@@ -17,8 +17,12 @@ FloatArray = NDArray[np.float64]
 WELL_ALIGNED: Final = 0.08
 """Largest :func:`misfit` with which a crop's values are taken as they are."""
 
+SETTLED: Final = 0.2
+"""Largest :func:`misfit` of a crop that is accepted after all readings: a face draws the crop to itself."""
+
 _MOST_RESIDUAL: Final = 0.2
 _MOST_MISFIT: Final = 0.5
+_LARGEST: Final = 2.0
 _CORNERS: Final = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 
 
@@ -48,6 +52,11 @@ class Face:
     def distance(self, place: FloatArray) -> float:
         """How far its centre is from another place (x, y, side), in sides of the larger of the two."""
         return float(np.linalg.norm(self.place[:2] - place[:2])) / max(self.size, float(place[2]), 1e-9)
+
+    def lies_in(self, height: int, width: int) -> bool:
+        """Whether its centre is within a picture of that size, and its side at most twice the picture's longer one."""
+        x, y, side = self.place
+        return bool(0 <= x <= width and 0 <= y <= height and side <= _LARGEST * max(height, width))
 
     @classmethod
     def from_reading(cls, reading: Reading, matrix: FloatArray) -> Face:

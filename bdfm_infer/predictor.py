@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from . import alignment
 from .detector import Detector
-from .faces import WELL_ALIGNED, Face, FloatArray, is_plausible, misfit
+from .faces import SETTLED, WELL_ALIGNED, Face, FloatArray, is_plausible, misfit
 from .network import FaceNetwork, Reading, Weights
 
 Image = NDArray[np.uint8]
@@ -125,9 +125,10 @@ class Predictor:
             if done >= least and (done == most or misfit(reading.landmarks) <= WELL_ALIGNED):
                 break
             points = alignment.five_points(_in_picture(reading, matrix))
-        if reading.confidence < self._threshold:
+        if reading.confidence < self._threshold or misfit(reading.landmarks) > SETTLED:
             return None
-        return Face.from_reading(reading, matrix)
+        face = Face.from_reading(reading, matrix)
+        return face if face.lies_in(*image.shape[:2]) else None
 
 
 def _grey(image: Image) -> Image:

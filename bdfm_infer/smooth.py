@@ -121,18 +121,28 @@ def zero_phase(times: FloatArray, values: FloatArray, cutoff_hz: float) -> Float
         cutoff_hz: frequency at which half of the power is left.
     """
     deviation = _GAUSSIAN / cutoff_hz
-    total = values.copy()
-    weight = np.ones(len(times))
+    share = _time_share(times, deviation)
+    total = share[:, None] * values
+    weight = share.copy()
     for offset in range(1, len(times)):
         distance = (times[offset:] - times[:-offset]) / deviation
         if not (distance < 4.0).any():
             break
-        w = np.exp(-0.5 * distance**2)
-        total[offset:] += w[:, None] * values[:-offset]
-        total[:-offset] += w[:, None] * values[offset:]
-        weight[offset:] += w
-        weight[:-offset] += w
+        kernel = np.exp(-0.5 * distance**2)
+        before, after = kernel * share[:-offset], kernel * share[offset:]
+        total[offset:] += before[:, None] * values[:-offset]
+        total[:-offset] += after[:, None] * values[offset:]
+        weight[offset:] += before
+        weight[:-offset] += after
     return total / weight[:, None]
+
+
+def _time_share(times: FloatArray, most: float) -> FloatArray:
+    """The time that each frame stands for, so that a burst of frames weighs no more than a few; at most ``most``."""
+    if len(times) < 2:
+        return np.ones(len(times))
+    steps = np.minimum(np.diff(times), most)
+    return (np.r_[steps[0], steps] + np.r_[steps, steps[-1]]) / 2
 
 
 def one_euro(times: FloatArray, values: FloatArray, cutoff_hz: float, full_speed: float) -> FloatArray:

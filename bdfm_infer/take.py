@@ -10,6 +10,7 @@ import csv
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,8 @@ FORMAT_VERSION: Final = 1
 FACE: Final = ("face_x", "face_y", "face_size")
 VALUES: Final = (*ROTATION, *FACE, *AU_NAMES)
 """The columns that are empty where no face was found."""
+
+_LINE_BREAKS: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 FloatArray = NDArray[np.float64]
 
@@ -146,11 +149,10 @@ class Take:
         """
         table = _csv_path(path)
         try:
-            text = table.read_text(encoding="utf-8")
+            text = table.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise TakeFormatError(f"{table}: cannot be read as a take ({error}). Choose a take's .csv file.") from error
-        whole = text if text.endswith("\n") else text[: text.rfind("\n") + 1]
-        lines = whole.splitlines()
+        lines = text.split("\n")[:-1]
         if not lines:
             raise TakeFormatError(f"{table}: the file is empty. Capture the source again.")
         reader = csv.DictReader(lines)
@@ -246,10 +248,11 @@ class TakeWriter:
     def _write_facts(self, complete: bool) -> None:
         counts = {"frames": self._frames, "without_face": self._without_face}
         facts = {**self._facts, "complete": complete, "counts": counts}
+        text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
         target = self.path.with_suffix(".json")
         draft = target.with_suffix(".json.part")
         try:
-            draft.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+            draft.write_bytes(text.encode("utf-8", "replace"))
             draft.replace(target)
         except OSError:
             draft.unlink(missing_ok=True)
@@ -270,7 +273,9 @@ def _csv_path(path: str | os.PathLike[str]) -> Path:
 
 
 def _quote(text: str) -> str:
-    return '"' + text.replace('"', '""').replace("\n", " ") + '"' if any(c in text for c in ',"\r\n') else text
+    """A file's name as a cell: on one line and in UTF-8, whatever the file system allows."""
+    text = _LINE_BREAKS.sub(" ", text.encode("utf-8", "replace").decode())
+    return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
 
 
 def _parse_row(cells: Mapping[str, str | None], table: Path, line: int) -> Row:

@@ -21,8 +21,8 @@ from .predictor import Predictor
 LAG: Final = 4
 """Frames between a crop and the landmarks that it is aligned by."""
 
-REACH: Final = 0.5
-REACH_PER_SECOND: Final = 5.0
+REACH: Final = 0.7
+REACH_PER_SECOND: Final = 2.0
 """How far from its last place a lost face may be found again, in its own sides: :data:`REACH`, growing with time."""
 
 Result = tuple[Frame, Face | None]

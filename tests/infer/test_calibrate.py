@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Calibration: rest becomes 0, the strongest stays 1, and nothing is lost on the way through JSON."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bdfm_infer.calibrate import Calibration
+from bdfm_infer.errors import BdfmError, TakeFormatError
+from bdfm_infer.parameters import AU_NAMES, N_AU
+from bdfm_infer.take import Row, Take
+
+
+def take(values: list[float | None]) -> Take:
+    """One frame a value at 10 frames a second; all action units alike; None is no face."""
+    return Take.from_rows(
+        [
+            Row(i, i / 10, 1.0) if v is None else Row(i, i / 10, 1.0, np.zeros(3), np.ones(3), np.full(N_AU, v))
+            for i, v in enumerate(values)
+        ]
+    )
+
+
+def test_rest_becomes_nothing_and_the_strongest_remains() -> None:
+    calibration = Calibration({"AU04": 0.3})
+    done = calibration.apply(take([0.1, 0.3, 0.65, 1.0, None]))
+    np.testing.assert_allclose(done.channel("AU04"), [0, 0, 0.5, 1, np.nan])
+    np.testing.assert_allclose(done.channel("AU05"), [0.1, 0.3, 0.65, 1, np.nan])
+
+
+def test_gain_is_limited() -> None:
+    done = Calibration(gain={"AU12": 2.0, "AU26": 0.0}).apply(take([0.2, 0.8]))
+    np.testing.assert_allclose(done.channel("AU12"), [0.4, 1.0])
+    np.testing.assert_allclose(done.channel("AU26"), [0.0, 0.0])
+
+
+def test_neutral_of_a_stretch_leaves_the_eyes_out() -> None:
+    source = take([0.9, 0.2, None, 0.3, 0.4, 0.9])
+    neutral = Calibration.from_take(source, 0.1, 0.4).neutral
+    assert neutral["AU01"] == pytest.approx(0.3)
+    assert set(AU_NAMES) - set(neutral) == {"eye_closed_left", "eye_closed_right"}
+    assert Calibration.from_take(source, 0.5, 0.5).neutral["AU01"] == pytest.approx(0.9)
+    assert Calibration.from_take(source).neutral["AU01"] == pytest.approx(0.4)
+    with pytest.raises(BdfmError, match="neutral"):
+        Calibration.from_take(source, 0.2, 0.2)
+
+
+@given(
+    st.dictionaries(st.sampled_from(AU_NAMES), st.floats(0, 0.95)),
+    st.dictionaries(st.sampled_from(AU_NAMES), st.floats(0, 10)),
+)
+def test_through_json(neutral: dict[str, float], gain: dict[str, float]) -> None:
+    calibration = Calibration(neutral, gain)
+    assert Calibration.from_settings(json.loads(json.dumps(calibration.to_settings()))) == calibration
+    done = calibration.apply(take([0.0, 0.5, 1.0])).action_units
+    assert ((done >= 0) & (done <= 1)).all()
+    assert (np.diff(done, axis=0) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"neutral": {"AU99": 0.1}},
+        {"neutral": {"AU01": 1}},
+        {"neutral": {"AU01": "x"}},
+        {"gain": {"AU01": -1}},
+        {"gain": 3},
+        [1],
+    ],
+)
+def test_settings_that_make_no_sense(settings: dict[str, object]) -> None:
+    with pytest.raises(TakeFormatError, match="calibration"):
+        Calibration.from_settings(settings)
