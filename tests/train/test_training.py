@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+import os
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bdfm_infer import alignment
+from bdfm_infer.alignment import CROP_SIZE, crop_units, five_points
+from bdfm_infer.parameters import AU_NAMES
+from bdfm_train.config import BatchConfig, Config, NetworkConfig
+from bdfm_train.data.augment import Jitter, jittered_alignment, photo_labels
+from bdfm_train.data.batches import BatchMaker
+from bdfm_train.data.crops import mirror_landmarks, mirror_parameters
+from bdfm_train.data.photos import Photo, judgements, load_photos, part_of, set_aside
+from bdfm_train.data.shards import Shard, ShardPool
+from bdfm_train.networks.segmentation import CLASSES
+from bdfm_train.training.average import WeightAverage
+from bdfm_train.training.reader import SATURATED_CONFIDENCE, build_reader, reader_losses, train_reader
+
+SOURCES = os.environ.get("BDFM_SOURCES")
+needs_sources = pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")
+
+
+def face_landmarks(centre: tuple[float, float] = (72.0, 72.0), size: float = 80.0) -> np.ndarray:
+    """68 points with the eyes, nose and mouth where an aligned crop has them, `size` pixels wide."""
+    rng = np.random.default_rng(3)
+    points = rng.uniform(0.3, 0.7, (68, 2))
+    points[36:42] = np.array([0.33, 0.40]) + rng.normal(size=(6, 2)) * 0.01
+    points[42:48] = np.array([0.67, 0.40]) + rng.normal(size=(6, 2)) * 0.01
+    points[30], points[48], points[54] = (0.5, 0.58), (0.37, 0.75), (0.63, 0.75)
+    return ((points - 0.5) * size + centre).astype(np.float32)
+
+
+def make_shard(n: int = 6, head: str = "a") -> Shard:
+    rng = np.random.default_rng(5)
+    parameters = rng.random((n, 269)).astype(np.float16)
+    return Shard(
+        rng.integers(0, 256, (n, 144, 144), np.uint8),
+        parameters,
+        np.stack([face_landmarks()] * n),
+        rng.integers(0, 14, (n, 72, 72), np.uint8),
+        head,
+    )
+
+
+def make_batch_maker(head: str = "a") -> BatchMaker:
+    rng = np.random.default_rng(7)
+    image = rng.integers(0, 256, (224, 224), np.uint8)
+    photo = Photo("x.jpg", image, face_landmarks((112, 112), 120), face_landmarks((112, 112), 160)[:36])
+    pool = ShardPool(Path(), "none", 1)
+    pool.shards = {"one": make_shard(head=head)}
+    return BatchMaker([photo], pool, (4, 3, 2), 0)
+
+
+def test_mirroring_twice_gives_back_the_same() -> None:
+    rng = np.random.default_rng(0)
+    landmarks = rng.random((68, 2)).astype(np.float32)
+    parameters = rng.random(25).astype(np.float32)
+    assert np.allclose(mirror_landmarks(mirror_landmarks(landmarks)), landmarks, atol=1e-6)
+    assert np.allclose(mirror_parameters(mirror_parameters(parameters)), parameters, atol=1e-6)
+
+
+def test_mirroring_exchanges_sides_and_turns_yaw() -> None:
+    y = np.full(25, 0.02, np.float32)
+    y[:2] = 0.7, 0.6
+    y[2 + AU_NAMES.index("jaw_left")] = 0.9
+    y[2 + AU_NAMES.index("AU12")] = 0.4
+    z = mirror_parameters(y)
+    assert z[0] == pytest.approx(0.3)
+    assert z[1] == pytest.approx(0.6)
+    assert z[2 + AU_NAMES.index("jaw_right")] == pytest.approx(0.9)
+    assert z[2 + AU_NAMES.index("jaw_left")] == pytest.approx(0.02)
+    assert z[2 + AU_NAMES.index("AU12")] == pytest.approx(0.4)
+
+
+def test_without_jitter_the_alignment_is_the_one_in_use() -> None:
+    landmarks = face_landmarks()
+    none = Jitter(points=0.0, turn=0.0, scale=0.0, shift=0.0)
+    matrix = jittered_alignment(landmarks, none, np.random.default_rng(0))
+    assert np.allclose(matrix, alignment.alignment(five_points(landmarks)))
+    placed = crop_units(alignment.apply(matrix, five_points(landmarks)))
+    assert np.abs(placed - alignment.FIVE_POINTS).max() < 0.02
+
+
+def test_photo_labels_put_each_part_at_its_landmarks() -> None:
+    landmarks = face_landmarks((48, 48), CROP_SIZE)
+    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
+    for start, centre in ((36, (32.0, 38.0)), (42, (64.0, 38.0))):
+        angles = np.linspace(np.pi, -np.pi, 7)[:6]
+        landmarks[start : start + 6] = np.array(centre) + 6 * np.stack([np.cos(angles), -np.sin(angles)], 1)
+        brow = 17 if start == 36 else 22
+        landmarks[brow : brow + 5] = np.stack([np.linspace(-9, 9, 5) + centre[0], np.full(5, 24.0)], 1)
+    labels = photo_labels(landmarks, square * 40 + 48)
+    assert labels[12, 16] == CLASSES.index("r_brow")
+    assert labels[12, 32] == CLASSES.index("l_brow")
+    assert labels[19, 16] == CLASSES.index("r_eye")  # the picture's left is the person's right
+    assert labels[19, 32] == CLASSES.index("l_eye")
+    assert labels[40, 24] == CLASSES.index("skin")
+    assert labels[0, 0] == 255
+
+
+def test_identity_is_learned_on_head_a_alone() -> None:
+    assert not make_batch_maker("b").draw().identity_known.any()
+    draws = torch.cat([make_batch_maker("a").draw().identity_known for _ in range(1)])
+    assert draws.dtype == torch.bool
+
+
+def test_batch_shapes_and_range() -> None:
+    batch = make_batch_maker().draw()
+    assert batch.renders.shape == (4, 1, 96, 96)
+    assert batch.photos.shape == batch.clean_photos.shape == (3, 1, 96, 96)
+    assert batch.negatives.shape == (2, 1, 96, 96)
+    assert batch.render_parsing.shape == (4, 48, 48)
+    assert batch.parameters.shape == (4, 25)
+    assert batch.render_landmarks.mean((0, 1)).sub(0.5).abs().max() < 0.15
+    assert batch.renders.mean((1, 2, 3)).abs().max() < 1e-4
+
+
+def test_shard_pool_takes_new_files_and_drops_the_oldest(tmp_path: Path) -> None:
+    def write(name: str, when: int) -> None:
+        shard = make_shard(2)
+        np.savez(tmp_path / name, **vars(shard))
+        os.utime(tmp_path / name, (when, when))
+
+    pool = ShardPool(tmp_path, "*.npz", 2)
+    write("one.npz", 1)
+    assert pool.refresh()
+    assert not pool.refresh()
+    write("two.npz", 2)
+    write("three.npz", 3)
+    assert pool.refresh()
+    assert list(pool.shards) == ["two.npz", "three.npz"]
+    shard, index = pool.draw(random.Random(0))
+    assert 0 <= index < len(shard.images)
+
+
+def tiny_config() -> Config:
+    lite = Config.load("lite")
+    return replace(lite, network=NetworkConfig(8, (1, 1, 1, 1), 16, 12, CROP_SIZE), batch=BatchConfig(4, 3, 2, 4))
+
+
+def test_losses_are_small_where_the_reading_is_right() -> None:
+    torch.manual_seed(0)
+    batch = make_batch_maker().draw()
+    reader = build_reader(tiny_config())
+    renders, real = reader(batch.renders), reader(torch.cat([batch.photos, batch.negatives]))
+    teacher = real.parameters[:3].detach()
+    right = replace(
+        renders, parameters=batch.parameters, features=replace(renders.features, landmarks=batch.render_landmarks)
+    )
+    losses, wrong = reader_losses(batch, right, real, teacher), reader_losses(batch, renders, real, teacher)
+    assert losses.action_units.item() == losses.pose.item() == losses.landmarks_renders.item() == 0.0
+    assert wrong.action_units.item() > 0.01
+    assert wrong.landmarks_renders.item() > 0.001
+
+
+def test_a_missed_action_unit_costs_more_than_a_false_one() -> None:
+    batch = make_batch_maker().draw()
+    reader = build_reader(tiny_config())
+    renders, real = reader(batch.renders), reader(torch.cat([batch.photos, batch.negatives]))
+    teacher = real.parameters[:3].detach()
+
+    def cost(truth: float, said: float) -> float:
+        true = torch.full((4, 25), truth)
+        reading = replace(renders, parameters=torch.full((4, 25), said))
+        return reader_losses(replace(batch, parameters=true), reading, real, teacher).action_units.item()
+
+    assert cost(1.0, 0.5) == pytest.approx(4 * 0.25, rel=1e-5)  # weight 1 + 3 y
+    assert cost(0.0, 0.5) == pytest.approx(0.25, rel=1e-5)
+
+
+def test_a_profile_is_worth_less_confidence() -> None:
+    batch = make_batch_maker().draw()
+    parameters = batch.parameters.clone()
+    parameters[:, 0] = 1.0
+    reader = build_reader(tiny_config())
+    renders, real = reader(batch.renders), reader(torch.cat([batch.photos, batch.negatives]))
+    teacher = real.parameters[:3].detach()
+
+    def cost(logit: float) -> float:
+        reading = replace(renders, confidence=torch.full((4,), logit))
+        return reader_losses(replace(batch, parameters=parameters), reading, real, teacher).confidence.item()
+
+    best = float(np.log(SATURATED_CONFIDENCE / (1 - SATURATED_CONFIDENCE)))
+    assert cost(best) < cost(best + 2) and cost(best) < cost(best - 2)
+
+
+def test_average_starts_fast_and_then_follows_slowly() -> None:
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(network.weight)
+    average = WeightAverage(network, 0.999)
+    torch.nn.init.ones_(network.weight)
+    average.update(network, 1)
+    # decay 1 - 1 / (1/10 + 1) = 1/11: ten elevenths of the new weight
+    assert average.network.weight.item() == pytest.approx(10 / 11)
+    before = average.network.weight.item()
+    average.update(network, 10**9)
+    assert average.network.weight.item() - before == pytest.approx((1 - before) * 0.001, rel=1e-3)
+
+
+def test_parts_of_the_photos_do_not_overlap() -> None:
+    assert part_of("a.jpg", {"a.jpg"}, {"a.jpg"}) == "expressions"
+    assert part_of("a.jpg", set(), {"a.jpg"}) == "set_aside"
+    parts = [part_of(f"{i}.jpg", set(), set()) for i in range(2000)]
+    assert {*parts} == {"train", "held_out"}
+    assert 0.05 < parts.count("held_out") / 2000 < 0.11
+
+
+@needs_sources
+def test_training_never_sees_what_measures_it() -> None:
+    assert SOURCES
+    train = {photo.name for photo in load_photos(Path(SOURCES), "train")}
+    held_out = {photo.name for photo in load_photos(Path(SOURCES), "held_out")}
+    assert len(train) > 1500 and len(held_out) > 100
+    assert not train & held_out
+    assert not (train | held_out) & set(judgements(Path(SOURCES)))
+    assert not (train | held_out) & set_aside()
+
+
+@needs_sources
+def test_a_short_training_runs_and_resumes(tmp_path: Path) -> None:
+    assert SOURCES
+    np.savez(tmp_path / "one.npz", **vars(make_shard(12)))
+    work = tmp_path / "work"
+    path = train_reader(tiny_config(), Path(SOURCES), tmp_path, "*.npz", work, minutes=0.02)
+    first = torch.load(path, weights_only=True)
+    assert first["step"] >= 1
+    path = train_reader(tiny_config(), Path(SOURCES), tmp_path, "*.npz", work, minutes=first["minutes"] + 0.02)
+    again = torch.load(path, weights_only=True)
+    assert again["step"] > first["step"]
+    assert not torch.equal(first["average"]["head.0.weight"], again["average"]["head.0.weight"])
