@@ -106,11 +106,12 @@ def _regressor(options: argparse.Namespace) -> None:
 
 
 def _held_out(options: argparse.Namespace) -> None:
-    from .data.photos import load_photos
+    from .data.photos import load_photos, without_copies
     from .evaluation.held_out import report
     from .export import load_reader
 
-    photos = load_photos(sources_root(), "held_out")
+    sources = sources_root()
+    photos = without_copies(load_photos(sources, "held_out"), load_photos(sources, "train"))
     for checkpoint in options.checkpoint:
         print(checkpoint.name)
         print(report(load_reader(checkpoint), photos, {path.name: path for path in options.renders}))

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bdfm_infer import alignment
 from bdfm_train.errors import SourcesError
 
 # fmt: off
@@ -33,7 +34,8 @@ FACE_OVAL: Final = np.array([
 
 Part = Literal["train", "held_out", "expressions", "set_aside"]
 HELD_OUT_SHARE: Final = 0.08
-_SET_ASIDE: Final = Path(__file__).parent / "set_aside_photos.txt"
+_COPY: Final = 0.935
+"""Correlation of two small grey faces from which one photo counts as a copy of the other."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,34 @@ def part_of(name: str, judged: set[str], set_aside: set[str]) -> Part:
 
 def set_aside() -> set[str]:
     """Names of the photos that were set aside by eye before the first training."""
-    lines = _SET_ASIDE.read_text(encoding="utf-8").splitlines()
+    return _names("set_aside_photos.txt")
+
+
+def unsuitable() -> set[str]:
+    """Names of the photos that show no face, or one that was drawn on."""
+    return _names("unsuitable_photos.txt")
+
+
+def without_copies(photos: list[Photo], others: list[Photo]) -> list[Photo]:
+    """The photos of which there is no near copy among the others (the archive holds many, cut from other mosaics)."""
+    ours, theirs = _small_faces(photos), _small_faces(others)
+    copied = (ours @ theirs.T).max(1) >= _COPY
+    return [photo for photo, copy in zip(photos, copied, strict=True) if not copy]
+
+
+def _small_faces(photos: list[Photo]) -> NDArray[np.float32]:
+    """Aligned faces of 32 px, blurred, each with mean 0 and length 1: (n, 1024)."""
+    rows = []
+    for photo in photos:
+        face = alignment.crop(photo.image, alignment.alignment(alignment.five_points(photo.landmarks), 32), 32)
+        row = cv2.GaussianBlur(face, (0, 0), 1.0).astype(np.float32).ravel()
+        row -= row.mean()
+        rows.append(row / max(float(np.linalg.norm(row)), 1e-6))
+    return np.stack(rows)
+
+
+def _names(file: str) -> set[str]:
+    lines = (Path(__file__).parent / file).read_text(encoding="utf-8").splitlines()
     return {line for line in lines if line and not line.startswith("#")}
 
 
@@ -86,14 +115,14 @@ def load_photos(sources: Path, part: Part) -> list[Photo]:
         SourcesError: a file is missing.
     """
     judged = set(judgements(sources))
-    aside = set_aside()
+    aside, bad = set_aside(), unsuitable()
     table = np.load(_open(sources / "faces" / "landmarks478.npz"))
     points = dict(zip((str(name) for name in table["names"]), table["xyz"][..., :2].astype(np.float32), strict=True))
     photos = []
     with tarfile.open(_open(sources / "faces" / "photos.tar")) as archive:
         for member in archive:
             name = Path(member.name).name
-            if name not in points or part_of(name, judged, aside) != part:
+            if name not in points or name in bad or part_of(name, judged, aside) != part:
                 continue
             file = archive.extractfile(member)
             assert file is not None

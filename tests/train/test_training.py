@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,7 +16,7 @@ from bdfm_train.config import BatchConfig, Config, NetworkConfig
 from bdfm_train.data.augment import Jitter, jittered_alignment, photo_labels
 from bdfm_train.data.batches import BatchMaker
 from bdfm_train.data.crops import mirror_landmarks, mirror_parameters
-from bdfm_train.data.photos import Photo, judgements, load_photos, part_of, set_aside
+from bdfm_train.data.photos import Photo, judgements, load_photos, part_of, set_aside, unsuitable, without_copies
 from bdfm_train.data.shards import Shard, ShardPool
 from bdfm_train.networks.segmentation import CLASSES
 from bdfm_train.training.average import WeightAverage
@@ -219,6 +220,21 @@ def test_training_never_sees_what_measures_it() -> None:
     assert not train & held_out
     assert not (train | held_out) & set(judgements(Path(SOURCES)))
     assert not (train | held_out) & set_aside()
+    assert not (train | held_out) & unsuitable()
+
+
+def test_copies_are_found_in_spite_of_light_and_place() -> None:
+    rng = np.random.default_rng(2)
+    landmarks = face_landmarks((112, 112), 120)
+
+    def photo(image: np.ndarray, at: np.ndarray) -> Photo:
+        return Photo("x.jpg", image, at, at[:36])
+
+    smooth = cv2.resize(rng.integers(0, 256, (12, 12), np.uint8), (224, 224), interpolation=cv2.INTER_CUBIC)
+    other = cv2.resize(rng.integers(0, 256, (12, 12), np.uint8), (224, 224), interpolation=cv2.INTER_CUBIC)
+    moved = np.roll((smooth * 0.6 + 30).astype(np.uint8), (9, 5), (0, 1))
+    copy, stranger = photo(moved, landmarks + np.array([5, 9], np.float32)), photo(other, landmarks)
+    assert without_copies([copy, stranger], [photo(smooth, landmarks)]) == [stranger]
 
 
 @needs_sources
