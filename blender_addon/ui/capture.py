@@ -101,8 +101,8 @@ class BDFM_OT_capture(bpy.types.Operator):
     def _start(self, context: bpy.types.Context) -> bool:
         global _worker
         settings = context.scene.bdfm
-        source = Path(bpy.path.abspath(settings.source))
-        folder = Path(bpy.path.abspath(settings.take_folder)) if settings.take_folder else source.parent
+        source = Path(bpy.path.abspath(settings.source)).absolute()
+        folder = Path(bpy.path.abspath(settings.take_folder)).absolute() if settings.take_folder else source.parent
         take = free_name(folder / f"{source.stem}.csv")
         try:
             _worker = CaptureWorker(capture_command(source, take), take)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""The capture operator with the real worker: bad input becomes a report, files and processes are left in order."""
+
+from __future__ import annotations
+
+import sys
+
+import bpy
+import cv2
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def settings(tmp_path):
+    takes = tmp_path / "takes"
+    takes.mkdir()
+    settings = bpy.context.scene.bdfm
+    settings.take_folder = str(takes)
+    return settings
+
+
+@pytest.fixture
+def waiting_worker(part, tmp_path):
+    """A worker in the operator's hands that goes on until it is told to stop."""
+    capture = part("ui.capture")
+    command = [sys.executable, "-c", "import sys; sys.stdin.readline()"]
+    capture._worker = part("jobs.worker").CaptureWorker(command, tmp_path / "none.csv")
+    yield capture._worker
+    capture.stop_capture()
+
+
+def test_a_missing_video_is_a_report(settings, tmp_path, part):
+    settings.source = str(tmp_path / "gone.mp4")
+    with pytest.raises(RuntimeError, match=r"gone\.mp4"):
+        bpy.ops.bdfm.capture()
+    assert settings.take == ""
+    assert not bpy.context.window_manager.bdfm_progress.running
+    assert part("ui.capture")._worker is None
+
+
+def test_a_text_file_is_a_report(settings, tmp_path):
+    source = tmp_path / "notes.mp4"
+    source.write_text("not a video")
+    settings.source = str(source)
+    with pytest.raises(RuntimeError, match=r"notes\.mp4"):
+        bpy.ops.bdfm.capture()
+
+
+def test_a_video_without_a_face_is_a_report_and_its_take_is_kept(settings, tmp_path):
+    source = tmp_path / "noise.avi"
+    writer = cv2.VideoWriter(str(source), cv2.VideoWriter_fourcc(*"MJPG"), 30, (160, 120))
+    noise = np.random.default_rng(0)
+    for _ in range(6):
+        writer.write(noise.integers(0, 255, (120, 160, 3), dtype=np.uint8))
+    writer.release()
+    settings.source = str(source)
+    with pytest.raises(RuntimeError, match="face"):
+        bpy.ops.bdfm.capture()
+    assert (tmp_path / "takes" / "noise.csv").is_file()
+
+
+def test_one_capture_at_a_time(settings, waiting_worker):
+    settings.source = "clip.mp4"
+    assert not bpy.ops.bdfm.capture.poll()
+    assert bpy.ops.bdfm.cancel_capture.poll()
+    bpy.ops.bdfm.cancel_capture()
+    while waiting_worker.outcome is None:
+        waiting_worker.poll()
+    assert waiting_worker.outcome.cancelled
+
+
+def test_opening_another_file_ends_the_capture(waiting_worker, part):
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert part("ui.capture")._worker is None
+    while waiting_worker.outcome is None:
+        waiting_worker.poll()
+    assert waiting_worker.outcome.cancelled
+
+
+def test_takes_never_overwrite_each_other(part, tmp_path):
+    free_name = part("ui.capture").free_name
+    for expected in ("clip.csv", "clip-2.csv", "clip-3.csv"):
+        path = free_name(tmp_path / "clip.csv")
+        assert path.name == expected
+        path.touch()
