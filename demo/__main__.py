@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+"""``python -m demo [INPUT]``: capture, bake onto three characters, show both. ``python3 run.py demo`` sets it up."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+from bdfm_infer import CaptureOptions, Progress, capture
+from bdfm_infer.errors import BdfmError
+from bdfm_infer.take import Take
+from tqdm import tqdm
+
+from . import accuracy, moments, pictures
+from .characters import CHARACTERS
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = ROOT / "examples/clip/sample.mp4"
+TRUTH = ROOT / "examples/clip/sample_truth.csv"
+COLUMNS = 8
+VIDEO_RATE, VIDEO_SECONDS = 12.0, 10.0
+IMAGES_RATE = 2.0
+"""Pictures a second in the video of a folder of images."""
+BLENDER_LIMIT_S = 900
+STEPS = 4
+
+
+class BlenderError(BdfmError):
+    """Blender could not build, bake or render a character."""
+
+    code = "blender_failed"
+    exit_code = 40
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; the exit code is 0 or that of an error."""
+    parser = argparse.ArgumentParser("demo", description="A video's face on three characters in Blender.")
+    parser.add_argument("input", nargs="?", default=str(SAMPLE), help="video, image or folder (default: the sample)")
+    parser.add_argument("--out", type=Path, default=ROOT / "out", help="where the results go (default: out/)")
+    parser.add_argument("--take", type=Path, help="bake this take of the input instead of capturing it")
+    options = parser.parse_args(arguments)
+    try:
+        _run(options.input, options.out.resolve(), options.take)
+    except BdfmError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _run(source: str, out: Path, table: Path | None) -> None:
+    name = Path(source).resolve().stem
+    out.mkdir(parents=True, exist_ok=True)
+    if table is None:
+        table = out / f"{name}.csv"
+        _step(1, f"Reading the face in {source}")
+        take = _capture(source, table)
+    else:
+        take = Take.read(table)
+    print(f"    {len(take)} frames, {int((~take.success).sum())} without a face")
+    if Path(source).resolve() == SAMPLE:
+        measured, _ = accuracy.compare(take.processed(), Take.read(TRUTH))
+        print("    How far the capture is from the clip's true values:\n" + accuracy.table(measured))
+
+    _step(2, "Baking onto three characters in Blender and rendering them (a few minutes on two cores)")
+    video = moments.video_rows(take, VIDEO_RATE, VIDEO_SECONDS) if take.files is None else list(range(len(take)))
+    sheet = moments.sheet_rows(take.processed(), COLUMNS)
+    rows = sorted({*video, *sheet})
+    blends = {character: out / f"{name}_{character}.blend" for character in CHARACTERS}
+    with tempfile.TemporaryDirectory(prefix="bdfm-demo-") as scratch:
+        rendered = _bake_all(table, blends, Path(scratch), rows)
+
+    _step(3, "Contact sheet and side-by-side video")
+    height = int(take.facts["source"]["size"][1])
+    clip = pictures.clip_frames(source, take, rows, min(height, 1080))
+    crops = [pictures.face_crop(clip[row], take, row, height) for row in sheet]
+    lines = {"Clip": crops} | {CHARACTERS[c]: [images[row] for row in sheet] for c, images in rendered.items()}
+    contact, side_by_side = out / f"{name}_sheet.png", out / f"{name}_side_by_side.mp4"
+    captions = [take.files[row] if take.files else f"{take.timestamps[row]:.2f} s" for row in sheet]
+    pictures.write_sheet(contact, lines, captions)
+    shown = [row for row in video if row in clip]
+    pictures.write_video(
+        side_by_side,
+        [[images[row] for row in shown] for images in (clip, *rendered.values())],
+        VIDEO_RATE if take.files is None else IMAGES_RATE,
+    )
+    _step(4, "Done. What lies where:")
+    print(_summary(table, contact, side_by_side, blends))
+
+
+def _capture(source: str, table: Path) -> Take:
+    cv2.setNumThreads(1)
+    with tqdm(unit=" frames", disable=None, leave=False) as bar:
+
+        def progress(state: Progress) -> None:
+            bar.total = state.of
+            bar.update(state.frame - bar.n)
+
+        return capture(source, table, CaptureOptions(overwrite=True), progress=progress, warn=bar.write)
+
+
+def _bake_all(
+    table: Path, blends: dict[str, Path], scratch: Path, rows: list[int]
+) -> dict[str, dict[int, pictures.Picture]]:
+    """Bake and render each character in a Blender of its own, as many at a time as there are cores.
+
+    Returns:
+        By character and row, the rendered picture.
+    """
+    with (
+        tqdm(total=len(blends) * len(rows), unit=" pictures", disable=None, leave=False) as bar,
+        ThreadPoolExecutor(min(len(blends), os.cpu_count() or 1)) as pool,
+    ):
+
+        def work(character: str) -> dict[int, pictures.Picture]:
+            folder = scratch / character
+            folder.mkdir()
+            arguments = [character, str(table), str(blends[character]), str(folder), *map(str, rows)]
+
+            def on_event(event: dict[str, Any]) -> None:
+                if event["event"] == "picture":
+                    bar.update()
+                else:
+                    missing = f", not on this rig: {', '.join(event['missing'])}" if event["missing"] else ""
+                    bar.write(f"    {character}: {event['curves']} channels, {event['keys']} keys each, mapping "
+                              f"{event['mapping']!r}{missing}")  # fmt: skip
+                    for warning in event["warnings"]:
+                        bar.write(f"    {character}: {warning}")
+
+            _blender(arguments, on_event)
+            return {row: cv2.imread(str(folder / f"{row:06}.png")) for row in rows}
+
+        return dict(zip(blends, pool.map(work, blends), strict=True))
+
+
+def _blender(arguments: list[str], on_event: Callable[[dict[str, Any]], None]) -> None:
+    """Run ``demo.bake`` and hand over its events; its other output is shown only if it fails."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "demo.bake", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            cwd=ROOT,
+        )
+        assert process.stdout is not None
+        watch = threading.Timer(BLENDER_LIMIT_S, process.kill)
+        watch.start()
+        tail: list[str] = []
+        for line in process.stdout:
+            if line.startswith('{"event"'):
+                on_event(json.loads(line))
+            else:
+                tail = [*tail[-20:], line]
+        code = process.wait(BLENDER_LIMIT_S)
+        watch.cancel()
+        if code:
+            log.seek(0)
+            raise BlenderError(
+                f"Blender failed on {arguments[0]} (exit code {code}):\n{log.read()[-4000:]}"
+                f"{''.join(tail)}"
+            )
+
+
+def _step(number: int, text: str) -> None:
+    print(f"[{number}/{STEPS}] {text}", flush=True)
+
+
+def _summary(table: Path, contact: Path, side_by_side: Path, blends: dict[str, Path]) -> str:
+    lines = [
+        (table, "the take: one row a frame, open it in a spreadsheet"),
+        (table.with_suffix(".json"), "where it is from, calibration and smoothing"),
+        (contact, "contact sheet: the clip and each character at the same moments"),
+        (side_by_side, "clip and characters side by side, any video player"),
+        *((blend, "open in Blender 4.5 or newer and press Space; the keys are in the Action Editor")
+          for blend in blends.values()),
+    ]  # fmt: skip
+    return "\n".join(f"    {path}\n        {text}" for path, text in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""The sessions that ``run.py`` starts, each in an environment of its own with pinned packages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+REPORTS = ROOT / ".bdfm" / "reports"
+BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
+"""Blender's version, and the Python that its module is for."""
+RELEASE = "4.5"
+"""The Blender in which the built zip and the demo are tested."""
+TEST_LIMIT_S = 900
+"""Longest time for the tests of one session: some bpy versions hang when the interpreter ends."""
+
+nox.options.envdir = str(ROOT / ".bdfm" / "nox")
+nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = True
+
+
+def find_python(version: str) -> str | None:
+    """A Python of that version: on PATH, by the Windows launcher, or among pyenv's versions."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [[f"python{version}"], ["py", f"-{version}"]]
+    candidates += [[str(path)] for path in sorted(pyenv.glob(f"{version}.*/bin/python"), reverse=True)]
+    for candidate in candidates:
+        if shutil.which(candidate[0]):
+            asked = [*candidate, "-c", "import sys; print(sys.version_info[:2], sys.executable, sep='|')"]
+            answer = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+            found, _, executable = answer.partition("|")
+            if found == f"({version.replace('.', ', ')})":
+                return executable
+    return None
+
+
+def install(session: nox.Session, requirements: str) -> None:
+    """Bring the session's environment to its pinned packages."""
+    session.install("--quiet", "--disable-pip-version-check", "-r", str(ROOT / "requirements" / requirements))
+
+
+def run(session: nox.Session, arguments: Sequence[str], limit: float | None = None) -> bool:
+    """Run the environment's Python in the repository. Returns whether it ended well, within ``limit`` seconds."""
+    python = Path(session.bin) / ("python.exe" if os.name == "nt" else "python")
+    try:
+        return subprocess.run([str(python), *arguments], cwd=ROOT, timeout=limit, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        session.log(f"Stopped after {limit} seconds: {' '.join(arguments)}")
+        return False
+
+
+def run_tests(session: nox.Session, folders: Sequence[str]) -> bool:
+    """pytest with a report that ``run.py`` adds up."""
+    report = REPORTS / f"{session.name}.xml"
+    options = ["-q", f"--junitxml={report}", "-o", "junit_family=xunit2", *session.posargs]
+    return run(session, ["-m", "pytest", *options, *folders], TEST_LIMIT_S)
+
+
+@nox.session(tags=["test"])
+def python(session: nox.Session) -> None:
+    """ruff, mypy, and all tests that need no Blender."""
+    install(session, "test.txt")
+    done = [run(session, ["-m", "ruff", "check", "."]), run(session, ["-m", "mypy"])]
+    done += [run_tests(session, ["tests/infer", "tests/addon", "tests/train"])]
+    if not all(done):
+        session.error("ruff, mypy or a test failed.")
+
+
+def blender_session(version: str, python_version: str) -> None:
+    """Add the session that runs tests/blender in one version of Blender."""
+    interpreter = find_python(python_version)
+
+    @nox.session(name=f"blender-{version}", python=interpreter or False, tags=["test"])
+    def blender(session: nox.Session) -> None:
+        if interpreter is None:
+            session.skip(f"Blender {version} needs Python {python_version}, which is not on this machine.")
+        install(session, f"blender-{version}.txt")
+        if not run_tests(session, ["tests/blender", *(["tests/release"] if version == RELEASE else [])]):
+            session.error("A test failed.")
+
+    blender.__doc__ = f"The tests in Blender {version} (Python {python_version})."
+
+
+for _version, _python in BLENDERS.items():
+    blender_session(_version, _python)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """A clip's face on three characters in Blender 4.5: take, .blend files, contact sheet, video in out/."""
+    install(session, "demo.txt")
+    if not run(session, ["-m", "demo", *session.posargs]):
+        session.error("The demo did not end well.")
