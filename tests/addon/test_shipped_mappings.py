@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""The mappings that ship: schema and loader agree on them, and left is the mirror image of right."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import pytest
+from rigs import MAPPINGS
+
+from bdfm_infer.parameters import AU_NAMES, ROTATION
+from blender_addon.core.json_node import format_json
+from blender_addon.core.mapping import Mapping
+from blender_addon.core.names import normalise
+from blender_addon.core.targets import BoneTarget, ShapeKey, Target
+
+FILES = sorted(path for path in MAPPINGS.glob("*.json") if path.name != "schema.json")
+SCHEMA = json.loads((MAPPINGS / "schema.json").read_text(encoding="utf-8"))
+
+
+def test_the_four_families_are_there() -> None:
+    assert {file.stem for file in FILES} >= {"arkit", "rigify_legacy", "rigify_face", "vrm_vroid"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+class TestEach:
+    def test_schema_and_loader_accept_it(self, file: Path) -> None:
+        jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(file.read_text(encoding="utf-8")))
+        mapping = Mapping.load(file)
+        assert mapping.warnings == ()
+        assert mapping.id == file.stem
+        assert mapping.licence and mapping.source
+
+    def test_it_stands_as_the_add_on_writes_it(self, file: Path) -> None:
+        assert file.read_text(encoding="utf-8") == format_json(Mapping.load(file).to_dict()) + "\n"
+
+    def test_head_and_lids_and_jaw_move(self, file: Path) -> None:
+        channels = Mapping.load(file).channels
+        needed = {*ROTATION, "AU01", "AU02", "AU04", "AU12", "AU26", "eye_closed_left", "eye_closed_right"}
+        assert needed <= set(channels)
+        assert all(channels.values())
+
+    def test_sides_are_written_and_right(self, file: Path) -> None:
+        for source, targets in Mapping.load(file).channels.items():
+            for target in targets:
+                named = _side_in_name(target)
+                if named:
+                    assert target.side == named, target
+                if source.endswith(("_left", "_right")):
+                    assert target.side == source.rpartition("_")[2], target
+
+    def test_right_mirrors_left(self, file: Path) -> None:
+        """The same amounts on both sides; only what points to the character's left changes its sign."""
+        mapping = Mapping.load(file)
+        moved = {
+            side: {
+                _without_side(target, source): amount if side == "left" or not _sideways(target) else -amount
+                for source, targets in mapping.channels.items()
+                for target in targets
+                if target.side == side
+                for amount in [target.per_unit]
+            }
+            for side in ("left", "right")
+        }
+        assert moved["left"] == moved["right"]
+        rules = {(rule.reduce, rule.by.replace("left", "right"), rule.on and "right") for rule in mapping.combine}
+        assert rules == {(r.reduce, r.by, r.on) for r in mapping.combine if r.by.endswith("right")}
+
+
+def test_live_link_face_export_uses_the_same_weights() -> None:
+    """``bdfm_infer`` writes ARKit curves with a table of its own, which must be this mapping's."""
+    table = json.loads(resources.files("bdfm_infer").joinpath("data/arkit.json").read_text(encoding="utf-8"))
+    mapping = Mapping.load(MAPPINGS / "arkit.json")
+    ours = {
+        source: {target.name: target.weight for target in targets if isinstance(target, ShapeKey)}
+        for source, targets in mapping.channels.items()
+        if source in AU_NAMES
+    }
+    assert table["weights"] == ours
+    reduced = {
+        (target.label, rule.by)
+        for rule in mapping.combine
+        for target in mapping.channels[rule.reduce]
+        if rule.on in (None, target.side)
+    }
+    assert {(rule["name"], rule["by"]) for rule in table["reduce"]} == reduced
+
+
+@pytest.mark.parametrize("kind", ["shape_key", "bone_location", "bone_rotation", "bone_scale", "custom_property"])
+def test_schema_knows_every_kind(kind: str) -> None:
+    assert SCHEMA["$defs"][kind]["properties"]["kind"] == {"const": kind}
+
+
+def test_schema_lists_the_sources() -> None:
+    assert tuple(SCHEMA["$defs"]["action_unit"]["enum"]) == AU_NAMES
+    assert tuple(SCHEMA["$defs"]["rotation"]["enum"]) == ROTATION
+
+
+def _side_in_name(target: Target) -> str:
+    for part, side in ((".L", "left"), (".R", "right")):
+        if isinstance(target, BoneTarget) and part in target.bone:
+            return side
+    return normalise(target.label).side
+
+
+def _without_side(target: Target, source: str) -> tuple[str, ...]:
+    axis = target.axis if isinstance(target, BoneTarget) else ""
+    name = target.label.replace(".L", ".").replace(".R", ".")
+    return source.replace("_left", "").replace("_right", ""), target.kind, normalise(name).stem, axis
+
+
+def _sideways(target: Target) -> bool:
+    """Rigify's face controls have x to the character's left on both sides; the jaw turns about z to its sides."""
+    if not isinstance(target, BoneTarget):
+        return False
+    return target.axis in ("x", "left") if target.kind == "bone_location" else target.axis in ("z", "y", "up", "front")
