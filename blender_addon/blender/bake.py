@@ -124,47 +124,45 @@ def _unique(curves: Iterator[_Curve]) -> list[_Curve]:
 
 
 def _curves_of(character: Character, channel: Channel) -> Iterator[_Curve]:
-    if channel.kind == "shape_key":
-        path = f'key_blocks["{bpy.utils.escape_identifier(channel.name)}"].value'
-        yield _Curve(_mesh(character, channel.owner).data.shape_keys, path, 0, "Face", channel.values)
+    id_block, prefix = _owner(character, channel)
+    group = channel.owner if channel.owner_kind == "pose_bone" else "Face"
+    name = bpy.utils.escape_identifier(channel.name)
+    if channel.kind == "bone_rotation":
+        attribute, values = _rotation(id_block.pose.bones[channel.owner].rotation_mode, channel.values)
+        for index, column in enumerate(values.T):
+            yield _Curve(id_block, f"{prefix}.{attribute}", index, group, column)
+    elif channel.kind == "shape_key":
+        yield _Curve(id_block, f'key_blocks["{name}"].value', 0, group, channel.values)
     elif channel.kind == "custom_property":
-        id_block, prefix = _property_owner(character, channel)
-        path = f'{prefix}["{bpy.utils.escape_identifier(channel.name)}"]'
-        yield _Curve(id_block, path, 0, channel.owner if prefix else "Face", channel.values)
-    elif channel.kind == "bone_rotation":
-        yield from _rotation_curves(character, channel)
+        yield _Curve(id_block, f'{prefix}["{name}"]', 0, group, channel.values)
     else:
-        assert channel.index is not None
-        path = f"{_bone_path(channel.owner)}.{channel.kind.removeprefix('bone_')}"
-        yield _Curve(character.armature, path, channel.index, channel.owner, channel.values)
+        path = f"{prefix}.{channel.kind.removeprefix('bone_')}"
+        yield _Curve(id_block, path, channel.index or 0, group, channel.values)
 
 
-def _rotation_curves(character: Character, channel: Channel) -> Iterator[_Curve]:
-    mode = character.armature.pose.bones[channel.owner].rotation_mode
+def _rotation(mode: str, vectors: FloatArray) -> tuple[str, FloatArray]:
+    """Property of a pose bone in one rotation mode, and its values (m, 3 or 4) for rotation vectors (m, 3)."""
     if mode == "QUATERNION":
-        attribute, values = "rotation_quaternion", rotation.to_quaternion(channel.values)
-    elif mode == "AXIS_ANGLE":
-        attribute, values = "rotation_axis_angle", rotation.to_axis_angle(channel.values)
-    else:
-        attribute, values = "rotation_euler", rotation.to_euler(channel.values, mode)
-    for index, column in enumerate(values.T):
-        yield _Curve(character.armature, f"{_bone_path(channel.owner)}.{attribute}", index, channel.owner, column)
+        return "rotation_quaternion", rotation.to_quaternion(vectors)
+    if mode == "AXIS_ANGLE":
+        return "rotation_axis_angle", rotation.to_axis_angle(vectors)
+    return "rotation_euler", rotation.to_euler(vectors, mode)
 
 
-def _bone_path(bone: str) -> str:
-    return f'pose.bones["{bpy.utils.escape_identifier(bone)}"]'
+def _owner(character: Character, channel: Channel) -> tuple[bpy.types.ID, str]:
+    """The data-block that holds a channel's F-curves, and the RNA path from it to the channel's owner."""
+    armature = character.armature
+    if channel.owner_kind == "mesh":
+        return _mesh(character, channel.owner).data.shape_keys, ""
+    if channel.owner_kind == "object" or armature is None:
+        return next(item for item in character.objects if item.name == channel.owner), ""
+    if channel.owner_kind == "armature":
+        return armature.data, ""
+    return armature, f'pose.bones["{bpy.utils.escape_identifier(channel.owner)}"]'
 
 
 def _mesh(character: Character, name: str) -> bpy.types.Object:
     return next(mesh for mesh in character.meshes if mesh.name == name)
-
-
-def _property_owner(character: Character, channel: Channel) -> tuple[bpy.types.ID, str]:
-    if channel.owner_kind == "pose_bone":
-        return character.armature, _bone_path(channel.owner)
-    if channel.owner_kind == "armature":
-        return character.armature.data, ""
-    return next(item for item in character.objects if item.name == channel.owner), ""
 
 
 def _refuse_unwritable(character: Character, id_block: bpy.types.ID) -> None:

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import bpy
+from bpy.types import Object
 
-from ..core.rig import Bone, OwnerKind, PropertyOwner, Rig
-
-Object = bpy.types.Object
+from ..core.rig import Bone, OwnerKind, PropertyOwner, Rig, Vector
 
 
 @dataclass(frozen=True)
@@ -100,8 +99,12 @@ def _armature_of(mesh: Object) -> Object | None:
 
 
 def _read_bone(bone: bpy.types.Bone) -> Bone:
-    rows = bone.matrix_local.to_3x3()
-    return Bone(head=tuple(bone.head_local), length=bone.length, matrix=tuple(tuple(row) for row in rows))
+    x, y, z = bone.matrix_local.to_3x3()
+    return Bone(head=_vector(bone.head_local), length=bone.length, matrix=(_vector(x), _vector(y), _vector(z)))
+
+
+def _vector(v: Sequence[float]) -> Vector:
+    return v[0], v[1], v[2]
 
 
 def _property_owners(character: Character) -> Iterator[PropertyOwner]:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
 """From a video to a take: choosing, capturing in a worker process with progress, cancelling."""
 
 from __future__ import annotations

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.types import Context, UILayout
 
 from bdfm_infer.parameters import ACTION_UNITS, N_AU, ROTATION
 
@@ -11,9 +12,6 @@ from ..blender.bake import BakeReport, scene_time
 from .bake import Choice, choices_for_panel, last_reports
 from .preferences import library
 from .takes import LoadedTake, loaded_take
-
-Layout = bpy.types.UILayout
-Context = bpy.types.Context
 
 MAX_MISSING = 12
 
@@ -49,7 +47,7 @@ class BDFM_PT_values(_Panel, bpy.types.Panel):
         draw_values(self.layout, context)
 
 
-def draw_capture(layout: Layout, context: Context) -> None:
+def draw_capture(layout: UILayout, context: Context) -> None:
     """Video, progress and the loaded take."""
     settings, progress = context.scene.bdfm, context.window_manager.bdfm_progress
     row = layout.row(align=True)
@@ -74,7 +72,7 @@ def draw_capture(layout: Layout, context: Context) -> None:
         )
 
 
-def draw_bake(layout: Layout, context: Context) -> None:
+def draw_bake(layout: UILayout, context: Context) -> None:
     """Each selected character with its mapping, and what the last bake did."""
     settings = context.scene.bdfm
     layout.prop(settings, "start_frame")
@@ -89,7 +87,7 @@ def draw_bake(layout: Layout, context: Context) -> None:
         _draw_report(layout.box().column(align=True), report)
 
 
-def draw_values(layout: Layout, context: Context) -> None:
+def draw_values(layout: UILayout, context: Context) -> None:
     """The action units, the head's rotation and the confidence of the take at the scene's current frame."""
     scene, column = context.scene, layout.column(align=True)
     loaded = loaded_take(scene)
@@ -108,7 +106,7 @@ def draw_values(layout: Layout, context: Context) -> None:
     column.label(text=f"Confidence  {loaded.take.confidence[row]:.2f}")
 
 
-def _draw_take(column: Layout, loaded: LoadedTake) -> None:
+def _draw_take(column: UILayout, loaded: LoadedTake) -> None:
     seconds = loaded.take.timestamps[-1] - loaded.take.timestamps[0]
     column.label(text=loaded.name, icon="ACTION")
     column.label(text=f"{len(loaded.take)} frames, {seconds:.1f} s")
@@ -117,7 +115,7 @@ def _draw_take(column: Layout, loaded: LoadedTake) -> None:
         column.label(text=f"{lost} frames without a face", icon="INFO")
 
 
-def _draw_choice(column: Layout, choice: Choice) -> None:
+def _draw_choice(column: UILayout, choice: Choice) -> None:
     if not choice.fits:
         column.label(text=f"{choice.character.name}: no mapping fits", icon="ERROR")
     for place, fit in enumerate(choice.fits):
@@ -126,7 +124,7 @@ def _draw_choice(column: Layout, choice: Choice) -> None:
         column.label(text=f"{owner}: {fit.mapping.name} ({fit.score:.0%}{experimental})", icon="ARMATURE_DATA")
 
 
-def _draw_report(column: Layout, report: BakeReport) -> None:
+def _draw_report(column: UILayout, report: BakeReport) -> None:
     column.label(text=f"{report.character}: {report.curves} channels, frames {report.first} to {report.last}")
     for warning in report.warnings:
         column.label(text=warning, icon="ERROR")

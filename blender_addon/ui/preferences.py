@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
 """Settings of the user, the same in every file."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
 """Settings of the scene, saved with the file, and the state of a running capture, which is not."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
 """The loaded take: read once, kept in memory, looked up by its path."""
 
 from __future__ import annotations
