@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""Errors of the training package, each with a message that says what to do."""
+
+from __future__ import annotations
+
+from bdfm_infer.errors import BdfmError
+
+
+class SourcesError(BdfmError):
+    """The folder of source data is not named, or a file in it is missing or not the expected one."""
+
+    code = "bad_sources"
+    exit_code = 30
+
+
+class RecipeError(BdfmError):
+    """A data file of the face model (recipe of action units, identity table) names something that does not exist."""
+
+    code = "bad_recipe"
+    exit_code = 31
+
+
+class HeadFileError(BdfmError):
+    """A built head is missing or was written by another version."""
+
+    code = "bad_head"
+    exit_code = 32
+
+
+class ConfigError(BdfmError):
+    """There is no configuration of that name."""
+
+    code = "bad_config"
+    exit_code = 33
+
+
+class CheckpointError(BdfmError):
+    """A checkpoint is missing or belongs to another configuration."""
+
+    code = "bad_checkpoint"
+    exit_code = 34
+
+
+class MeasureError(BdfmError):
+    """A figure cannot be computed from what there is."""
+
+    code = "no_figure"
+    exit_code = 35
