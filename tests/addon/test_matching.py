@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""Choosing a mapping by a rig's names, and laying it over the rig."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from rigs import FACE_FORWARD, MAPPINGS, bone
+
+from blender_addon.core.errors import NoMappingError
+from blender_addon.core.mapping import Mapping, load_folder
+from blender_addon.core.matching import choose, rank, resolve, score
+from blender_addon.core.rig import Rig
+from blender_addon.core.targets import BoneTarget, ShapeKey
+
+SHIPPED = load_folder(MAPPINGS)[0]
+
+
+def rig_of(mapping: Mapping, spell: Any = str) -> Rig:
+    """A rig with every name that a mapping uses, each spelled by ``spell``."""
+    targets = [target for channel in mapping.channels.values() for target in channel]
+    keys = {target.name for target in targets if isinstance(target, ShapeKey)}
+    measured = [name for names in mapping.reference_lengths.values() for name in names]
+    bones = {target.bone for target in targets if isinstance(target, BoneTarget)} | {
+        *measured,
+        *mapping.fingerprint.bones,
+    }
+    return Rig(
+        "Hero",
+        {"Face": tuple(map(spell, sorted(keys | set(mapping.fingerprint.shape_keys))))},
+        {spell(name): bone(x=i, z=1) for i, name in enumerate(sorted(bones))},
+    )
+
+
+@pytest.mark.parametrize("mapping", SHIPPED, ids=lambda mapping: mapping.id)
+@pytest.mark.parametrize("spell", [str, str.upper, lambda name: name.replace("_", "."), lambda name: f"!ex-{name}"])
+def test_each_family_is_recognised_and_complete(mapping: Mapping, spell: Any) -> None:
+    rig = rig_of(mapping, spell)
+    fits = choose(SHIPPED, rig)
+    assert [fit.mapping.id for fit in fits] == [mapping.id]
+    assert fits[0].score == 1
+    assert resolve(mapping, rig).missing == ()
+
+
+def test_the_score_is_the_share_of_the_fingerprint(data: dict[str, Any], rig: Rig) -> None:
+    mapping = Mapping.from_dict(data)
+    assert score(mapping, rig) == 1
+    assert score(mapping, replace(rig, bones={})) == pytest.approx(2 / 3)
+    assert score(mapping, Rig("Cube")) == 0
+
+
+def test_ties_are_shown(data: dict[str, Any], rig: Rig) -> None:
+    first, second = Mapping.from_dict(data), Mapping.from_dict(data | {"id": "b", "confidence": "verified"})
+    worse = Mapping.from_dict(data | {"id": "c", "fingerprint": {"bones": ["jaw", "tail"], "minimum": 0.5}})
+    assert [fit.mapping.id for fit in choose([worse, first, second], rig)] == ["b", "small"]
+    assert [fit.mapping.id for fit in rank([worse, first, second], rig)] == ["b", "small", "c"]
+
+
+def test_a_rig_that_fits_nothing_is_told_what_came_closest(data: dict[str, Any], rig: Rig) -> None:
+    mapping = Mapping.from_dict(data | {"fingerprint": {"bones": ["jaw", "tail", "wing"], "minimum": 0.5}})
+    with pytest.raises(NoMappingError, match=r"Hero: no mapping fits .* closest, Small, finds 33%"):
+        choose([mapping], rig)
+    with pytest.raises(NoMappingError, match="no mapping file"):
+        choose([], rig)
+
+
+def test_every_mesh_that_owns_a_key_is_driven(data: dict[str, Any], rig: Rig) -> None:
+    places = resolve(Mapping.from_dict(data), rig).targets
+    wide = [(place.owner, place.name) for place in places if place.source == "AU05" and place.target.side == "left"]
+    assert wide == [("Head", "wide_L"), ("Lashes", "wide_L")]
+    assert [(p.owner, p.name) for p in places if p.target.label == "smile_L"] == [("Head", "Smile.L")]
+
+
+def test_a_filter_keeps_meshes_out(data: dict[str, Any], rig: Rig) -> None:
+    data["channels"]["AU05"][0]["objects"] = ["la*"]
+    places = resolve(Mapping.from_dict(data), rig).targets
+    assert [place.owner for place in places if place.source == "AU05" and place.target.side == "left"] == ["Lashes"]
+
+
+def test_missing_targets_are_listed_with_the_nearest_names(data: dict[str, Any], rig: Rig) -> None:
+    data["channels"]["AU14"].append({"kind": "bone_rotation", "bone": "jaws", "axis": "x", "degrees": 1})
+    data["channels"]["AU26"].append({"kind": "bone_rotation", "bone": "jaws", "axis": "z", "degrees": 1})
+    data["channels"]["AU15"] = [{"kind": "shape_key", "name": "smiles_L"}]
+    data["channels"]["AU16"] = [{"kind": "custom_property", "owner": "armature", "name": "opens"}]
+    resolution = resolve(Mapping.from_dict(data), rig)
+    assert resolution.report() == [
+        "AU14, AU26: there is no bone 'jaws'. Nearest: jaw.",
+        "AU15: no mesh has the shape key 'smiles_L'. Nearest: Smile.L, wide_L, Smile.R.",
+        "AU16: there is no custom property 'opens'. Nearest: open.",
+    ]
+    assert len(resolution.targets) == len(resolve(Mapping.from_dict(data), rig).targets) > 0
+
+
+def test_nothing_at_all_is_an_error(data: dict[str, Any]) -> None:
+    with pytest.raises(NoMappingError, match="Cube: nothing of the mapping Small is on this rig"):
+        resolve(Mapping.from_dict(data), Rig("Cube", {"Cube": ("Key 1",)}))
+
+
+def test_reference_lengths_are_measured(data: dict[str, Any], rig: Rig) -> None:
+    data["channels"]["AU14"][0]["reference"] = "jaw"
+    places = resolve(Mapping.from_dict(data), rig).targets
+    units = {place.source: place.unit for place in places if place.target.kind == "bone_location"}
+    assert units == {"AU12": pytest.approx(0.06), "AU14": pytest.approx(0.1)}
+
+
+@pytest.mark.parametrize(
+    ("bones", "reason"),
+    [
+        ({"eye.R": None}, "the reference length 'eyes' needs the bone 'eye.R', which is missing"),
+        ({"eye.R": bone(x=0.03)}, "the reference length 'eyes' is 0 on this rig"),
+    ],
+)
+def test_without_a_reference_length_the_bone_stays_and_the_report_says_why(
+    data: dict[str, Any], rig: Rig, bones: dict[str, Any], reason: str
+) -> None:
+    kept = {name: bone for name, bone in {**rig.bones, **bones}.items() if bone}
+    resolution = resolve(Mapping.from_dict(data), replace(rig, bones=kept))
+    assert [(m.sources, m.name, m.reason) for m in resolution.missing] == [(("AU12", "AU14"), "lip", reason)]
+
+
+def test_aliases_of_a_mapping_hold_wherever_a_name_is_used(data: dict[str, Any], rig: Rig) -> None:
+    renamed = {("Bip01 LEye" if name == "eye.L" else name): bone for name, bone in rig.bones.items()}
+    data["aliases"] = {"eye.L": ["LeftEye", "Bip01 LEye"], "smile_L": ["grin_L"]}
+    keys = {"Head": ("grin_L", *rig.shape_keys["Head"][1:])}
+    resolution = resolve(Mapping.from_dict(data), replace(rig, bones=renamed, shape_keys=keys))
+    assert resolution.missing == ()
+    assert score(resolution.mapping, resolution.rig) == 1
+
+
+def test_directions_of_the_character_in_the_space_of_a_bone(data: dict[str, Any], rig: Rig) -> None:
+    """The head's y points up: turning about 'up' is turning about its y."""
+    (head,) = (p for p in resolve(Mapping.from_dict(data), rig).targets if p.owner == "head")
+    np.testing.assert_allclose(np.array(head.direction), (0, 1, 0), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("left", "up", "front"),
+    [
+        ((1, 0, 0), (0, 0, 1), (0, -1, 0)),  # Blender's front view
+        ((-1, 0, 0), (0, 0, 1), (0, 1, 0)),  # a VRM 0 model in the glTF importer
+        ((1, 0, 0), (0, 1, 0), (0, 0, 1)),  # the armature of an FBX file, which stands along y
+    ],
+)
+@pytest.mark.parametrize("lean", [0.0, 0.4])
+def test_directions_are_measured_on_the_rig(
+    data: dict[str, Any], rig: Rig, left: Any, up: Any, front: Any, lean: float
+) -> None:
+    """Whichever way a character stands in its armature, even with one shoulder higher than the other."""
+    data["directions"] = {"left": ["arm.R", "arm.L"], "up": ["hips", "head"]}
+    axes = {"left": left, "up": up, "front": front}
+    data["channels"] = {
+        source: [{"kind": "bone_rotation", "bone": "head", "axis": axis, "degrees_per_degree": 1}]
+        for source, axis in zip(("yaw", "pitch", "roll"), axes, strict=True)
+    }
+    arm = np.array(left) + lean * np.array(up)
+    bones = {"arm.L": bone(*arm), "arm.R": bone(*-arm), "hips": bone(), "head": bone(*up)}
+    targets = resolve(Mapping.from_dict(data), replace(rig, bones=bones)).targets
+    for place, axis in zip(targets, axes.values(), strict=True):
+        np.testing.assert_allclose(np.array(place.direction), axis, atol=1e-12)
+
+
+def test_without_the_bones_to_measure_it_a_character_faces_the_front_view(data: dict[str, Any], rig: Rig) -> None:
+    data["directions"] = {"left": ["arm.R", "arm.L"], "up": ["hips", "head"]}
+    data["channels"] = {"roll": [{"kind": "bone_rotation", "bone": "head", "axis": "front", "degrees_per_degree": 1}]}
+    (head,) = resolve(Mapping.from_dict(data), replace(rig, bones={"head": bone(matrix=FACE_FORWARD)})).targets
+    np.testing.assert_allclose(np.array(head.direction), (0, 0, 1), atol=1e-12)
+
+
+def test_a_property_of_one_pose_bone_is_not_that_of_another(data: dict[str, Any], rig: Rig) -> None:
+    places = resolve(Mapping.from_dict(data), rig).targets
+    assert [(p.owner_kind, p.owner, p.name) for p in places if p.target.kind == "custom_property"] == [
+        ("object", "Hero", "Smile"),
+        ("pose_bone", "jaw", "open"),
+    ]
+    data["channels"]["AU26"][1]["bone"] = "lip"
+    assert resolve(Mapping.from_dict(data), rig).report() == [
+        "AU26: there is no custom property 'open'. Nearest: open."
+    ]
