@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""What importing costs and what it brings along, in fresh processes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def modules_after(statement: str) -> set[str]:
+    """Top-level modules that a statement loads."""
+    code = f"{statement}\nimport sys, json\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("module", ["take", "calibrate", "smooth", "parameters", "errors", "export"])
+def test_numpy_alone(module: str) -> None:
+    loaded = modules_after(f"import bdfm_infer.{module}")
+    assert not loaded & {"cv2", "onnxruntime", "PIL", "tqdm", "torch", "bpy", "scipy", "onnx"}
+
+
+def test_whole_api_without_training_or_blender() -> None:
+    loaded = modules_after("from bdfm_infer import *; import bdfm_infer.cli, bdfm_infer.worker")
+    assert {"cv2", "onnxruntime", "PIL"} <= loaded
+    assert not loaded & {"torch", "bpy", "scipy", "onnx", "numba", "bdfm_train", "blender_addon"}
+
+
+def test_import_takes_less_than_half_a_second() -> None:
+    code = "import time; t = time.process_time(); from bdfm_infer import *; print(time.process_time() - t)"
+    runs = [subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True) for _ in range(3)]
+    assert min(float(run.stdout) for run in runs) < 0.5
+
+
+def test_all_names_are_there() -> None:
+    import bdfm_infer
+
+    assert all(getattr(bdfm_infer, name) is not None for name in bdfm_infer.__all__)
+    with pytest.raises(AttributeError):
+        _ = bdfm_infer.nothing

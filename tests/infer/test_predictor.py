@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""Single pictures: what is found, in which order, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from synthetic_face import picture
+
+from bdfm_infer import Predictor
+from bdfm_infer.errors import WeightsError
+
+RNG = np.random.default_rng(7)
+
+
+@pytest.mark.parametrize("roll", [-30, 0, 30])
+@pytest.mark.parametrize("side", [36, 80, 200, 400])
+@pytest.mark.parametrize("place", [(0.3, 0.4), (0.6, 0.55)])
+def test_faces_of_all_sizes_and_tilts(
+    predictor: Predictor, side: float, roll: float, place: tuple[float, float]
+) -> None:
+    x, y = 640 * place[0], 480 * place[1]
+    face = predictor.predict(picture(640, 480, (x, y, side, 0.7, roll)))
+    assert face is not None
+    np.testing.assert_allclose(face.place[:2], [x, y], atol=1.5)
+    assert face.size == pytest.approx(side, rel=0.06)
+    assert face.rotation[2] == pytest.approx(roll, abs=2)
+    assert face.action_units[-1] == pytest.approx(0.7, abs=0.05)
+
+
+def test_faces_by_size(predictor: Predictor) -> None:
+    image = picture(640, 480, (120, 100, 90, 0.5), (320, 350, 180, 0.7), (530, 120, 130, 0.9))
+    assert [round(f.size / 10) for f in predictor.faces(image)] == [18, 13, 9]
+    second = predictor.predict(image, face=1)
+    assert second is not None
+    np.testing.assert_allclose(second.place[:2], [530, 120], atol=2)
+    assert predictor.predict(image, face=3) is None
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((240, 320, 3), np.uint8),
+        np.full((240, 320), 255, np.uint8),
+        RNG.integers(0, 255, (240, 320, 3), np.uint8),
+        np.tile((np.arange(320) // 20 % 2 * 200).astype(np.uint8), (240, 1)),
+    ],
+    ids=["black", "white", "noise", "stripes"],
+)
+def test_no_face(predictor: Predictor, image: np.ndarray) -> None:
+    assert predictor.faces(image) == []
+
+
+def test_grey_and_colour_and_file_agree(predictor: Predictor, tmp_path: Path) -> None:
+    image = picture(320, 240, (150, 120, 100, 0.6, 5))
+    Image.fromarray(image[:, :, ::-1]).save(tmp_path / "photo.png")
+    read = [predictor.predict(i) for i in (image, np.ascontiguousarray(image[:, :, 0]), tmp_path / "photo.png")]
+    for face in read:
+        assert face is not None
+        assert read[0] is not None
+        np.testing.assert_allclose(face.landmarks, read[0].landmarks, atol=0.05)
+        np.testing.assert_allclose(face.action_units, read[0].action_units, atol=0.01)
+
+
+def test_odd_shapes(predictor: Predictor) -> None:
+    for width, height in ((33, 32), (1001, 63), (63, 1001), (160, 161)):
+        assert predictor.faces(np.zeros((height, width, 3), np.uint8)) == []
+
+
+def test_damaged_weights(weights: Path, tmp_path: Path) -> None:
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(weights, tmp_path / name))
+
+    with pytest.raises(WeightsError, match="cannot be read"):
+        Predictor(tmp_path / "missing")
+    broken = copy("broken")
+    (broken / "face.onnx").write_bytes((broken / "face.onnx").read_bytes()[:-5])
+    with pytest.raises(WeightsError, match="damaged"):
+        Predictor(broken)
+    partial = copy("partial")
+    (partial / "model.json").write_text("{}")
+    with pytest.raises(WeightsError, match="does not describe"):
+        Predictor(partial)
+    swapped = copy("swapped")
+    model = json.loads((swapped / "model.json").read_text())
+    model["face"], model["detector"] = model["detector"], model["face"]
+    (swapped / "model.json").write_text(json.dumps(model))
+    with pytest.raises(WeightsError, match="lacks"):
+        Predictor(swapped)
