@@ -18,6 +18,7 @@ import numpy as np
 from bdfm_infer.parameters import N_IDENTITY
 from bdfm_train.errors import RecipeError
 from bdfm_train.face_model.ict import IctFaceKit
+from bdfm_train.face_model.invariants import seal_lips, seat_eyeballs
 from bdfm_train.face_model.labels import EYE, LABEL, SKIN
 from bdfm_train.face_model.makehuman import MakeHuman
 from bdfm_train.face_model.mesh import MIRRORED_LANDMARK, Floats, HeadMesh
@@ -82,7 +83,8 @@ def head_a_identity(head: MakeHuman) -> Identity:
     eyes = np.unique(head.mesh.f[head.mesh.mat == EYE])
     anchored = np.array([group in ANCHORED for group in groups])
     both[:, anchored] -= both[:, anchored][:, :, eyes].mean(2, keepdims=True)
-    return Identity(names, groups, both[0], both[1])
+    positive, negative = (seal_lips(side, head.mesh) for side in both)
+    return Identity(names, groups, positive, negative)
 
 
 def _handles_a(v: Floats) -> list[tuple[str, str, Floats]]:
@@ -109,7 +111,7 @@ def head_b_identity(head: IctFaceKit) -> Identity:
         names.append(name)
         groups.append(group)
         fields.append(field)
-    positive = np.array(fields)
+    positive = seal_lips(seat_eyeballs(np.array(fields), head.mesh), head.mesh)
     return Identity(names, groups, positive, -positive)
 
 
