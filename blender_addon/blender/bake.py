@@ -103,8 +103,6 @@ def bake(take: Take, character: Character, mapping: Mapping, time: SceneTime, na
     writer = KeyWriter(keys.frames, keys.gap_starts)
     for curve in curves:
         writer.write(places[curve.id_block], curve.path, curve.index, curve.group, curve.values)
-    for id_block in id_blocks:
-        id_block.update_tag()  # a curve that is added after the assignment is not evaluated without it
     return BakeReport(
         character=character.name,
         mapping=mapping.name,

@@ -46,7 +46,6 @@ def load(path: str) -> LoadedTake:
     take = Take.read(path).processed()
     if not len(take):
         raise BdfmError(f"{path}: the take holds no rows. Capture the video again.")
-    _loaded.clear()
     _loaded[path] = LoadedTake(Path(path).stem, take, take_values(take))
     return _loaded[path]
 
@@ -81,6 +80,7 @@ def scene_take(scene: bpy.types.Scene) -> LoadedTake:
 @bpy.app.handlers.persistent
 def reload_take(*_: object) -> None:
     """After a file was opened: read its take again. One that is gone is asked for when it is needed."""
+    _loaded.clear()
     for scene in bpy.data.scenes:
         if scene.bdfm.take:
             try:

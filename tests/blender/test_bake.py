@@ -115,6 +115,17 @@ def test_custom_properties_of_object_bone_and_armature(bake):
     assert rig.pose.bones["board"]['on "bone"'] == pytest.approx(-0.8, abs=1e-6)
 
 
+def test_new_curves_are_seen_at_once(bake):
+    rig = armature("Rig", {"board": "XYZ"})
+    rig["smile"] = 0.0
+    channels = {"AU12": [{"kind": "custom_property", "owner": "object", "name": "smile"}]}
+    for amount in (0.25, 0.75):
+        bpy.context.view_layer.update()
+        bake(rig, make_take([0, 1], AU12=amount), channels)
+        bpy.context.view_layer.update()
+        assert rig["smile"] == pytest.approx(amount, abs=1e-6)
+
+
 @pytest.mark.parametrize(("fps", "base"), [(24, 1.0), (25, 1.0), (30, 1.001), (30, 1.0), (60, 1.0), (24, 1.001)])
 def test_a_moment_lies_at_its_time_at_every_frame_rate(bake, part, fps, base):
     bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = fps, base
