@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
 import platform
@@ -133,6 +132,8 @@ def _default_output(source: str) -> Path:
 
 
 def _info(options: argparse.Namespace) -> int:
+    import importlib.metadata
+
     facts: dict[str, Any]
     if options.input is not None:
         from .frames import open_source

@@ -14,14 +14,10 @@ from .network import Reading
 
 FloatArray = NDArray[np.float64]
 
-WELL_ALIGNED: Final = 0.08
-"""Largest :func:`misfit` with which a crop's values are taken as they are."""
-
-SETTLED: Final = 0.2
-"""Largest :func:`misfit` of a crop that is accepted after all readings: a face draws the crop to itself."""
-
-_MOST_RESIDUAL: Final = 0.18
+_CLOSE: Final = 0.08
+_SETTLED: Final = 0.2
 _MOST_MISFIT: Final = 0.8
+_MOST_RESIDUAL: Final = 0.18
 _LARGEST: Final = 2.0
 _CORNERS: Final = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 
@@ -83,29 +79,43 @@ class Face:
         )
 
 
-def misfit(landmarks: NDArray[np.floating]) -> float:
-    """How far the crop's corners would move if it were aligned by the landmarks read in it, in units of its side."""
-    again = _alignment_again(landmarks)
-    return float(np.linalg.norm(alignment.apply(again, _CORNERS) - _CORNERS, axis=1).max())
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How well the landmarks read in a crop agree with the crop's alignment.
 
-
-def is_plausible(landmarks: NDArray[np.floating]) -> bool:
-    """Whether landmarks (68, 2), units of the crop's side, can be those of a face that the crop is aligned to.
-
-    The five points, carried as close as a similarity brings them, lie within 0.18 (root mean square) of their canonical
-    places; a frontal face has a residual of 0, one in profile of 0.15, points heaped on one spot of 0.21. And that
-    similarity moves no corner of the crop by more than 0.8 of its side.
+    Attributes:
+        residual: distance (root mean square) of the five points from their canonical places, once a similarity has
+            carried them as close as it can, in units of the crop's side: 0 for a frontal face, 0.15 for one in
+            profile, 0.21 for points heaped on one spot.
+        misfit: how far a corner of the crop moves at most by that similarity, in units of its side.
     """
-    if not np.isfinite(landmarks).all():
-        return False
-    points = alignment.five_points(landmarks.astype(np.float64))
-    again = _alignment_again(landmarks)
-    residual = alignment.apply(again, points) - alignment.FIVE_POINTS
-    return float(np.sqrt((residual**2).sum(1).mean())) <= _MOST_RESIDUAL and misfit(landmarks) <= _MOST_MISFIT
 
+    residual: float
+    misfit: float
 
-def _alignment_again(landmarks: NDArray[np.floating]) -> FloatArray:
-    """The similarity from the crop to the crop aligned anew, both in units of their side."""
-    points = alignment.five_points(landmarks.astype(np.float64))
-    turn = alignment.alignment(points, size=1)
-    return np.c_[turn[:, :2], turn[:, 2] + 0.5]
+    @classmethod
+    def of(cls, landmarks: NDArray[np.floating]) -> Fit:
+        """Of landmarks (68, 2) in units of the crop's side; infinite where they are not finite."""
+        if not np.isfinite(landmarks).all():
+            return cls(np.inf, np.inf)
+        points = alignment.five_points(landmarks.astype(np.float64))
+        again = alignment.alignment(points, size=1)
+        again[:, 2] += 0.5  # from the pixel of a crop of one pixel to units of its side
+        off = alignment.apply(again, points) - alignment.FIVE_POINTS
+        moves = alignment.apply(again, _CORNERS) - _CORNERS
+        return cls(float(np.sqrt((off**2).sum(1).mean())), float(np.sqrt((moves**2).sum(1).max())))
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether these can be landmarks of a face to which the crop is about to be aligned."""
+        return self.residual <= _MOST_RESIDUAL and self.misfit <= _MOST_MISFIT
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the crop has come to rest on the face: a face draws it to itself, other things do not."""
+        return self.misfit <= _SETTLED
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the crop's values can be taken without aligning it again."""
+        return self.misfit <= _CLOSE

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from . import alignment
 from .detector import Detector
-from .faces import SETTLED, WELL_ALIGNED, Face, FloatArray, is_plausible, misfit
+from .faces import Face, Fit, FloatArray
 from .network import FaceNetwork, Reading, Weights
 
 Image = NDArray[np.uint8]
@@ -120,12 +120,13 @@ class Predictor:
             if not 1e-3 < np.hypot(matrix[0, 0], matrix[1, 0]) < 1e2:
                 return None
             reading = self._network(_grey(alignment.crop(image, matrix)))
-            if not is_plausible(reading.landmarks):
+            fit = Fit.of(reading.landmarks)
+            if not fit.is_plausible:
                 return None
-            if done >= least and (done == most or misfit(reading.landmarks) <= WELL_ALIGNED):
+            if done >= least and fit.is_close:
                 break
             points = alignment.five_points(_in_picture(reading, matrix))
-        if reading.confidence < self._threshold or misfit(reading.landmarks) > SETTLED:
+        if reading.confidence < self._threshold or not fit.is_settled:
             return None
         face = Face.from_reading(reading, matrix)
         return face if face.lies_in(*image.shape[:2]) else None

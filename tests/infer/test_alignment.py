@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from synthetic_face import canonical_landmarks
 
 from bdfm_infer import alignment
-from bdfm_infer.faces import Face, is_plausible, misfit
+from bdfm_infer.faces import Face, Fit
 from bdfm_infer.network import Reading
 from bdfm_infer.parameters import N_AU
 
@@ -64,7 +64,7 @@ def test_misfit_is_how_far_the_crop_would_move(dx: float, dy: float, scale: floa
     corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
     back = np.linalg.inv(np.r_[move, [[0, 0, 1]]])[:2]
     expected = np.linalg.norm(alignment.apply(back, corners) - corners, axis=1).max()
-    assert misfit(alignment.apply(move, canonical_landmarks())) == pytest.approx(expected, abs=1e-4)
+    assert Fit.of(alignment.apply(move, canonical_landmarks())).misfit == pytest.approx(expected, abs=1e-4)
 
 
 DEPTH = np.array([0.0, 0.0, 0.2, 0.06, 0.06])
@@ -87,16 +87,16 @@ def turned(yaw: float, pitch: float) -> np.ndarray:
 @pytest.mark.parametrize("yaw", range(-90, 91, 15))
 @pytest.mark.parametrize("pitch", [-40, 0, 40])
 def test_turned_heads_are_plausible(yaw: int, pitch: int) -> None:
-    assert is_plausible(turned(yaw, pitch))
+    assert Fit.of(turned(yaw, pitch)).is_plausible
 
 
 def test_implausible_faces() -> None:
     frontal = canonical_landmarks()
-    assert not is_plausible(np.full_like(frontal, 0.5))
-    assert not is_plausible(np.full_like(frontal, np.nan))
-    assert not is_plausible(frontal * [1, -1] + [0, 1])
-    assert not is_plausible(frontal + 0.6)
-    assert not is_plausible(alignment.apply(similarity(0.5, 0.5, 0.3, 0), frontal))
+    assert not Fit.of(np.full_like(frontal, 0.5)).is_plausible
+    assert not Fit.of(np.full_like(frontal, np.nan)).is_plausible
+    assert not Fit.of(frontal * [1, -1] + [0, 1]).is_plausible
+    assert not Fit.of(frontal + 0.6).is_plausible
+    assert not Fit.of(alignment.apply(similarity(0.5, 0.5, 0.3, 0), frontal)).is_plausible
     mouth_over_eyes = frontal.copy()
     mouth_over_eyes[48:68, 1] -= 0.45
-    assert not is_plausible(mouth_over_eyes)
+    assert not Fit.of(mouth_over_eyes).is_plausible
