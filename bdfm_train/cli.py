@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--id", required=True, help="name of the model")
     export.add_argument("--score", type=float, default=0.3, help="detector's threshold (default: %(default)s)")
     export.add_argument("--confidence", type=float, default=0.5, help="reader's threshold (default: %(default)s)")
+    export.add_argument("--float", action="store_true", help="leave out the quantisation to 8 bits")
     export.set_defaults(run=_export)
 
     expressions = commands.add_parser("expressions", help="AUC on the photos judged by eye")
@@ -122,8 +123,14 @@ def _export(options: argparse.Namespace) -> None:
 
     options.out.mkdir(parents=True, exist_ok=True)
     difference = export_reader(load_reader(options.checkpoint), options.out / "face.onnx")
+    print(f"face.onnx differs from the network by at most {difference:.1e}")
+    if not options.float:
+        from .data.photos import load_photos
+        from .quantise import quantise_reader
+
+        correlation = quantise_reader(options.out / "face.onnx", load_photos(sources_root(), "train"))
+        print(f"in 8 bits: action units correlate with those of 32 bits at {correlation:.4f}")
     write_model(options.out, options.id, options.score, options.confidence)
-    print(f"{options.out / 'face.onnx'}: differs from the network by at most {difference:.1e}")
 
 
 def _expressions(options: argparse.Namespace) -> None:

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Convolutions of an exported reader in 8 bits: a third of the time, under half of the size."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from bdfm_infer import alignment
+
+from .data.photos import Photo
+
+CALIBRATION_PHOTOS: Final = 300
+
+
+class _Crops(CalibrationDataReader):
+    def __init__(self, crops: NDArray[np.uint8]) -> None:
+        self._rows: Iterator[NDArray[np.uint8]] = iter(crops[:, None])
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        row = next(self._rows, None)
+        return None if row is None else {"crops": row}
+
+
+def aligned_crops(photos: list[Photo]) -> NDArray[np.uint8]:
+    """Photos aligned by their own landmarks, (n, 96, 96)."""
+    return np.stack(
+        [alignment.crop(photo.image, alignment.alignment(alignment.five_points(photo.landmarks))) for photo in photos]
+    )
+
+
+def quantise_reader(path: Path, photos: list[Photo]) -> float:
+    """Replace ``face.onnx`` by its 8-bit form: weights by channel, ranges of activations from photos of training.
+
+    Args:
+        path: of the file, overwritten.
+        photos: of the part ``train``; the second half of the first :data:`CALIBRATION_PHOTOS` tells the difference.
+
+    Returns:
+        Mean correlation of the 23 action units before and after, on photos that the ranges were not taken from.
+    """
+    crops = aligned_crops(photos[:CALIBRATION_PHOTOS])
+    calibration, check = crops[: len(crops) // 2], crops[len(crops) // 2 :]
+    before = _action_units(path, check)
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared),
+            str(path),
+            _Crops(calibration),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "Add"],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            activation_type=QuantType.QUInt8,
+        )
+    after = _action_units(path, check)
+    return float(np.mean([np.corrcoef(before[:, i], after[:, i])[0, 1] for i in range(before.shape[1])]))
+
+
+def _action_units(path: Path, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(["action_units"], {"crops": crops})[0]
