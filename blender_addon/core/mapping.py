@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mappings: which action unit moves what on a rig family. The format is described in ``README.md`` beside the mappings."""
+"""Mappings: which action unit moves what on a rig family. Their format: ``README.md`` in ``rig_mappings``."""
 
 from __future__ import annotations
 

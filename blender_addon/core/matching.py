@@ -168,6 +168,7 @@ class _RigIndex:
         self.meshes = {mesh: NameIndex(keys, pairs=True) for mesh, keys in rig.shape_keys.items()}
         self.bones = NameIndex(rig.bones)
         self.owners = [(owner, NameIndex(owner.properties, pairs=True)) for owner in rig.properties]
+        self.keys = NameIndex([key for keys in rig.shape_keys.values() for key in keys])
         self.properties = NameIndex([name for owner in rig.properties for name in owner.properties])
         self.rest = RestPose(mapping, {name: self.bone(name) for name in measured_bones(mapping)})
 
@@ -188,9 +189,8 @@ class _RigIndex:
         return None if found is None else self.rig.bones[found]
 
     def nearest(self, kind: str, name: str) -> tuple[str, ...]:
-        if kind == ShapeKey.kind:
-            return NameIndex([key for keys in self.rig.shape_keys.values() for key in keys]).nearest(name)
-        return (self.properties if kind == CustomProperty.kind else self.bones).nearest(name)
+        others = {ShapeKey.kind: self.keys, CustomProperty.kind: self.properties}
+        return others.get(kind, self.bones).nearest(name)
 
     def places(self, source: str, target: Target) -> list[ResolvedTarget]:
         """Every place that a target drives.

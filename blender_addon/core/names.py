@@ -6,7 +6,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 PREFIXES: Final = (
@@ -77,15 +77,17 @@ class NameIndex:
                 return (found,)
         if self._pairs:
             for name in wanted:
-                stem, side = normalise(name)
-                pair = [self._bare.get(Name(stem, s)) for s in ("left", "right")]
-                if not side and pair[0] and pair[1]:
-                    return pair[0], pair[1]
+                stem = normalise(name).stem
+                left, right = self._bare.get(Name(stem, "left")), self._bare.get(Name(stem, "right"))
+                if left and right:
+                    return left, right
         return ()
 
     def nearest(self, wanted: str, count: int = 3) -> tuple[str, ...]:
         """Up to ``count`` names on the rig that look most like ``wanted``, best first."""
-        stems: dict[str, str] = {}
-        for name in self.names:
-            stems.setdefault("".join(normalise(name)), name)
-        return tuple(stems[s] for s in difflib.get_close_matches("".join(normalise(wanted)), stems, count, 0.6))
+        close = difflib.get_close_matches("".join(normalise(wanted)), self._spelled, count, 0.6)
+        return tuple(self._spelled[spelling] for spelling in close)
+
+    @cached_property
+    def _spelled(self) -> dict[str, str]:
+        return {"".join(name): spelling for name, spelling in self._bare.items()}
