@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import platform
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from . import __version__
 from .errors import BdfmError
 from .export import FORMATS
 from .smooth import METHODS, Smoothing
-from .take import Take
+from .take import Take, csv_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for name, level in (("OPENCV_LOG_LEVEL", "ERROR"), ("OPENCV_FFMPEG_LOGLEVEL", "-8")):
         os.environ.setdefault(name, level)  # what is wrong with a file is said once, by this command
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
     try:
         code: int = options.run(options)
     except BdfmError as error:
@@ -90,16 +95,26 @@ def _capture(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         smoothing=None if options.smoothing is None else Smoothing(options.smoothing),
     )
-    output = (options.output or _default_output(options.input)).with_suffix(".csv")
-    cancel = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: cancel.set())
-    if options.progress == "json":
-        from .worker import run
+    output = csv_path(options.output or _default_output(options.input))
+    with _stoppable() as cancel:
+        if options.progress == "json":
+            from .worker import run
 
-        return _leave(run(options.input, output, chosen, cancel, options.weights, options.rows))
-    bar = options.progress == "bar" or (options.progress is None and sys.stderr.isatty())
-    return _capture_for_people(options.input, output, chosen, cancel, options.weights, bar)
+            return _leave(run(options.input, output, chosen, cancel, options.weights, options.rows))
+        bar = options.progress == "bar" or (options.progress is None and sys.stderr.isatty())
+        return _capture_for_people(options.input, output, chosen, cancel, options.weights, bar)
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or a request to terminate sets."""
+    cancel = threading.Event()
+    before = {number: signal.signal(number, lambda *_: cancel.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _capture_for_people(
@@ -128,7 +143,7 @@ def _capture_for_people(
 
 def _default_output(source: str) -> Path:
     stem = Path(source).resolve().stem
-    return Path(stem if stem.strip("*?[]") == stem else "take").with_suffix(".csv")
+    return Path(f"{'take' if set(stem) & set('*?[') else stem}.csv")
 
 
 def _info(options: argparse.Namespace) -> int:

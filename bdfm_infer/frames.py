@@ -6,6 +6,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,7 @@ class VideoSource:
         path: the file.
         start, end: seconds; frames with ``start <= time < end`` are given.
         threads: of the decoder.
+        cancel: when set, frames end.
 
     Raises:
         NotAVideoError, NoVideoStreamError, FrameTooSmallError: on opening.
@@ -73,9 +75,17 @@ class VideoSource:
 
     is_video = True
 
-    def __init__(self, path: Path, start: float = 0.0, end: float = float("inf"), threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        start: float = 0.0,
+        end: float = float("inf"),
+        threads: int = 1,
+        cancel: threading.Event | None = None,
+    ) -> None:
         self.path = path
         self._start, self._end = start, end
+        self._cancel = cancel
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
         if not self._capture.isOpened():
             raise _why_not_opened(path)
@@ -106,7 +116,7 @@ class VideoSource:
         try:
             while self._capture.grab():
                 time = times.next(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
-                if time >= self._end:
+                if time >= self._end or (self._cancel is not None and self._cancel.is_set()):
                     return
                 if time < self._start:
                     continue
@@ -210,6 +220,7 @@ def open_source(
     end: float = float("inf"),
     image_fps: float = 1.0,
     threads: int = 1,
+    cancel: threading.Event | None = None,
 ) -> Source:
     """Open a video, an image, a folder of images, or the images that a pattern such as ``shots/*.jpg`` names.
 
@@ -218,6 +229,7 @@ def open_source(
         start, end: seconds.
         image_fps: images a second, for the times of a list of images.
         threads: of the video decoder.
+        cancel: when set, a video's frames end.
 
     Raises:
         InputNotFoundError, EmptyFolderError, NotAVideoError, NoVideoStreamError, TruncatedVideoError,
@@ -232,13 +244,13 @@ def open_source(
     if path.is_file():
         if is_image(path):
             return ImageSource([path], path.name, image_fps, start, end)
-        return VideoSource(path, start, end, threads)
+        return VideoSource(path, start, end, threads, cancel)
     named = glob.glob(str(source), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
     matches = sorted((p for p in map(Path, named) if p.is_file()), key=_natural)
     if not matches:
         raise InputNotFoundError(f"{source}: no such file, and no file of that pattern. Check the spelling.")
     if len(matches) == 1 and not is_image(matches[0]):
-        return VideoSource(matches[0], start, end, threads)
+        return VideoSource(matches[0], start, end, threads, cancel)
     images = [p for p in matches if p.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
         raise NotAVideoError(f"{source} names {len(matches)} files and no image. Capture videos one at a time.")

@@ -156,7 +156,7 @@ class _Run:
         warn: Callable[[str], None] | None,
         cancel: threading.Event | None,
     ) -> None:
-        self.source = open_source(source, options.start, options.end, options.image_fps, options.n_threads)
+        self.source = open_source(source, options.start, options.end, options.image_fps, options.n_threads, cancel)
         self.facts = _facts(self.source, predictor := predictor or Predictor(), options)
         self._name = source
         self._options = options
@@ -179,8 +179,10 @@ class _Run:
                 if self._on_row is not None:
                     self._on_row(row)
                 meter.count(row)
-                if self._cancel is not None and self._cancel.is_set():
-                    raise CancelledError(f"Stopped after {meter.frames} frames; their rows are kept.")
+                if self._is_cancelled():
+                    break
+        if self._is_cancelled():
+            raise CancelledError(f"Stopped after {meter.frames} frames; their rows are kept.")
         meter.report()
         if meter.frames == 0:
             raise NoFramesError(f"{self._name} has no frame in the stretch that was asked for. Change start and end.")
@@ -190,6 +192,9 @@ class _Run:
                 "of the picture's height? Choose another stretch with start and end, or another number with face."
             )
         return Summary(meter.frames, meter.frames - meter.with_face)
+
+    def _is_cancelled(self) -> bool:
+        return self._cancel is not None and self._cancel.is_set()
 
 
 def _row(frame: Frame, face: Face | None) -> Row:

@@ -147,7 +147,7 @@ class Take:
         Raises:
             TakeFormatError: a file is missing or damaged; the message names line and column.
         """
-        table = _csv_path(path)
+        table = csv_path(path)
         try:
             text = table.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
@@ -184,7 +184,7 @@ class TakeWriter:
     def __init__(
         self, path: str | os.PathLike[str], facts: Mapping[str, Any], with_files: bool = False, overwrite: bool = False
     ) -> None:
-        self.path = _csv_path(path)
+        self.path = csv_path(path)
         self._facts = {"format_version": FORMAT_VERSION, **facts}
         self._columns = ["frame", *(["file"] if with_files else []), "timestamp", "confidence", "success", *VALUES]
         self._frames = 0
@@ -265,7 +265,8 @@ class TakeWriter:
         )
 
 
-def _csv_path(path: str | os.PathLike[str]) -> Path:
+def csv_path(path: str | os.PathLike[str]) -> Path:
+    """The table of a take that is named by either of its files, or by their common name without extension."""
     path = Path(path)
     if path.suffix.lower() in (".csv", ".json"):
         return path.with_suffix(".csv")

@@ -102,10 +102,10 @@ def run(
     return 0
 
 
-def _watch(stdin: TextIO, cancel: threading.Event) -> None:
+def _watch(stdin: TextIO | None, cancel: threading.Event) -> None:
     """Set ``cancel`` on a line ``cancel``, or when stdin is closed (the parent has gone)."""
     try:
-        while (line := stdin.readline()) and line.strip() != "cancel":
+        while stdin is not None and (line := stdin.readline()) and line.strip() != "cancel":
             pass
     except (OSError, ValueError):
         pass
