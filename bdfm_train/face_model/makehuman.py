@@ -32,8 +32,6 @@ SEXES: Final = ("male", "female")
 TARGETS: Final = "makehuman/targets/"
 EXPRESSION_UNITS: Final = TARGETS + "expression/units/"
 ARKIT_UNITS: Final = "extra_targets/assets/faceunits01/targets/faceunits/"
-BROW_LIFT: Final = 0.3
-"""Share of ``eyebrows-trans-up`` in the base face: MakeHuman's own brows sit low and read as stern."""
 LASHES: Final = 5
 """Stands for eyelashes among the materials while the mesh is put together."""
 
@@ -62,7 +60,6 @@ class MakeHuman:
             sources.path("makehuman/poseunits/face-poseunits.json"),
         )
         self.base = self.obj.v + self.average("young")
-        self.base = self.base + BROW_LIFT * self.target("eyebrows/eyebrows-trans-up")
         self.lower = self.rig.weights[self.rig.descendants("jaw")].sum(0)
         resting = self.blend_source(base_recipe)
         everything = np.ones(self.n, bool)
@@ -99,13 +96,15 @@ class MakeHuman:
         return macros
 
     def shape(self, name: str) -> Floats:
-        """Offsets (B, 3) of an expression unit (mean over ethnicities) or an ARKit face unit.
+        """Offsets (B, 3) of an ARKit face unit, an expression unit (mean over ethnicities) or, by path, a target.
 
         Raises:
             RecipeError: no such shape.
         """
         if f"{ARKIT_UNITS}{name}.target" in self.sources.table:
             return read_target(self.sources.path(f"{ARKIT_UNITS}{name}.target"), self.n)
+        if "/" in name:
+            return self.target(name)
         units = [f"{EXPRESSION_UNITS}{e}/{name.lower()}.target" for e in ETHNICITIES]
         if units[0] not in self.sources.table:
             raise RecipeError(f"head A has no shape {name}; see {ARKIT_UNITS} and {EXPRESSION_UNITS}")
