@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+from tqdm import tqdm
+
 from bdfm_infer import CaptureOptions, Progress, capture
 from bdfm_infer.errors import BdfmError
 from bdfm_infer.take import Take
-from tqdm import tqdm
 
 from . import accuracy, moments, pictures
 from .characters import CHARACTERS
@@ -169,8 +170,7 @@ def _blender(arguments: list[str], on_event: Callable[[dict[str, Any]], None]) -
         if code:
             log.seek(0)
             raise BlenderError(
-                f"Blender failed on {arguments[0]} (exit code {code}):\n{log.read()[-4000:]}"
-                f"{''.join(tail)}"
+                f"Blender failed on {arguments[0]} (exit code {code}):\n{log.read()[-4000:]}{''.join(tail)}"
             )
 
 

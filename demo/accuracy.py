@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from bdfm_infer.errors import BdfmError, TakeFormatError
 from bdfm_infer.parameters import ACTION_UNITS, ROTATION
 from bdfm_infer.take import Take
-from numpy.typing import NDArray
 
 MOVES = 0.02
 """Standard deviation of the truth below which a correlation means nothing (intensity; degrees for an angle)."""

@@ -24,6 +24,7 @@ from bdfm_infer.take import Take
 os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="bdfm-demo-"))
 
 import bpy
+
 from blender_addon.blender.bake import bake, scene_time
 from blender_addon.blender.library import load_library
 from blender_addon.blender.rig import characters_in, read_rig

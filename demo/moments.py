@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from bdfm_infer.take import Take
 
 DEGREES_PER_UNIT = 60.0

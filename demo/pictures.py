@@ -8,11 +8,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
 from bdfm_infer.errors import WriteError
 from bdfm_infer.frames import open_source
 from bdfm_infer.take import Take
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 Picture = NDArray[np.uint8]
 """(h, w, 3) BGR."""

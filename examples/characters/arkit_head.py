@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Character 1: a human head with the 52 ARKit shape keys, spread over the meshes that they move.
 
-    python -m examples.characters.arkit_head OUT.blend
+python -m examples.characters.arkit_head OUT.blend
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def build() -> list[bpy.types.Object]:
         above = np.clip((points[:, 2] - 0.45 * points[:, 1] + 0.135) / 0.05, 0, 1)
         on_head = above * above * (3 - 2 * above) if made.name == "Head" else np.ones(len(points))
         scene.bind(made, rig, {"head": on_head, "neck": 1 - on_head})
-    scene.finish(focus=(0, 0, 0.014), height=0.285)
+    scene.finish(focus=(0, 0, -0.004), height=0.25)
     return [rig, *meshes.values()]
 
 

@@ -191,7 +191,7 @@ def _side(
     made.append(_lump(f"Cheek.{side}", rig, f"cheek.{side}", cheek, (0.017, 0.006, 0.014), materials["blush"]))
     feeler = np.array((x * 0.060, 0.01, 0.128))
     made.append(_lump(f"Feeler.{side}", rig, "head", feeler, (0.010, 0.010, 0.032), materials["skin"]))
-    made.append(_lump(f"Tip.{side}", rig, "head", feeler + (0, 0, 0.034), (0.016,) * 3, materials["blush"]))
+    made.append(_lump(f"Tip.{side}", rig, "head", feeler + np.array((0, 0, 0.034)), (0.016,) * 3, materials["blush"]))
     return made
 
 

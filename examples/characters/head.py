@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,14 @@ COLOURS: dict[str, scene.Colour] = {
     "iris": (0.10, 0.20, 0.24),
     "pupil": (0.005, 0.005, 0.005),
 }
-OBJECTS = {"Head": ("skin", "lips", "mouth"), "Hair": ("hair",), "Teeth": ("teeth",), "Tongue": ("tongue",), "Lashes": ("lashes",)}
+OBJECTS = {
+    "Head": ("skin", "lips", "mouth"),
+    "Hair": ("hair",),
+    "Teeth": ("teeth",),
+    "Tongue": ("tongue",),
+    "Lashes": ("lashes",),
+}
+"""Parts of the data by the object that holds them."""
 BROW = ((0.009, 0.0125), (0.021, 0.0175), (0.033, 0.0195), (0.044, 0.016), (0.054, 0.009))
 """The left brow's middle line in the picture plane (x, z), from the nose outwards, metres."""
 BROW_HEIGHT = (0.0036, 0.0040, 0.0034, 0.0026, 0.0010)
@@ -50,8 +58,9 @@ class HeadData:
     """Offsets (n, 3) by ARKit name."""
 
     @classmethod
-    def load(cls, path: Path = Path(__file__).with_name("head.npz")) -> HeadData:
-        data = np.load(path)
+    def load(cls) -> HeadData:
+        """Read ``head.npz``."""
+        data = np.load(Path(__file__).with_name("head.npz"))
         keys = {}
         for name, start, end in zip(data["keys"], data["key_start"], data["key_start"][1:], strict=False):
             keys[str(name)] = offsets = np.zeros((len(data["vertices"]), 3))
@@ -98,10 +107,10 @@ def add_keys(made: bpy.types.Object, keys: dict[str, FloatArray]) -> None:
             key.data.foreach_set("co", base + offsets.astype(np.float32).ravel())
 
 
-def build(keys: bool) -> dict[str, bpy.types.Object]:
+def build(keys: bool, colours: Mapping[str, scene.Colour] = COLOURS) -> dict[str, bpy.types.Object]:
     """All meshes of the head by name, with or without the 52 shape keys."""
     data = HeadData.load()
-    materials = {name: scene.material(name.title(), colour) for name, colour in COLOURS.items()}
+    materials = {name: scene.material(name.title(), colour) for name, colour in colours.items()}
     made = {}
     for name, parts in OBJECTS.items():
         wanted = [data.parts.index(part) for part in parts]

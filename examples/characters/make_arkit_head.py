@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Makes ``head.npz``: a head with the 52 ARKit shapes, taken from MakeHuman's base mesh and its CC0 face units.
 
-    BDFM_SOURCES=... python examples/characters/make_arkit_head.py
+    BDFM_SOURCES=... python -m examples.characters.make_arkit_head
 
 The result is committed; run this only to make it anew. Content (metres, Blender's axes: the character looks along -Y,
 its left is +X; the origin is the point midway between the eyes):
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,10 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from bdfm_infer.errors import BdfmError
+from bdfm_train.face_model.makehuman_formats import ObjMesh, read_obj, read_target
+from bdfm_train.face_model.sources import Sources
 
 TARGET = Path(__file__).with_name("head.npz")
 PARTS = ("skin", "lips", "hair", "mouth", "teeth", "tongue", "lashes")
@@ -34,42 +37,21 @@ GROUPS = {
     "helper-l-eyelashes-2": "lashes",
     "helper-r-eyelashes-2": "lashes",
 }
+MASKS = {"lips": "lips", "inside-mouth": "mouth"}
 NECK_CUT = 5.9
 """Height of the cut through the neck in the base mesh, decimetres."""
 HAIRLINE, FOREHEAD = 7.985, 1.25
 """Height of the hairline and where the temples begin in the base mesh, decimetres."""
 SMALLEST_OFFSET = 0.0008
 """Offsets below this (decimetres) are left out."""
-MACROS = tuple(f"macrodetails/{people}-female-young" for people in ("african", "asian", "caucasian"))
+UNITS = "extra_targets/assets/faceunits01/targets/faceunits"
+MACROS = (
+    *(f"{people}-female-young" for people in ("african", "asian", "caucasian")),
+    "universal-female-young-averagemuscle-averageweight",
+)
+"""The first three are averaged, the last is added."""
 
 FloatArray = NDArray[np.float64]
-
-
-def read_target(path: Path, n: int) -> FloatArray:
-    """Offsets of a MakeHuman target, (n, 3)."""
-    offsets = np.zeros((n, 3))
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
-        for cells in (line.split() for line in lines if not line.startswith("#")):
-            if len(cells) == 4 and int(cells[0]) < n:
-                offsets[int(cells[0])] = [float(c) for c in cells[1:]]
-    return offsets
-
-
-def read_base(path: Path) -> tuple[FloatArray, FloatArray, list[tuple[str, list[int], list[int]]]]:
-    """Vertices (n, 3), texture coordinates (m, 2), faces as (group, vertex indices, texture indices)."""
-    vertices, coordinates, faces, group = [], [], [], ""
-    for cells in (line.split() for line in path.open()):
-        match cells:
-            case ["v", *xyz]:
-                vertices.append([float(c) for c in xyz])
-            case ["vt", *uv]:
-                coordinates.append([float(c) for c in uv[:2]])
-            case ["g", name]:
-                group = name
-            case ["f", *corners]:
-                pairs = [corner.split("/") for corner in corners]
-                faces.append((group, [int(p[0]) - 1 for p in pairs], [int(p[1]) - 1 for p in pairs]))
-    return np.array(vertices), np.array(coordinates), faces
 
 
 def blender_axes(vectors: FloatArray) -> FloatArray:
@@ -77,46 +59,54 @@ def blender_axes(vectors: FloatArray) -> FloatArray:
     return np.stack([vectors[..., 0], -vectors[..., 2], vectors[..., 1]], -1) / 10
 
 
-def make(sources: Path) -> dict[str, Any]:
-    """Everything that ``head.npz`` holds."""
-    makehuman, mpfb = sources / "face_model/makehuman", sources / "face_model/mpfb"
-    units = sources / "face_model/extra_targets/assets/faceunits01/targets/faceunits"
-    base, coordinates, faces = read_base(makehuman / "3dobjs/base.obj")
-    n = len(base)
-    scalp = {int(i) for i in json.loads(gzip.open(mpfb / "uv_layers/scalp_solid.json.gz").read())}
-    masks = {name: cv2.imread(str(mpfb / f"textures/mpfb_{name}.jpg"), 0) for name in ("lips", "inside-mouth")}
+def choose_polygons(sources: Sources, base: ObjMesh) -> tuple[list[list[int]], list[int]]:
+    """The polygons of the head in the base mesh, and the part that each belongs to."""
+    with gzip.open(sources.path("mpfb/uv_layers/scalp_solid.json.gz"), "rt", encoding="utf-8") as stream:
+        scalp = {int(number) for number in json.load(stream)}
+    masks = {part: cv2.imread(str(sources.path(f"mpfb/textures/mpfb_{name}.jpg")), 0) for name, part in MASKS.items()}
 
-    quads, part = [], []
-    for number, (group, corners, texture) in enumerate(faces):
-        if group in GROUPS:
-            name = GROUPS[group]
-        elif group == "body" and base[corners, 1].min() > NECK_CUT and abs(base[corners, 0]).max() < 2:
-            u, v = coordinates[texture].mean(0)
-            marked = [k for k, m in masks.items() if m[int((1 - v) * (m.shape[0] - 1)), int(u * (m.shape[1] - 1))] > 127]
-            name = {"lips": "lips", "inside-mouth": "mouth"}[marked[-1]] if marked else "skin"
-            x, y, z = base[corners].mean(0)
-            name = "hair" if number in scalp and y > HAIRLINE - max(0, FOREHEAD - z) else name
+    def part_of(number: int, corners: list[int], texture: list[int]) -> str:
+        _, y, z = base.v[corners].mean(0)
+        if number in scalp and y > HAIRLINE - max(0, FOREHEAD - z):
+            return "hair"
+        u, v = base.vt[texture].mean(0)
+        marked = [p for p, m in masks.items() if m[int((1 - v) * (m.shape[0] - 1)), int(u * (m.shape[1] - 1))] > 127]
+        return marked[-1] if marked else "skin"
+
+    chosen, parts = [], []
+    for number, ((corners, texture), group) in enumerate(zip(base.polygons, base.groups, strict=True)):
+        if group == "body" and base.v[corners, 1].min() > NECK_CUT and abs(base.v[corners, 0]).max() < 2:
+            part = part_of(number, corners, texture)
+        elif group in GROUPS:
+            part = GROUPS[group]
         else:
             continue
-        quads.append(corners)
-        part.append(PARTS.index(name))
+        chosen.append(corners)
+        parts.append(PARTS.index(part))
+    return chosen, parts
+
+
+def make(sources: Sources) -> dict[str, Any]:
+    """Everything that ``head.npz`` holds."""
+    base = read_obj(sources.path("makehuman/3dobjs/base.obj"))
+    n = len(base.v)
+    quads, parts = choose_polygons(sources, base)
     used, flat = np.unique(np.array(quads), return_inverse=True)
 
-    def target(name: str) -> FloatArray:
-        return read_target(makehuman / f"targets/{name}.target", n)
-
-    shape = base + sum(target(name) for name in MACROS) / len(MACROS)
-    shape += target("macrodetails/universal-female-young-averagemuscle-averageweight")
+    *people, build = (read_target(sources.path(f"makehuman/targets/macrodetails/{name}.target"), n) for name in MACROS)
+    shape = base.v + np.mean(people, axis=0) + build
     eyes = []
     for side in "lr":
-        ball = np.unique([i for group, corners, _ in faces if group == f"helper-{side}-eye" for i in corners])
+        polygons = zip(base.polygons, base.groups, strict=True)
+        ball = np.unique([i for (corners, _), group in polygons if group == f"helper-{side}-eye" for i in corners])
         low, high = shape[ball].min(0), shape[ball].max(0)
         eyes.append([*(low + high) / 2, (high - low).mean() / 2])
     between = np.mean(eyes, 0)[:3]
-    names = sorted(path.stem for path in units.glob("*.target"))
+
+    files = sources.names(f"{UNITS}/*.target")
     start, vertex, offset = [0], [], []
-    for name in names:
-        moved = read_target(units / f"{name}.target", n)[used]
+    for file in files:
+        moved = read_target(sources.path(file), n)[used]
         (rows,) = np.nonzero(np.linalg.norm(moved, axis=1) > SMALLEST_OFFSET)
         vertex.append(rows)
         offset.append(blender_axes(moved[rows]))
@@ -124,10 +114,10 @@ def make(sources: Path) -> dict[str, Any]:
     return {
         "vertices": blender_axes(shape[used] - between).astype(np.float32),
         "quads": flat.reshape(-1, 4).astype(np.uint16),
-        "part": np.array(part, np.uint8),
+        "part": np.array(parts, np.uint8),
         "parts": np.array(PARTS),
         "eyes": np.array([[*blender_axes(np.array(e[:3]) - between), e[3] / 10] for e in eyes], np.float32),
-        "keys": np.array(names),
+        "keys": np.array([Path(file).stem for file in files]),
         "key_start": np.array(start, np.uint32),
         "key_vertex": np.concatenate(vertex).astype(np.uint16),
         "key_offset": np.concatenate(offset).astype(np.float16),
@@ -135,7 +125,8 @@ def make(sources: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    if "BDFM_SOURCES" not in os.environ:
-        sys.exit("Set BDFM_SOURCES to the folder that holds face_model/ (see bdfm_train's table of sources).")
-    np.savez_compressed(TARGET, **make(Path(os.environ["BDFM_SOURCES"])))
+    try:
+        np.savez_compressed(TARGET, **make(Sources()))
+    except BdfmError as error:
+        sys.exit(str(error))
     print(f"{TARGET}: {TARGET.stat().st_size / 1024:.0f} KiB")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Character 2: the same head without shape keys, moved by a Rigify face (the human meta-rig's neck, head and face).
 
-    python -m examples.characters.rigify_face OUT.blend
+python -m examples.characters.rigify_face OUT.blend
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ JOINTS: Mapping[str, scene.Point] = {
     "nose.L": (10, -20, -8),
     "nose.L.001": (15.4, -25.4, -38.7),
     "lip.T.L": (0, -34.5, -57.5),
-    "lip.T.L.001": (10.5, -31.5, -57.5),
+    "lip.T.L.001": (13, -29.5, -58),
     "lip.B.L": (0, -33, -68),
-    "lip.B.L.001": (11, -28, -67.5),
+    "lip.B.L.001": (15, -25.5, -66),
     "cheek.B.L": (21.2, -21.6, -62.5),
     "jaw": (0, 20, -105),
     "jaw.L": (64, 50, -62),
@@ -60,6 +60,12 @@ JOINTS: Mapping[str, scene.Point] = {
 """Where the meta-rig's bones start on this head, millimetres; the bones between follow, the right side is mirrored."""
 INSIDE = ("spine", "eye", "face", "teeth", "tongue", "jaw", "chin")
 """Bones that stay where the fit puts them; all others are moved onto the skin."""
+COLOURS = head.COLOURS | {
+    "skin": (0.40, 0.20, 0.12),
+    "lips": (0.36, 0.11, 0.10),
+    "hair": (0.012, 0.010, 0.010),
+    "iris": (0.14, 0.07, 0.03),
+}
 REACH, FAR, CORE = 0.025, 0.05, 0.0015
 """Distances along the skin, metres: where the skull's pull is as strong as a bone's, where a bone's pull ends, and the
 softness close to a bone."""
@@ -74,7 +80,7 @@ def build() -> list[bpy.types.Object]:
     rig = _generate(data)
     weights = _weights(data, rig)
     lids = np.flatnonzero(np.sum([w for bone, w in weights.items() if bone.startswith("DEF-lid.T")], 0) > 0.9)
-    meshes = head.build(keys=False)
+    meshes = head.build(keys=False, colours=COLOURS)
     for name, made in meshes.items():
         points = scene.points_of(made)
         if name == "Teeth":
@@ -86,13 +92,14 @@ def build() -> list[bpy.types.Object]:
         else:
             shares = {"DEF-jaw" if name == "Tongue" else "DEF-spine.006": np.ones(len(points))}
         scene.bind(made, rig, shares)
-    scene.finish(focus=(0, 0, 0.014), height=0.285)
+    scene.finish(focus=(0, 0, -0.004), height=0.25)
     return [rig, *meshes.values()]
 
 
 def _generate(data: head.HeadData) -> bpy.types.Object:
     """The Rigify rig, from the human meta-rig without its body, fitted to the head."""
-    bpy.ops.preferences.addon_enable(module="rigify")
+    if "rigify" not in bpy.context.preferences.addons:
+        bpy.ops.preferences.addon_enable(module="rigify")
     bpy.ops.object.armature_human_metarig_add()
     meta = bpy.context.object
     bpy.ops.object.mode_set(mode="EDIT")

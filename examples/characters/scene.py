@@ -21,7 +21,7 @@ Colour = tuple[float, float, float]
 
 def start() -> None:
     """An empty file."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
 
 def material(name: str, colour: Colour, shine: float = 0.2) -> bpy.types.Material:
@@ -29,7 +29,7 @@ def material(name: str, colour: Colour, shine: float = 0.2) -> bpy.types.Materia
     made = bpy.data.materials.new(name)
     made.diffuse_color = (*colour, 1)
     made.roughness = 1 - shine
-    if not made.use_nodes:
+    if made.node_tree is None:
         made.use_nodes = True
     shader = next(node for node in made.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
     shader.inputs["Base Color"].default_value = (*colour, 1)
