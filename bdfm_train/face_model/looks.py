@@ -38,7 +38,7 @@ class Look:
     """Appearance of one render.
 
     Attributes:
-        skins: two textures that ``tone.skin_mix`` mixes. eye: texture. hair: style or None.
+        palette: (5, 3), rows named in :mod:`shading`. skins: two textures that ``tone.skin_mix`` mixes. eye: texture. hair: style or None.
         exposure: factor on light. background: (H, W, 3) in 0..1.
         fold_variant, fold_depth: which folds and how deep (1 is usual). folds_at_rest: (G,) 0..1.
     """
@@ -46,6 +46,7 @@ class Look:
     skins: tuple[int, int]
     eye: int
     hair: str | None
+    palette: FloatArray
     tone: Tone
     light: Light
     exposure: float
@@ -76,17 +77,17 @@ class View:
 
 def default_look(head: Head, shape: tuple[int, int]) -> Look:
     """A plain look for inspection: the lightest skin, brown eyes, no hair, light from the upper left of the picture."""
-    skins = head.textures["skins"]
-    skin = int(np.argmax(skins[:, ::16, ::16].mean(axis=(1, 2, 3))))
+    skin = int(np.argmax(head.skin_means.sum(axis=1)))
     return Look(
         skins=(skin, skin),
         eye=_names(head, "eye_names").index("brown"),
         hair=None,
+        palette=np.array(
+            [[1, 1, 1], [0.12, 0.07, 0.04], [0.7, 0.3, 0.3], [0.10, 0.07, 0.05], [0.2, 0.25, 0.35]], np.float32
+        ),
         tone=Tone(
-            skin_gain=_colour(1, 1, 1), skin_mix=0.0, brow=_colour(0.12, 0.07, 0.04), brow_opacity=1.2,
-            lip=_colour(0.7, 0.3, 0.3), lip_opacity=0.0, hair=_colour(0.10, 0.07, 0.05), scalp_opacity=0.75,
-            cloth=_colour(0.2, 0.25, 0.35), chin_beard=0.0, full_beard=0.0, eye_gain=1.0, specular=0.1, gloss=4,
-            pores=0.05,
+            skin_mix=0.0, brow=1.2, lip=0.0, scalp=0.75, chin_beard=0.0, full_beard=0.0, eye_gain=1.0, specular=0.1,
+            gloss=4, pores=0.04,
         ),
         light=_light(
             [[-0.35, 0.45, 0.82], [0.7, 0.1, 0.6]], [[0.75, 0.72, 0.68], [0.18, 0.2, 0.22]], [[0.45, 0, 0.10, 0.05]] * 3
@@ -112,7 +113,8 @@ def random_look(head: Head, shape: tuple[int, int], rng: np.random.Generator) ->
         skins=pair,
         eye=int(rng.choice(len(names), p=irises / irises.sum())),
         hair=styles[rng.choice(len(styles), p=chance / chance.sum())],
-        tone=_random_tone(look.tone, head, pair, mix, rng),
+        palette=_random_palette(head, pair, mix, rng),
+        tone=_random_tone(mix, rng),
         light=_random_light(rng),
         exposure=float(np.exp(rng.normal() * 0.18)),
         background=random_background(shape, rng),
@@ -139,7 +141,8 @@ def random_background(shape: tuple[int, int], rng: np.random.Generator) -> Float
     """Gradient, blurred blocks or coarse noise, (H, W, 3) in 0..1."""
     height, width = shape
     colours = _muted(rng.random((3, 3)), rng)
-    down, across = (g[..., None] for g in np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j].astype(np.float32))
+    down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
     ground = colours[0] * (1 - across) + colours[1] * across * 0.6 + colours[2] * down * 0.4
     kind = rng.random()
     if kind < 0.6:
@@ -150,25 +153,25 @@ def random_background(shape: tuple[int, int], rng: np.random.Generator) -> Float
     return np.ascontiguousarray(np.clip(ground, 0, 1), np.float32)
 
 
-def _random_tone(tone: Tone, head: Head, pair: tuple[int, int], mix: float, rng: np.random.Generator) -> Tone:
+def _random_palette(head: Head, pair: tuple[int, int], mix: float, rng: np.random.Generator) -> FloatArray:
     darkness = rng.random() ** 0.8
     target = FAIREST * (1 - darkness) + DARKEST * darkness
-    means = head.skin_means
-    own = means[pair[0]] * (1 - mix) + means[pair[1]] * mix
+    own = head.skin_means[pair[0]] * (1 - mix) + head.skin_means[pair[1]] * mix
     pull = rng.uniform(0, 0.8)
     gain = np.clip(pull * target / own + 1 - pull, 0.25, 1.8) * rng.normal(1, 0.03, 3)
     hair = HAIR_COLOURS[rng.integers(len(HAIR_COLOURS))] * rng.uniform(0.8, 1.2)
+    brow = hair * rng.uniform(0.6, 1.1)
+    lip = rng.uniform([0.45, 0.1, 0.15], [0.8, 0.35, 0.4])
+    return np.array([gain, brow, lip, hair, rng.random(3) * 0.8], np.float32)
+
+
+def _random_tone(mix: float, rng: np.random.Generator) -> Tone:
     bearded = rng.random() < 0.3
-    return tone._replace(
-        skin_gain=_colour(*gain),
+    return Tone(
         skin_mix=mix,
-        brow=_colour(*(hair * rng.uniform(0.6, 1.1))),
-        brow_opacity=float(rng.uniform(0.5, 1.6)),
-        lip=_colour(rng.uniform(0.45, 0.8), rng.uniform(0.1, 0.35), rng.uniform(0.15, 0.4)),
-        lip_opacity=float(rng.uniform(0.2, 0.7)) if rng.random() < 0.3 else 0.0,
-        hair=_colour(*hair),
-        scalp_opacity=float(rng.choice([0.0, 0.5, 0.75, 0.9])),
-        cloth=_colour(*(rng.random(3) * 0.8)),
+        brow=float(rng.uniform(0.5, 1.6)),
+        lip=float(rng.uniform(0.2, 0.7)) if rng.random() < 0.3 else 0.0,
+        scalp=float(rng.choice([0.0, 0.5, 0.75, 0.9])),
         chin_beard=float(rng.uniform(0.2, 1.1)) if bearded else 0.0,
         full_beard=float(rng.uniform(0.1, 1.0)) if bearded and rng.random() < 0.6 else 0.0,
         eye_gain=float(rng.uniform(0.8, 1.1)),
@@ -206,10 +209,6 @@ def _muted(colours: NDArray[np.float64], rng: np.random.Generator) -> FloatArray
 
 def _names(head: Head, key: str) -> list[str]:
     return [str(name) for name in head.textures[key]]
-
-
-def _colour(*channels: float) -> FloatArray:
-    return np.array(channels, np.float32)
 
 
 def _direction(azimuth: float, elevation: float) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -16,8 +17,8 @@ from .head import Hair, Head
 from .labels import EYE, LABEL
 from .looks import Look, View, default_look
 from .raster import bind_cards, project, rasterize, rasterize_cards, rasterize_depth, vertex_normals
-from .shading import Maps, Mesh, Shadow, resolve, shade, shade_cards
-from .wrinkles import TEXELS, Folds, fold_strength
+from .shading import HAIR_COLOUR, Maps, Mesh, Shadow, resolve, shade, shade_cards
+from .wrinkles import Folds, fold_strength
 
 SHADOW_SIZE: Final = 192
 SHADOW_REACH: Final = 1.45
@@ -119,13 +120,14 @@ class Renderer:
         normals = np.empty_like(in_camera)
         vertex_normals(in_camera, head.faces, normals)
         rasterize(pixels, head.faces, self._face_index, self._weights, self._depth)
+        draw_cards = self._rasterize_cards(self._cards[look.hair], vertices, camera)
         shadow = self._cast_shadow(in_camera, look)
         maps = self._maps(y, look)
         shade(
-            self._face_index, self._weights, self._mesh, normals, in_camera, camera.distance, maps, look.tone,
-            look.light, shadow, self._rgb, self._labels,
+            self._face_index, self._weights, self._mesh, normals, in_camera, camera.distance, maps, look.palette,
+            look.tone, look.light, shadow, self._rgb, self._labels,
         )  # fmt: skip
-        self._draw_cards(self._cards[look.hair], vertices, camera, look)
+        draw_cards(look)
         if look.glasses is not None:
             self._draw_glasses(look.glasses, vertices, camera, look)
         image, labels = np.empty((*self.shape, 3), np.uint8), np.empty(self.shape, np.uint8)
@@ -177,16 +179,14 @@ class Renderer:
         rotation = np.array([across, np.cross(towards, across), towards], np.float32)
         scale = np.float32(SHADOW_SIZE / (2 * self.head.half * SHADOW_REACH))
         seen = in_camera @ rotation.T
-        seen[:, :2] = seen[:, :2] * [scale, -scale] + SHADOW_SIZE / 2
+        seen[:, 0] = seen[:, 0] * scale + np.float32(SHADOW_SIZE / 2)
+        seen[:, 1] = seen[:, 1] * -scale + np.float32(SHADOW_SIZE / 2)
         rasterize_depth(seen, self.head.faces, self._shadow_depth)
         return Shadow(rotation, scale, self._shadow_depth)
 
     def _maps(self, y: FloatArray, look: Look) -> Maps:
         t = self.head.textures
         strength = fold_strength(intensity_from_parameter(y[AU_SLICE]), look.fold_depth, look.folds_at_rest)
-        fine = int(t["brow_scale"]) * len(t["label"])
-        if fine != TEXELS:
-            raise ValueError(f"brows are drawn for an atlas of {fine} texels, folds for {TEXELS}")
         return Maps(
             skin_a=t["skins"][look.skins[0]],
             skin_b=t["skins"][look.skins[1]],
@@ -196,7 +196,7 @@ class Renderer:
             brow_at=t["brow_off"],
             folds=self._folds.compose(look.fold_variant, strength),
             folds_at=self._folds.at,
-            fine=fine,
+            fine=int(t["brow_scale"]) * len(t["label"]),
             pores=self._pores,
             eye=t["eyes"][look.eye],
             teeth=t["teeth"],
@@ -223,24 +223,29 @@ class Renderer:
             np.concatenate([self._follow, self._share_of_rotation(own)]),
         )
 
-    def _draw_cards(self, cards: _Cards, vertices: FloatArray, camera: _Camera, look: Look) -> None:
+    def _rasterize_cards(self, cards: _Cards, vertices: FloatArray, camera: _Camera) -> Callable[[Look], None]:
+        """Put lashes and hair into the z-buffer; what is returned shades them."""
         head = self.head
         if cards.hair is not None:
             own = np.empty_like(cards.hair.offset)
             bind_cards(vertices, cards.hair.offset, cards.hair.index, cards.hair.weight, own)
             vertices = np.concatenate([vertices, own])
         in_camera, pixels = self._project(vertices, cards.follow, camera)
-        normals = np.empty_like(in_camera)
-        vertex_normals(in_camera, cards.faces, normals)
         first, lashes = len(head.faces), len(head.lash_faces)
         rasterize_cards(
             pixels, cards.faces, cards.uv, lashes, head.lash_texture[..., 3], cards.alpha, first,
             np.float32(CARD_BIAS), self._face_index, self._weights, self._depth,
         )  # fmt: skip
-        shade_cards(
-            self._face_index, self._weights, first, cards.faces, cards.uv, lashes, normals, cards.luminance,
-            look.tone.hair, look.light, self._rgb, self._labels,
-        )  # fmt: skip
+
+        def draw(look: Look) -> None:
+            normals = np.empty_like(in_camera)
+            vertex_normals(in_camera, cards.faces, normals)
+            shade_cards(
+                self._face_index, self._weights, first, cards.faces, cards.uv, lashes, normals, cards.luminance,
+                look.palette[HAIR_COLOUR], look.light, self._rgb, self._labels,
+            )  # fmt: skip
+
+        return draw
 
     def _draw_glasses(self, glasses: Glasses, vertices: FloatArray, camera: _Camera, look: Look) -> None:
         mesh = build_glasses(glasses, vertices[self.head.landmarks])

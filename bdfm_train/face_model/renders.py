@@ -58,8 +58,10 @@ def grey(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8
     return np.clip(image @ weights + 0.5, 0, 255).astype(np.uint8)
 
 
-def write_shard(head: Head, performances: Performances | None, count: int, seed: int, out: Path) -> None:
-    """Render ``count`` faces into ``out`` (.npz); the file appears when it is whole."""
+def write_shard(
+    head: Head, performances: Performances | None, count: int, seed: int, out: Path, wide: bool = False
+) -> None:
+    """Render ``count`` faces into ``out`` (.npz); the file appears when it is whole. ``wide``: yaw to 90 degrees."""
     renderer = Renderer(head, (SIZE, SIZE))
     rng = np.random.default_rng((seed, 1))
     images = np.empty((count, SIZE, SIZE), np.uint8)
@@ -67,7 +69,7 @@ def write_shard(head: Head, performances: Performances | None, count: int, seed:
     landmarks = np.empty((count, 68, 2), np.float32)
     labels = np.empty((count, SIZE // 2, SIZE // 2), np.uint8)
     roll = np.empty(count, np.float32)
-    for i, sample in zip(range(count), random_renders(renderer, performances, seed), strict=False):
+    for i, sample in zip(range(count), random_renders(renderer, performances, seed, wide), strict=False):
         images[i] = photograph(grey(sample.render.image, rng), rng)
         parameters[i] = sample.parameters
         landmarks[i] = sample.render.landmarks
@@ -76,7 +78,8 @@ def write_shard(head: Head, performances: Performances | None, count: int, seed:
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.with_name(out.name + ".tmp")
     with draft.open("wb") as stream:
-        np.savez(stream, images=images, parameters=parameters, landmarks=landmarks, labels=labels, roll=roll)
+        np.savez(stream, images=images, parameters=parameters, landmarks=landmarks, labels=labels, roll=roll,
+                 head=head.name)  # fmt: skip
     draft.replace(out)
 
 
@@ -104,6 +107,7 @@ def main() -> None:
     parser.add_argument("--head", choices=("a", "b"), help="which head; both where left out (benchmark only)")
     parser.add_argument("--count", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--wide", action="store_true", help="yaw to 90 degrees")
     parser.add_argument("--out", type=Path, help="shard to write, .npz")
     parser.add_argument("--benchmark", action="store_true", help="print renders a second and core")
     arguments = parser.parse_args()
@@ -114,7 +118,8 @@ def main() -> None:
         return
     if not arguments.head or not arguments.out:
         parser.error("--head and --out are needed to write a shard")
-    write_shard(Head.load(arguments.heads, arguments.head), performances, arguments.count, arguments.seed, arguments.out)
+    head = Head.load(arguments.heads, arguments.head)
+    write_shard(head, performances, arguments.count, arguments.seed, arguments.out, arguments.wide)
 
 
 if __name__ == "__main__":

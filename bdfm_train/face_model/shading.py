@@ -16,6 +16,8 @@ from .labels import EYE, LABEL, SKIN, TEETH
 
 BACKGROUND_LABEL, SKIN_LABEL, HAIR_LABEL, CLOTH_LABEL = (LABEL[n] for n in ("background", "skin", "hair", "cloth"))
 L_BROW, R_BROW, U_LIP, L_LIP = (LABEL[n] for n in ("l_brow", "r_brow", "u_lip", "l_lip"))
+SKIN_GAIN, BROW_COLOUR, LIP_COLOUR, HAIR_COLOUR, CLOTH_COLOUR = range(5)
+"""Rows of a palette (5, 3) float32, 0..1; the first is a factor on the skin's texture."""
 BROW_THRESHOLD = 70
 SHADOW_BIAS = 0.05
 SUBSURFACE_WRAP = 0.25
@@ -35,9 +37,9 @@ class Mesh(NamedTuple):
 class Maps(NamedTuple):
     """Textures of one render.
 
-    skin_a, skin_b: (S, S, 3) uint8. label: (S, S). beard: (2, S, S). brow: (h, w) uint8 at ``brow_at`` (row, column) of
-    the atlas of side ``fine``. folds: (h, w, 3) float32 at ``folds_at``: crease, slope along columns and rows.
-    pores: (P, P) int8, tiled. eye, teeth, mouth: (h, w, 3) uint8.
+    skin_a, skin_b: (S, S, 3) uint8. label: (S, S). beard: (2, S, S). folds: (h, w, 3) float32 at ``folds_at`` (row,
+    column) of the atlas: crease, slope along columns and rows. brow: (h, w) uint8 at ``brow_at`` of an atlas of side
+    ``fine``. pores: (P, P) int8, P a power of two, tiled over it. eye, teeth, mouth: (h, w, 3) uint8.
     """
 
     skin_a: NDArray
@@ -56,17 +58,12 @@ class Maps(NamedTuple):
 
 
 class Tone(NamedTuple):
-    """Colours (3,) float32 in 0..1 and amounts of one person."""
+    """Amounts of one person: opacities and strengths in 0..1 or a little more, ``gloss`` the highlight's sharpness."""
 
-    skin_gain: NDArray
     skin_mix: float
-    brow: NDArray
-    brow_opacity: float
-    lip: NDArray
-    lip_opacity: float
-    hair: NDArray
-    scalp_opacity: float
-    cloth: NDArray
+    brow: float
+    lip: float
+    scalp: float
     chin_beard: float
     full_beard: float
     eye_gain: float
@@ -91,7 +88,7 @@ class Shadow(NamedTuple):
     depth: NDArray
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@njit(inline="always")
 def bilinear(texture, u, v, weight, out):
     """Adds ``weight`` times the texture's value in 0..1 at (u, v) to ``out`` (3,)."""
     h = texture.shape[0]
@@ -112,68 +109,70 @@ def bilinear(texture, u, v, weight, out):
         )
 
 
-@njit(cache=True, fastmath=True, nogil=True)
-def blend(colour, other, opacity):
+@njit(inline="always")
+def blend(colour, palette, entry, opacity):
     for k in range(3):
-        colour[k] = colour[k] * (1 - opacity) + other[k] * opacity
+        colour[k] = colour[k] * (1 - opacity) + palette[entry, k] * opacity
 
 
-@njit(cache=True, fastmath=True, nogil=True)
-def skin_albedo(u, v, is_left, maps, tone, albedo):
+@njit(inline="always")
+def skin_albedo(
+    u, v, is_left, skin_a, skin_b, label_map, beard, brow, brow_at, fine, pores, palette, tone, albedo
+):
     """Writes the skin's colour at (u, v); returns its label and the factor on its specular."""
-    size = maps.label.shape[0]
+    size = label_map.shape[0]
     row = min(max(int((1 - v) * size), 0), size - 1)
     column = min(max(int(u * size), 0), size - 1)
-    label = maps.label[row, column]
+    label = label_map[row, column]
     shine = 1.0
     albedo[:] = 0
-    bilinear(maps.skin_a, u, v, 1.0 - tone.skin_mix, albedo)
-    bilinear(maps.skin_b, u, v, tone.skin_mix, albedo)
-    fine_row = int((1 - v) * maps.fine)
-    fine_column = int(u * maps.fine)
-    tile = maps.pores.shape[0]
-    grain = 1.0 + tone.pores * maps.pores[fine_row % tile, fine_column % tile] / 127.0
+    bilinear(skin_a, u, v, 1.0 - tone.skin_mix, albedo)
+    if tone.skin_mix > 0:
+        bilinear(skin_b, u, v, tone.skin_mix, albedo)
+    fine_row = int((1 - v) * fine)
+    fine_column = int(u * fine)
+    tile = pores.shape[0] - 1
+    grain = 1.0 + tone.pores * pores[fine_row & tile, fine_column & tile] / 127.0
     for k in range(3):
-        albedo[k] *= tone.skin_gain[k] * grain
+        albedo[k] *= palette[SKIN_GAIN, k] * grain
     if label == U_LIP or label == L_LIP:
-        blend(albedo, tone.lip, tone.lip_opacity)
+        blend(albedo, palette, LIP_COLOUR, tone.lip)
         shine = 1.6
     elif label == HAIR_LABEL:
-        blend(albedo, tone.hair, tone.scalp_opacity)
+        blend(albedo, palette, HAIR_COLOUR, tone.scalp)
         shine = 0.4
     elif label == CLOTH_LABEL:
         for k in range(3):
-            albedo[k] = tone.cloth[k]
+            albedo[k] = palette[CLOTH_COLOUR, k]
         shine = 0.0
-    if label < HAIR_LABEL:
-        beard = (maps.beard[0, row, column] * tone.chin_beard + maps.beard[1, row, column] * tone.full_beard) / 255.0
-        if beard > 0:
-            beard = min(beard, 1.0)
-            blend(albedo, tone.hair, beard)
-            shine *= 1 - beard
-    row = fine_row - maps.brow_at[0]
-    column = fine_column - maps.brow_at[1]
-    if row >= 0 and column >= 0 and row < maps.brow.shape[0] and column < maps.brow.shape[1]:
-        hair = maps.brow[row, column]
+    if label < HAIR_LABEL and tone.chin_beard + tone.full_beard > 0:
+        cover = (beard[0, row, column] * tone.chin_beard + beard[1, row, column] * tone.full_beard) / 255.0
+        if cover > 0:
+            cover = min(cover, 1.0)
+            blend(albedo, palette, HAIR_COLOUR, cover)
+            shine *= 1 - cover
+    row = fine_row - brow_at[0]
+    column = fine_column - brow_at[1]
+    if row >= 0 and column >= 0 and row < brow.shape[0] and column < brow.shape[1]:
+        hair = brow[row, column]
         if hair > 0:
-            blend(albedo, tone.brow, min(hair * tone.brow_opacity / 255.0, 1.0))
+            blend(albedo, palette, BROW_COLOUR, min(hair * tone.brow / 255.0, 1.0))
             if hair > BROW_THRESHOLD:
                 label = L_BROW if is_left else R_BROW
     return label, shine
 
 
-@njit(cache=True, fastmath=True, nogil=True)
-def fold_normal(u, v, f, mesh, camera, maps, normal):
-    """Bends ``normal`` (3,) by the slope of the folds at (u, v); returns the crease's darkness."""
-    folds = maps.folds
-    y = (1 - v) * maps.fine - maps.folds_at[0] - 0.5
-    x = u * maps.fine - maps.folds_at[1] - 0.5
-    if y < 0 or x < 0 or y >= folds.shape[0] - 1 or x >= folds.shape[1] - 1:
-        return 0.0
+@njit(inline="always")
+def fold_normal(u, v, f, faces, uv, camera, folds, folds_at, size, nx, ny, nz):
+    """The crease's darkness at (u, v) and the normal bent by the folds' slope."""
+    y = (1 - v) * size - folds_at[0] - 0.5
+    x = u * size - folds_at[1] - 0.5
     i = int(y)
     j = int(x)
+    if i < 0 or j < 0 or i >= folds.shape[0] - 1 or j >= folds.shape[1] - 1:
+        return 0.0, nx, ny, nz
     if folds[i, j, 0] == 0.0 and folds[i + 1, j + 1, 0] == 0.0:
-        return 0.0
+        return 0.0, nx, ny, nz
     fx = x - j
     fy = y - i
     a = (1 - fx) * (1 - fy)
@@ -184,14 +183,14 @@ def fold_normal(u, v, f, mesh, camera, maps, normal):
     along_u = a * folds[i, j, 1] + b * folds[i, j + 1, 1] + c * folds[i + 1, j, 1] + d * folds[i + 1, j + 1, 1]
     along_v = -(a * folds[i, j, 2] + b * folds[i, j + 1, 2] + c * folds[i + 1, j, 2] + d * folds[i + 1, j + 1, 2])
     # Tangents of the triangle per texel, then the surface gradient of the height (Mikkelsen 2010).
-    p, q, r = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
-    u1 = (mesh.uv[f, 1, 0] - mesh.uv[f, 0, 0]) * maps.fine
-    v1 = (mesh.uv[f, 1, 1] - mesh.uv[f, 0, 1]) * maps.fine
-    u2 = (mesh.uv[f, 2, 0] - mesh.uv[f, 0, 0]) * maps.fine
-    v2 = (mesh.uv[f, 2, 1] - mesh.uv[f, 0, 1]) * maps.fine
+    p, q, r = faces[f, 0], faces[f, 1], faces[f, 2]
+    u1 = (uv[f, 1, 0] - uv[f, 0, 0]) * size
+    v1 = (uv[f, 1, 1] - uv[f, 0, 1]) * size
+    u2 = (uv[f, 2, 0] - uv[f, 0, 0]) * size
+    v2 = (uv[f, 2, 1] - uv[f, 0, 1]) * size
     area = u1 * v2 - u2 * v1
     if abs(area) < 1e-9:
-        return crease
+        return crease, nx, ny, nz
     s = 1.0 / area
     tx = (v2 * (camera[q, 0] - camera[p, 0]) - v1 * (camera[r, 0] - camera[p, 0])) * s
     ty = (v2 * (camera[q, 1] - camera[p, 1]) - v1 * (camera[r, 1] - camera[p, 1])) * s
@@ -199,60 +198,53 @@ def fold_normal(u, v, f, mesh, camera, maps, normal):
     bx = (u1 * (camera[r, 0] - camera[p, 0]) - u2 * (camera[q, 0] - camera[p, 0])) * s
     by = (u1 * (camera[r, 1] - camera[p, 1]) - u2 * (camera[q, 1] - camera[p, 1])) * s
     bz = (u1 * (camera[r, 2] - camera[p, 2]) - u2 * (camera[q, 2] - camera[p, 2])) * s
-    nx, ny, nz = normal[0], normal[1], normal[2]
     cx = by * nz - bz * ny
     cy = bz * nx - bx * nz
     cz = bx * ny - by * nx
     s = tx * cx + ty * cy + tz * cz
     if abs(s) < 1e-12:
-        return crease
+        return crease, nx, ny, nz
     s = 1.0 / s
-    nx -= s * (along_u * cx + along_v * (ny * tz - nz * ty))
-    ny -= s * (along_u * cy + along_v * (nz * tx - nx * tz))
-    nz -= s * (along_u * cz + along_v * (nx * ty - ny * tx))
-    s = 1.0 / ((nx * nx + ny * ny + nz * nz) ** 0.5 + 1e-9)
-    normal[0] = nx * s
-    normal[1] = ny * s
-    normal[2] = nz * s
-    return crease
+    mx = nx - s * (along_u * cx + along_v * (ny * tz - nz * ty))
+    my = ny - s * (along_u * cy + along_v * (nz * tx - nx * tz))
+    mz = nz - s * (along_u * cz + along_v * (nx * ty - ny * tx))
+    s = 1.0 / ((mx * mx + my * my + mz * mz) ** 0.5 + 1e-9)
+    return crease, mx * s, my * s, mz * s
 
 
-@njit(cache=True, fastmath=True, nogil=True)
-def lit_share(x, y, z, normal, shadow):
+@njit(inline="always")
+def lit_share(x, y, z, m, scale, depth_map):
     """Share of the first light that reaches a point: 2 x 2 look-ups in the shadow map."""
-    size = shadow.depth.shape[0]
-    x += SHADOW_BIAS * normal[0]
-    y += SHADOW_BIAS * normal[1]
-    z += SHADOW_BIAS * normal[2]
-    m = shadow.rotation
-    column = int((m[0, 0] * x + m[0, 1] * y + m[0, 2] * z) * shadow.scale + size * 0.5 - 0.5)
-    row = int(-(m[1, 0] * x + m[1, 1] * y + m[1, 2] * z) * shadow.scale + size * 0.5 - 0.5)
+    size = depth_map.shape[0]
+    column = int((m[0, 0] * x + m[0, 1] * y + m[0, 2] * z) * scale + size * 0.5 - 0.5)
+    row = int(-(m[1, 0] * x + m[1, 1] * y + m[1, 2] * z) * scale + size * 0.5 - 0.5)
     depth = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z
     if column <= 0 or row <= 0 or column >= size - 1 or row >= size - 1:
         return 1.0
     share = 0.0
     for i in range(2):
         for j in range(2):
-            if shadow.depth[row + i, column + j] < depth + SHADOW_BIAS:
+            if depth_map[row + i, column + j] < depth + SHADOW_BIAS:
                 share += 0.25
     return share
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def shade(face_index, weights, mesh, normals, camera, distance, maps, tone, light, shadow, rgb, labels):
+def shade(face_index, weights, mesh, normals, camera, distance, maps, palette, tone, light, shadow, rgb, labels):
     """Colour and label of every pixel that shows the head's own mesh (cards: :func:`shade_cards`)."""
     height, width = face_index.shape
+    # Taken out of the tuples once: inside the loop each access would count references.
+    faces, uv, face_label, face_material, is_left, occlusion = mesh
+    skin_a, skin_b, label_map, beard, brow, brow_at, folds, folds_at, fine, pores, eye, teeth, mouth = maps
+    direction, light_colour, light_ambient = light
+    to_light, light_scale, light_depth = shadow
     albedo = np.empty(3, np.float32)
-    normal = np.empty(3, np.float32)
-    lit = np.empty(3, np.float32)
-    glint = np.empty(3, np.float32)
-    wrap = np.array([SUBSURFACE_WRAP, SUBSURFACE_WRAP / 2, 0.0], np.float32)
     for row in range(height):
         for column in range(width):
             f = face_index[row, column]
-            if f < 0 or f >= mesh.faces.shape[0]:
+            if f < 0 or f >= faces.shape[0]:
                 continue
-            a, b, c = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
+            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
             w1 = weights[row, column, 0]
             w2 = weights[row, column, 1]
             w0 = (1 - w1 - w2) / (distance - camera[a, 2])  # perspective-correct weights
@@ -262,26 +254,32 @@ def shade(face_index, weights, mesh, normals, camera, distance, maps, tone, ligh
             w0 *= s
             w1 *= s
             w2 *= s
-            for k in range(3):
-                normal[k] = w0 * normals[a, k] + w1 * normals[b, k] + w2 * normals[c, k]
-            s = 1.0 / ((normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2) ** 0.5 + 1e-9)
-            for k in range(3):
-                normal[k] *= s
+            nx = w0 * normals[a, 0] + w1 * normals[b, 0] + w2 * normals[c, 0]
+            ny = w0 * normals[a, 1] + w1 * normals[b, 1] + w2 * normals[c, 1]
+            nz = w0 * normals[a, 2] + w1 * normals[b, 2] + w2 * normals[c, 2]
+            s = 1.0 / ((nx * nx + ny * ny + nz * nz) ** 0.5 + 1e-9)
+            nx *= s
+            ny *= s
+            nz *= s
             x = w0 * camera[a, 0] + w1 * camera[b, 0] + w2 * camera[c, 0]
             y = w0 * camera[a, 1] + w1 * camera[b, 1] + w2 * camera[c, 1]
             z = w0 * camera[a, 2] + w1 * camera[b, 2] + w2 * camera[c, 2]
-            u = w0 * mesh.uv[f, 0, 0] + w1 * mesh.uv[f, 1, 0] + w2 * mesh.uv[f, 2, 0]
-            v = w0 * mesh.uv[f, 0, 1] + w1 * mesh.uv[f, 1, 1] + w2 * mesh.uv[f, 2, 1]
-            open_sky = w0 * mesh.occlusion[a] + w1 * mesh.occlusion[b] + w2 * mesh.occlusion[c]
-            material = mesh.material[f]
-            label = mesh.label[f]
+            u = w0 * uv[f, 0, 0] + w1 * uv[f, 1, 0] + w2 * uv[f, 2, 0]
+            v = w0 * uv[f, 0, 1] + w1 * uv[f, 1, 1] + w2 * uv[f, 2, 1]
+            open_sky = w0 * occlusion[a] + w1 * occlusion[b] + w2 * occlusion[c]
+            material = face_material[f]
+            label = face_label[f]
             specular = tone.specular
             gloss = tone.gloss
             gain = 1.0
             if material == SKIN:
-                label, shine = skin_albedo(u, v, mesh.is_left[f], maps, tone, albedo)
+                label, shine = skin_albedo(
+                    u, v, is_left[f], skin_a, skin_b, label_map, beard, brow, brow_at, fine, pores, palette, tone, albedo
+                )
                 specular *= shine
-                crease = fold_normal(u, v, f, mesh, camera, maps, normal)
+                crease, nx, ny, nz = fold_normal(
+                    u, v, f, faces, uv, camera, folds, folds_at, label_map.shape[0], nx, ny, nz
+                )
                 if crease > 0.0:
                     crease = min(crease, 1.0)
                     open_sky *= 1.0 - 0.4 * crease
@@ -289,46 +287,53 @@ def shade(face_index, weights, mesh, normals, camera, distance, maps, tone, ligh
             else:
                 albedo[:] = 0
                 if material == EYE:
-                    bilinear(maps.eye, u, v, tone.eye_gain, albedo)
+                    bilinear(eye, u, v, tone.eye_gain, albedo)
                     specular = 0.9
                     gloss = 7
                 elif material == TEETH:
-                    bilinear(maps.teeth, u, v, 1.15, albedo)
+                    bilinear(teeth, u, v, 1.15, albedo)
                     specular = 0.2
                 else:
-                    bilinear(maps.mouth, u, v, 1.0, albedo)
+                    bilinear(mouth, u, v, 1.0, albedo)
                     specular = 0.2
-            for k in range(3):
-                ambient = light.ambient[k, 0]
-                for j in range(3):
-                    ambient += light.ambient[k, j + 1] * normal[j]
-                lit[k] = max(ambient, 0.0) * open_sky
-                glint[k] = 0.0
             vx, vy, vz = -x, -y, distance - z
             s = 1.0 / (vx * vx + vy * vy + vz * vz) ** 0.5
             vx *= s
             vy *= s
             vz *= s
-            for q in range(light.direction.shape[0]):
-                lx, ly, lz = light.direction[q, 0], light.direction[q, 1], light.direction[q, 2]
-                facing = normal[0] * lx + normal[1] * ly + normal[2] * lz
-                visible = lit_share(x, y, z, normal, shadow) if q == 0 else 1.0
-                visible *= open_sky if material >= TEETH else 0.6 + 0.4 * open_sky
-                for k in range(3):
-                    soft = wrap[k] if material == SKIN else 0.0
-                    lit[k] += light.colour[q, k] * max((facing + soft) / (1 + soft), 0.0) * visible
-                hx, hy, hz = lx + vx, ly + vy, lz + vz
-                half = (normal[0] * hx + normal[1] * hy + normal[2] * hz) / (
-                    (hx * hx + hy * hy + hz * hz) ** 0.5 + 1e-9
+            soft = SUBSURFACE_WRAP if material == SKIN else 0.0
+            for k in range(3):
+                albedo[k] *= gain
+                colour = albedo[k] * albedo[k]
+                ambient = (
+                    light_ambient[k, 0]
+                    + light_ambient[k, 1] * nx
+                    + light_ambient[k, 2] * ny
+                    + light_ambient[k, 3] * nz
                 )
+                rgb[row, column, k] = colour * max(ambient, 0.0) * open_sky
+            for q in range(direction.shape[0]):
+                lx, ly, lz = direction[q, 0], direction[q, 1], direction[q, 2]
+                facing = nx * lx + ny * ly + nz * lz
+                if facing <= -soft:
+                    continue
+                visible = open_sky if material >= TEETH else 0.6 + 0.4 * open_sky
+                if q == 0:
+                    visible *= lit_share(
+                        x + SHADOW_BIAS * nx, y + SHADOW_BIAS * ny, z + SHADOW_BIAS * nz,
+                        to_light, light_scale, light_depth,
+                    )  # fmt: skip
+                hx, hy, hz = lx + vx, ly + vy, lz + vz
+                half = (nx * hx + ny * hy + nz * hz) / ((hx * hx + hy * hy + hz * hz) ** 0.5 + 1e-9)
+                glint = 0.0
                 if half > 0.6 and facing > 0 and specular > 0:
                     for _ in range(gloss):
                         half *= half
-                    for k in range(3):
-                        glint[k] += specular * half * visible * light.colour[q, k]
-            for k in range(3):
-                colour = albedo[k] * gain
-                rgb[row, column, k] = colour * colour * lit[k] + glint[k]
+                    glint = specular * half
+                for k in range(3):  # red light wanders farthest under the skin
+                    wrap = soft * (2 - k) * 0.5
+                    diffuse = max((facing + wrap) / (1 + wrap), 0.0)
+                    rgb[row, column, k] += visible * light_colour[q, k] * (albedo[k] * albedo[k] * diffuse + glint)
             labels[row, column] = label
 
 
@@ -337,6 +342,7 @@ def shade_cards(face_index, weights, first, faces, uv, lash_faces, normals, lumi
     """Lashes are black; hair is its colour times the card's relative ``luminance`` (h, w) float32."""
     height, width = face_index.shape
     h, w = luminance.shape
+    direction, colour, ambient = light
     for row in range(height):
         for column in range(width):
             f = face_index[row, column] - first
@@ -366,10 +372,10 @@ def shade_cards(face_index, weights, first, faces, uv, lash_faces, normals, lumi
             j = min(max(int(u * w), 0), w - 1)
             strand = 0.35 + 0.65 * luminance[i, j]
             for k in range(3):
-                lit = light.ambient[k, 0] + light.ambient[k, 2] * ny
-                for q in range(light.direction.shape[0]):
-                    d = nx * light.direction[q, 0] + ny * light.direction[q, 1] + nz * light.direction[q, 2]
-                    lit += light.colour[q, k] * (0.25 + 0.75 * max(d, 0.0))
+                lit = ambient[k, 0] + ambient[k, 2] * ny
+                for q in range(direction.shape[0]):
+                    d = nx * direction[q, 0] + ny * direction[q, 1] + nz * direction[q, 2]
+                    lit += colour[q, k] * (0.25 + 0.75 * max(d, 0.0))
                 rgb[row, column, k] = (hair[k] * strand) ** 2 * lit
             labels[row, column] = HAIR_LABEL
 

@@ -26,15 +26,13 @@ FoldSpec = list[dict[str, Any]]
 FOLDS: Final[FoldSpec] = tomllib.loads((Path(__file__).parent / "data" / "folds.toml").read_text("utf-8"))["group"]
 GROUPS: Final = tuple(group["name"] for group in FOLDS)
 N_VARIANTS: Final = 6
-TEXELS: Final = 2048
-"""Side of the atlas at the resolution in which folds are drawn (about two texels a millimetre)."""
 _DEPTH: Final = 0.016
 _BREADTH: Final = 1.3
 _JITTER: Final = 0.012
 _MARGIN: Final = 0.05
 """Of the atlas, around the landmarks."""
 _ISLAND: Final = 0.2
-_QUANTUM: Final = 1e-4
+_QUANTUM: Final = 2e-4
 """Slope (model units a texel) of one step of the stored int8 maps; the crease has steps of 1/127."""
 _MIRROR: Final = (
     *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36,
@@ -63,7 +61,7 @@ class Folds:
     """The folds of one head.
 
     Attributes:
-        at: (2,) row and column of the map's corner in the atlas of side ``TEXELS``.
+        at: (2,) row and column of the map's corner in the skin atlas.
         shape: (h, w) of the map.
     """
 
@@ -117,17 +115,19 @@ def _unroll(head: Head) -> tuple[FloatArray, NDArray[np.bool_], NDArray[np.int64
     corner_uv = np.zeros((len(head.base), 2), np.float32)
     skin = head.material == SKIN
     corner_uv[head.faces[skin]] = head.uv[skin]
+    label = head.textures["label"]
+    side = len(label)
     bounds = corner_uv[head.landmarks[np.r_[8, 17:68]]]
     bounds = bounds[np.abs(bounds - np.median(bounds, axis=0)).max(axis=1) < _ISLAND]  # on a seam: the other island
     low, high = bounds.min(axis=0) - _MARGIN, bounds.max(axis=0) + _MARGIN
-    at = np.array([int((1 - high[1]) * TEXELS), int(low[0] * TEXELS)])
-    shape = (int((high[1] - low[1]) * TEXELS), int((min(high[0], 1.0) - low[0]) * TEXELS))
+    at = np.array([int((1 - high[1]) * side), int(low[0] * side)])
+    shape = (int((high[1] - low[1]) * side), int((min(high[0], 1.0) - low[0]) * side))
 
     uv = head.uv[skin].reshape(-1, 2)
     place = head.base[head.faces[skin]].reshape(-1, 3)
     pixels = np.zeros((len(uv), 3), np.float32)
-    pixels[:, 0] = uv[:, 0] * TEXELS - at[1]
-    pixels[:, 1] = (1 - uv[:, 1]) * TEXELS - at[0]
+    pixels[:, 0] = uv[:, 0] * side - at[1]
+    pixels[:, 1] = (1 - uv[:, 1]) * side - at[0]
     triangles = np.arange(len(pixels), dtype=np.int32).reshape(-1, 3)
     a, b, c = (pixels[triangles[:, k]] for k in range(3))
     flipped = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1]) > 0
@@ -138,10 +138,7 @@ def _unroll(head: Head) -> tuple[FloatArray, NDArray[np.bool_], NDArray[np.int64
     first = 1 - weight.sum(axis=-1)
     position = first[..., None] * corners[..., 0, :] + (weight[..., None] * corners[..., 1:, :]).sum(axis=-2)
 
-    label = head.textures["label"]
-    rows = (np.arange(shape[0]) + at[0]) * len(label) // TEXELS
-    columns = (np.arange(shape[1]) + at[1]) * len(label) // TEXELS
-    facial = np.isin(label[np.ix_(rows, columns)], [LABEL["skin"], LABEL["nose"]])
+    facial = np.isin(label[at[0] : at[0] + shape[0], at[1] : at[1] + shape[1]], [LABEL["skin"], LABEL["nose"]])
     valid = (face >= 0) & facial & (position[..., 2] > _axis(head))
     return _on_cylinder(position, head), valid, at
 
