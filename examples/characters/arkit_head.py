@@ -23,8 +23,8 @@ def build() -> list[bpy.types.Object]:
     for made in meshes.values():
         points = scene.points_of(made)
         above = np.clip((points[:, 2] - 0.45 * points[:, 1] + 0.135) / 0.05, 0, 1)
-        on_head = above * above * (3 - 2 * above) if made.name == "Head" else np.ones(len(points))
-        scene.bind(made, rig, {"head": on_head, "neck": 1 - on_head})
+        on_head = np.where(made.name == "Head", above * above * (3 - 2 * above), 1.0)
+        scene.bind(made, rig, {"head": on_head, "neck": 1.0 - on_head})
     scene.finish(focus=(0, 0, -0.004), height=0.25)
     return [rig, *meshes.values()]
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import bpy
 import numpy as np
 from mathutils import Euler
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from . import scene
 
@@ -60,9 +60,10 @@ def build() -> list[bpy.types.Object]:
     return [rig, *meshes]
 
 
-def _on_skull(x: FloatArray, z: FloatArray, above: float = 0.0) -> FloatArray:
+def _on_skull(x: ArrayLike, z: ArrayLike, above: float = 0.0) -> FloatArray:
     """Points of the face's surface at places of the picture plane, (n, 3)."""
-    depth = 1 - (np.asarray(x) / SKULL[0]) ** 2 - (np.asarray(z) / SKULL[2]) ** 2
+    x, z = np.asarray(x, float), np.asarray(z, float)
+    depth = 1 - (x / SKULL[0]) ** 2 - (z / SKULL[2]) ** 2
     return np.stack([x, -SKULL[1] * np.sqrt(np.clip(depth, 0, 1)) - above, z], -1)
 
 
@@ -152,7 +153,8 @@ def _mouth(rig: bpy.types.Object, materials: Mapping[str, bpy.types.Material]) -
 
     around = 8
     turn = np.arange(around) * 2 * np.pi / around
-    centre = _on_skull(*(MOUTH + rim * MOUTH_SIZE).T, above=0.003)
+    edge = MOUTH + rim * MOUTH_SIZE
+    centre = _on_skull(edge[:, 0], edge[:, 1], above=0.003)
     outward = np.stack([rim[:, 0], np.zeros(count), rim[:, 1]], 1)
     tube = centre[:, None] + LIP * (
         np.cos(turn)[None, :, None] * outward[:, None] + np.sin(turn)[None, :, None] * np.array((0, -1, 0))

@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 from mathutils import Vector
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Point = tuple[float, float, float]
 Bone = tuple[Point, Point, str | None]
@@ -62,7 +62,7 @@ def mesh_object(
     return made
 
 
-def ball(polar: Sequence[float], around: int = 24) -> tuple[NDArray[np.float64], list[tuple[int, ...]]]:
+def ball(polar: ArrayLike, around: int = 24) -> tuple[NDArray[np.float64], list[tuple[int, ...]]]:
     """A unit ball (or a cap of it) whose first pole points along -Y.
 
     Args:
@@ -73,11 +73,12 @@ def ball(polar: Sequence[float], around: int = 24) -> tuple[NDArray[np.float64],
         Vertices (rings * around, 3) and quads, ring by ring.
     """
     turn = np.arange(around) * 2 * np.pi / around
-    rings = [(np.sin(a) * np.cos(turn), np.full(around, -np.cos(a)), np.sin(a) * np.sin(turn)) for a in polar]
-    points = np.concatenate([np.stack(ring, 1) for ring in rings])
+    a = np.repeat(np.asarray(polar, float), around)
+    b = np.tile(turn, len(a) // around)
+    points = np.stack([np.sin(a) * np.cos(b), -np.cos(a), np.sin(a) * np.sin(b)], 1)
     quads: list[tuple[int, ...]] = [
         (i * around + j, i * around + (j + 1) % around, (i + 1) * around + (j + 1) % around, (i + 1) * around + j)
-        for i in range(len(polar) - 1)
+        for i in range(len(a) // around - 1)
         for j in range(around)
     ]
     return points, quads
