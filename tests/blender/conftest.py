@@ -56,7 +56,7 @@ def empty_scene(enabled_addon: None) -> Iterator[None]:
     yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def part() -> Callable[[str], ModuleType]:
     """A module of the enabled add-on by its name within it."""
     return lambda name: importlib.import_module(f"{ADDON}.{name}")
