@@ -57,6 +57,6 @@ def empty_scene(enabled_addon: None) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def part() -> Callable[[str], ModuleType]:
+def part(enabled_addon: None) -> Callable[[str], ModuleType]:
     """A module of the enabled add-on by its name within it."""
     return lambda name: importlib.import_module(f"{ADDON}.{name}")
