@@ -54,7 +54,7 @@ class BDFM_OT_capture(bpy.types.Operator):
 
     bl_idname = "bdfm.capture"
     bl_label = "Capture"
-    bl_options = {"REGISTER"}
+    bl_options = {"UNDO"}
 
     _timer: bpy.types.Timer | None = None
 
@@ -87,7 +87,8 @@ class BDFM_OT_capture(bpy.types.Operator):
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if _worker is None:
-            return self._leave(context)
+            self._leave(context)
+            return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
             _worker.cancel()
         if event.type == "TIMER" and self._step(context):
@@ -130,28 +131,29 @@ class BDFM_OT_capture(bpy.types.Operator):
         outcome = _worker.outcome
         _worker = None
         self._leave(context)
-        error = outcome.error
-        if outcome.take is not None:
-            try:
-                take = set_take(context.scene, outcome.take)
-            except BdfmError as unreadable:
-                error = error or (None if outcome.cancelled else str(unreadable))
-            else:
-                ended = "Cancelled" if outcome.cancelled else "Captured"
-                self.report({"INFO"}, f"{ended}: {len(take.take)} frames in {outcome.take}")
-        if error is not None:
+        if outcome.error is not None:
             if outcome.details:
                 print(f"BDFM Face Capture, messages of the worker:\n{outcome.details}")
-            self.report({"ERROR"}, error)
-        return {"CANCELLED"} if error is not None or outcome.cancelled else {"FINISHED"}
+            self.report({"ERROR"}, outcome.error)
+        loaded = outcome.take is not None and self._load(context, outcome.take, outcome.cancelled)
+        return {"FINISHED"} if loaded else {"CANCELLED"}
 
-    def _leave(self, context: bpy.types.Context) -> set[str]:
+    def _load(self, context: bpy.types.Context, path: Path, cancelled: bool) -> bool:
+        """Make what was captured the scene's take, in whole or as far as it came."""
+        try:
+            take = set_take(context.scene, path)
+        except BdfmError as error:
+            self.report({"INFO"} if cancelled else {"ERROR"}, str(error))
+            return False
+        self.report({"INFO"}, f"{'Cancelled' if cancelled else 'Captured'}: {len(take.take)} frames in {path}")
+        return True
+
+    def _leave(self, context: bpy.types.Context) -> None:
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
         context.window_manager.bdfm_progress.running = False
         _redraw(context)
-        return {"CANCELLED"}
 
 
 class BDFM_OT_cancel_capture(bpy.types.Operator):

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import bpy
 import cv2
 import numpy as np
 import pytest
+
+SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "clip" / "sample.mp4"
 
 
 @pytest.fixture
@@ -58,6 +61,18 @@ def test_a_video_without_a_face_is_a_report_and_its_take_is_kept(settings, tmp_p
     with pytest.raises(RuntimeError, match="face"):
         bpy.ops.bdfm.capture()
     assert (tmp_path / "takes" / "noise.csv").is_file()
+
+
+def test_the_captured_take_outlives_the_undo_of_a_bake(settings, tmp_path):
+    settings.source = str(SAMPLE)
+    bpy.ops.ed.undo_push(message="start")
+    assert bpy.ops.bdfm.capture("EXEC_DEFAULT", True) == {"FINISHED"}
+    captured = tmp_path / "takes" / "sample.csv"
+    assert settings.take == str(captured)
+    bpy.ops.bdfm.choose_video("EXEC_DEFAULT", True, filepath="another.mp4")
+    bpy.ops.ed.undo()
+    assert bpy.context.scene.bdfm.take == str(captured)
+    assert bpy.context.scene.bdfm.source == str(SAMPLE)
 
 
 def test_one_capture_at_a_time(settings, waiting_worker):
