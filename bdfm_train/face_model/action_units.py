@@ -10,11 +10,12 @@ The recipes are data, ``data/action_units_a.toml`` and ``data/action_units_b.tom
     shields = [{ points = [54], radius_mm = 15, strength = 0.7 }]
     clear_eyeball_mm = 0.3
 
-``*`` in a name stands for both sides. A handle moves flesh around the mean of some landmarks (shifted by ``at_mm``) with
-Gaussian fall-off, on both sides of the face unless ``mirror = false``; ``lip`` limits it to what hangs on the upper or
-the lower jaw. A shield holds the flesh around a point back, by ``strength`` (1: still). ``clear_eyeball_mm`` pushes lids out of the
-eyeballs. ``centre_mm`` shifts the centre about which head A's jaw turns from its bone. Millimetres are those of a face whose outer eye corners
-are 88 mm apart, so that recipes of both heads read alike. ``[base]`` is added to the head at rest.
+``*`` in a name stands for both sides. A handle moves flesh around the mean of some landmarks (shifted by ``at_mm``)
+with Gaussian fall-off, on both sides of the face unless ``mirror = false``; ``lip`` limits it to what hangs on the
+upper or the lower jaw. A shield holds the flesh around a point back, by ``strength`` (1: still). ``clear_eyeball_mm``
+pushes lids out of the eyeballs, ``centre_mm`` shifts the centre about which head A's jaw turns from its bone.
+Millimetres are those of a face whose outer eye corners are 88 mm apart, so that recipes of both heads read alike.
+``[base]`` is added to the head at rest.
 """
 
 from __future__ import annotations
@@ -68,7 +69,14 @@ class ShapeKit(Protocol):
 
     sides: tuple[str, str]
     """What ``*`` stands for in names of shapes."""
-    mesh: HeadMesh
+
+    @property
+    def mesh(self) -> HeadMesh:
+        """The head as it is rendered."""
+
+    @property
+    def eye_middle(self) -> Floats:
+        """(3,) middle of both eyeballs."""
 
     def blend(self, recipe: Recipe) -> Floats:
         """(V, 3) offsets of the recipe's pose units and shapes."""
@@ -89,8 +97,8 @@ def read_recipes(path: Path) -> dict[str, Recipe]:
     recipes = {}
     for name, table in tables.items():
         try:
-            parts = {key: tuple(Handle(**handle) for handle in table.pop(key, ())) for key in ("handles", "shields")}
-            recipes[name] = Recipe(**parts, **table)
+            handles, shields = (tuple(Handle(**h) for h in table.pop(key, ())) for key in ("handles", "shields"))
+            recipes[name] = Recipe(handles=handles, shields=shields, **table)
         except TypeError as error:
             raise RecipeError(f"{path.name}, [{name}]: {error}") from error
     return recipes

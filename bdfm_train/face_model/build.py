@@ -5,16 +5,17 @@ Reads the sources from the folder that ``BDFM_SOURCES`` names and writes for eac
 ICT-FaceKit) three files. Lengths are decimetres; +x the person's left, +y up, +z forward.
 
 ``head_X.npz``
-    ``v`` float32 (V, 3) base vertices; ``f`` int32 (F, 3); ``uv`` float32 (F, 3, 2); ``label``, ``mat`` uint8 (F,) class
-    and material (:mod:`bdfm_train.face_model.labels`); ``labels`` names of the classes; ``lash_f``, ``lash_uv`` the lash
-    cards; ``landmarks`` int32 (68,) vertices in iBUG order; ``center`` (3,), ``half`` what a frontal picture shows: a
-    square of side ``2 half`` about ``center``; ``pivot`` (3,) about which the head turns; ``mm`` millimetres in a unit.
+    ``v`` float32 (V, 3) base vertices; ``f`` int32 (F, 3); ``uv`` float32 (F, 3, 2); ``label``, ``mat`` uint8 (F,)
+    class and material (:mod:`bdfm_train.face_model.labels`); ``labels`` names of the classes; ``lash_f``, ``lash_uv``
+    the lash cards; ``landmarks`` int32 (68,) vertices in iBUG order; ``center`` (3,), ``half`` what a frontal picture
+    shows: a square of side ``2 half`` about ``center``; ``pivot`` (3,) about which the head turns; ``mm`` millimetres
+    in a unit.
 
     Offsets are sparse: ``NAME_ptr`` int32 (K + 1,), ``NAME_vi`` uint16 and ``NAME_val`` float16 (n, 3); field k is rows
     ``ptr[k]:ptr[k + 1]``. ``id_pos``, ``id_neg``: the 208 identity parameters at 1 and at 0 (0.5 is the base), with
-    ``id_names`` and ``id_groups``. ``au_best``: the 23 action units at intensity 1, in the order of ``au_names``; the row
-    of AU26 is empty. ``jaw``: the jaw opened by AU26 at intensities 1/K ... 1, absolute offsets from the base, linear
-    between two steps (a straight offset would shear beyond 20 degrees).
+    ``id_names`` and ``id_groups``. ``au_best``: the 23 action units at intensity 1, in the order of ``au_names``; the
+    row of AU26 is empty. ``jaw``: the jaw opened by AU26 at intensities 1/K ... 1, absolute offsets from the base,
+    linear between two steps (a straight offset would shear beyond 20 degrees).
 
 ``textures_X.npz``
     ``skins`` uint8 (n, S, S, 3) RGB, ``skin_names``; ``label`` uint8 (S, S) refines the class where ``mat`` is SKIN;
@@ -49,7 +50,7 @@ from bdfm_train.face_model.ict import IctFaceKit
 from bdfm_train.face_model.identity import Identity, head_a_identity, head_b_identity
 from bdfm_train.face_model.labels import LABELS
 from bdfm_train.face_model.makehuman import MakeHuman
-from bdfm_train.face_model.mesh import Floats, Ints, sparse
+from bdfm_train.face_model.mesh import Ints, sparse
 from bdfm_train.face_model.sources import Sources
 from bdfm_train.face_model.textures import (
     ASSETS,
@@ -65,7 +66,6 @@ from bdfm_train.face_model.textures import (
     shared_textures,
 )
 
-HEADS: Final = ("a", "b")
 AU_THRESHOLD: Final = 3e-4
 IDENTITY_THRESHOLD: Final = 1e-3
 """Decimetres of offset below which a vertex is left out."""
@@ -103,9 +103,9 @@ def load_heads(sources: Sources) -> tuple[MakeHuman, IctFaceKit]:
     return head_a, IctFaceKit(sources, landmark_vertices("b"), head_a.mesh, recipes("b").get(BASE, Recipe()))
 
 
-def head_arrays(kit: ShapeKit, units: Mapping[str, Recipe], identity: Identity, eyes: Floats, frame: Frame) -> Arrays:
-    """Arrays of ``head_X.npz``; ``eyes`` (3,) is the middle of the eyeballs."""
-    mesh = kit.mesh
+def head_arrays(kit: ShapeKit, units: Mapping[str, Recipe], identity: Identity, frame: Frame) -> Arrays:
+    """Arrays of ``head_X.npz``."""
+    mesh, eyes = kit.mesh, kit.eye_middle
     arrays: Arrays = {
         "v": mesh.v.astype(np.float32), "f": mesh.f.astype(np.int32), "uv": mesh.uv.astype(np.float32),
         "label": mesh.label, "mat": mesh.mat, "labels": np.array(LABELS), "lash_f": mesh.lash_f.astype(np.int32),
@@ -158,12 +158,10 @@ def build(out: Path, sources: Sources) -> list[Path]:
         WriteError: the folder cannot be written.
     """
     head_a, head_b = load_heads(sources)
-    eyes_a = head_a.mesh.v[np.unique(head_a.mesh.f[head_a.mesh.mat == 1])].mean(0)
-    eyes_b = head_b.v[np.union1d(head_b.part_vertices("sclera_l"), head_b.part_vertices("sclera_r"))].mean(0)
     textures_a, textures_b = texture_arrays(head_a, head_b)
     files = {
-        "head_a": head_arrays(head_a, recipes("a"), head_a_identity(head_a), eyes_a, FRAMES["a"]),
-        "head_b": head_arrays(head_b, recipes("b"), head_b_identity(head_b), eyes_b, FRAMES["b"]),
+        "head_a": head_arrays(head_a, recipes("a"), head_a_identity(head_a), FRAMES["a"]),
+        "head_b": head_arrays(head_b, recipes("b"), head_b_identity(head_b), FRAMES["b"]),
         "textures_a": textures_a,
         "textures_b": textures_b,
         "hair_a": hair_arrays(head_a),

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from bdfm_train.face_model.labels import EYE, SKIN
-from bdfm_train.face_model.mesh import Floats, HeadMesh, Ints, unit_mm
+from bdfm_train.face_model.mesh import Bools, Floats, HeadMesh, Ints, unit_mm
 
 FEATURE_RADIUS_MM: Final = 9.0
 FEATURE_COST: Final = 300.0
@@ -21,6 +21,8 @@ FEATURE_COST: Final = 300.0
 HIDDEN_COST: Final = 0.05
 """Eyeballs, teeth, gums and the cavity of the mouth: collapses cost less."""
 UV_TOLERANCE: Final = 1e-3
+EVENNESS: Final = 1e-3
+"""Weight of edge lengths beside the quadric error: keeps flat regions evenly meshed."""
 
 
 def decimate(mesh: HeadMesh, n_triangles: int) -> HeadMesh:
@@ -62,12 +64,12 @@ def vertex_quadrics(v: Floats, f: Ints) -> Floats:
     return quadrics
 
 
-def collapse(mesh: HeadMesh, weight: Floats, locked: np.ndarray, goal: int) -> tuple[Ints, Floats, Ints]:
+def collapse(mesh: HeadMesh, weight: Floats, locked: Bools, goal: int) -> tuple[Ints, Floats, Ints]:
     """Collapse the cheapest edges first; returns triangles, their corners' coordinates and the triangles they were."""
     v, part = mesh.v, mesh.mat.astype(int) * 100 + mesh.label
     homogeneous = np.c_[v, np.ones(len(v))]
     quadric = vertex_quadrics(v, mesh.f)
-    spacing = np.zeros(len(v))  # a little of the edge's length keeps flat regions evenly meshed
+    spacing = np.zeros(len(v))
     f, uv = mesh.f.tolist(), [[tuple(c) for c in corners] for corners in mesh.uv.tolist()]
     alive = [True] * len(f)
     around: list[set[int]] = [set() for _ in v]
@@ -83,7 +85,7 @@ def collapse(mesh: HeadMesh, weight: Floats, locked: np.ndarray, goal: int) -> t
             return
         error = float(homogeneous[b] @ quadric[a] @ homogeneous[b])
         length = float(((v[a] - v[b]) ** 2).sum())
-        cost = weight[a] * (max(error, 0.0) + 1e-3 * length * (length + spacing[a]))
+        cost = weight[a] * (max(error, 0.0) + EVENNESS * length * (length + spacing[a]))
         heapq.heappush(heap, (cost, a, b, stamp[a], stamp[b]))
 
     def neighbours(a: int) -> set[int]:

@@ -98,7 +98,7 @@ def read_nodes(path: Path) -> Node:
 
     root, at = Node("", []), len(MAGIC) + 4
     while (found := node(at))[0]:
-        root.children.append(found[0])  # type: ignore[arg-type]
+        root.children.append(found[0])
         at = found[1]
     return root
 

@@ -109,6 +109,11 @@ class IctFaceKit:
         """Offsets (V, 3) of the jaw opened to a share of the recipe's ``jawOpen``, along arcs about its hinge."""
         return self.mesh.lift(self.hinge.open(amount * recipe.shapes["jawOpen"]))
 
+    @property
+    def eye_middle(self) -> Floats:
+        """(3,) middle of both eyeballs."""
+        return np.asarray(self.v[np.union1d(self.part_vertices("sclera_l"), self.part_vertices("sclera_r"))].mean(0))
+
     @cached_property
     def warp(self) -> Warp:
         """Correspondence with head A."""

@@ -83,7 +83,7 @@ def head_a_identity(head: MakeHuman) -> Identity:
     eyes = np.unique(head.mesh.f[head.mesh.mat == EYE])
     anchored = np.array([group in ANCHORED for group in groups])
     both[:, anchored] -= both[:, anchored][:, :, eyes].mean(2, keepdims=True)
-    positive, negative = (seal_lips(side, head.mesh) for side in both)
+    positive, negative = (seal_lips(seat_eyeballs(side, head.mesh), head.mesh) for side in both)
     return Identity(names, groups, positive, negative)
 
 
@@ -129,7 +129,7 @@ def _handles_b(mesh: HeadMesh) -> list[tuple[str, str, Floats]]:
     for prefix, sign, row in [*sided, *(("", 1, row) for row in table["central"])]:
         near = np.array(row["points"])
         mirror = np.array([sign, 1, 1])
-        anchor = points[near if sign > 0 else MIRRORED_LANDMARK[near]].mean(0) + np.array(row.get("at", (0, 0, 0))) * mirror
+        anchor = points[near if sign > 0 else MIRRORED_LANDMARK[near]].mean(0) + row.get("at", np.zeros(3)) * mirror
         weight = np.exp(-((mesh.v - anchor) ** 2).sum(1) / (2 * row["radius"] ** 2))
         if row["group"] == "eye-bone":
             for side in eyes:

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from bdfm_train.errors import RecipeError
-from bdfm_train.face_model.action_units import BASE, Recipe, both_sides, sculpt
+from bdfm_train.face_model.action_units import Recipe, both_sides, sculpt
 from bdfm_train.face_model.labels import EYE, LABEL, MOUTH, SKIN, TEETH
 from bdfm_train.face_model.makehuman_formats import (
     ObjMesh,
@@ -32,6 +34,7 @@ SEXES: Final = ("male", "female")
 TARGETS: Final = "makehuman/targets/"
 EXPRESSION_UNITS: Final = TARGETS + "expression/units/"
 ARKIT_UNITS: Final = "extra_targets/assets/faceunits01/targets/faceunits/"
+TEETH_PART: Final = ("makehuman_assets/teeth/teeth_base", "teeth_base")
 LASHES: Final = 5
 """Stands for eyelashes among the materials while the mesh is put together."""
 
@@ -138,11 +141,30 @@ class MakeHuman:
 
     def blend(self, recipe: Recipe) -> Floats:
         """Offsets (V, 3) of a recipe's pose units and shapes on the head mesh."""
-        return self.mesh.lift(self.blend_source(recipe))
+        return self.jaw(recipe, 1.0)
 
     def jaw(self, recipe: Recipe, amount: float) -> Floats:
         """Offsets (V, 3) of the jaw: its bone is turned, so that chin and teeth go along an arc."""
-        return self.mesh.lift(self.blend_source(recipe, amount))
+        field = self.blend_source(recipe, amount)
+        return self._stiffen_teeth(self.mesh.lift(field), field)
+
+    def _stiffen_teeth(self, offsets: Floats, field: Floats) -> Floats:
+        """Offsets (V, 3) in which each row of teeth moves rigidly with the base triangle that it hangs on."""
+        proxy, mesh = read_part(self, *TEETH_PART)
+        used = np.unique(np.concatenate([v for v, _ in front_teeth(proxy.place(self.base), mesh)]))
+        teeth = np.unique(self.mesh.f[self.mesh.mat == TEETH])
+        for anchor in np.unique(proxy.index[used], axis=0):
+            row = teeth[(proxy.index[used] == anchor).all(1)]
+            rest = self.base[anchor]
+            moved = rest + field[anchor]
+            turn, _ = Rotation.align_vectors(moved - moved.mean(0), rest - rest.mean(0))
+            offsets[row] = turn.apply(self.mesh.v[row] - rest.mean(0)) + moved.mean(0) - self.mesh.v[row]
+        return offsets
+
+    @property
+    def eye_middle(self) -> Floats:
+        """(3,) middle of both eyeballs."""
+        return np.asarray(self.mesh.v[np.unique(self.mesh.f[self.mesh.mat == EYE])].mean(0))
 
     @cached_property
     def mesh(self) -> HeadMesh:
@@ -208,13 +230,12 @@ def head_polygons(head: MakeHuman) -> tuple[list[int], list[int]]:
     return kept, classes
 
 
-def lip_vertices(head: MakeHuman, inside: object) -> Ints:
+def lip_vertices(head: MakeHuman, inside: Callable[[str, Floats], bool]) -> Ints:
     """Vertices of polygons in the lip mask."""
-    assert callable(inside)
-    return np.unique(
-        [i for (v, t), g in zip(head.obj.polygons, head.obj.groups, strict=True) if g == "body"
-         and inside("lips", head.obj.vt[t].mean(0)) and not inside("inside-mouth", head.obj.vt[t].mean(0)) for i in v]
-    )  # fmt: skip
+    body = [polygon for polygon, g in zip(head.obj.polygons, head.obj.groups, strict=True) if g == "body"]
+    centres = [head.obj.vt[t].mean(0) for _, t in body]
+    lips = [inside("lips", uv) and not inside("inside-mouth", uv) for uv in centres]
+    return np.unique(np.concatenate([v for (v, _), lip in zip(body, lips, strict=True) if lip]))
 
 
 def read_part(head: MakeHuman, folder: str, name: str) -> tuple[Proxy, ObjMesh]:
@@ -266,7 +287,7 @@ def head_mesh(head: MakeHuman) -> HeadMesh:
 
     eyes = read_part(head, "makehuman/eyes/low-poly", "low-poly")
     add(eyes, EYE, eyes[1].polygons)
-    teeth = read_part(head, "makehuman_assets/teeth/teeth_base", "teeth_base")
+    teeth = read_part(head, *TEETH_PART)
     add(teeth, TEETH, front_teeth(teeth[0].place(head.base), teeth[1]))
     lashes = read_part(head, "makehuman_assets/eyelashes/eyelashes01", "eyelashes01")
     add(lashes, LASHES, lashes[1].polygons)

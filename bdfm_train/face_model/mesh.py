@@ -69,7 +69,7 @@ def unit_mm(landmark_positions: Floats) -> float:
 
 
 def sparse(fields: Floats, threshold: float) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.float16]]:
-    """Sparse form of fields (K, V, 3): ``ptr`` (K + 1,), ``vi`` and ``val`` of vertices moved by more than threshold."""
+    """Sparse fields (K, V, 3): ``ptr`` (K + 1,), then ``vi`` and ``val`` of vertices moved by more than a threshold."""
     moved = np.abs(fields).max(2) > threshold
     field, vertex = np.nonzero(moved)
     pointer = np.searchsorted(field, np.arange(len(fields) + 1)).astype(np.int32)

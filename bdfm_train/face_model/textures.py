@@ -139,7 +139,9 @@ class BrowCards:
             self.points.append(np.vstack([grid @ v[p] for p, _ in quads]))
             self.opacity.append(alpha[texel[:, 0], texel[:, 1]].astype(float))
 
-    def paint(self, position: Floats, fit: np.ndarray | None = None, arch: float = 0.045) -> tuple[tuple[int, int], Image]:
+    def paint(
+        self, position: Floats, fit: Floats | None = None, arch: float = 0.045
+    ) -> tuple[tuple[int, int], Image]:
         """36 styles (12 cards as drawn, bushy, thin and arched) painted into the atlas.
 
         Args:
@@ -176,7 +178,7 @@ class BrowCards:
             styles[style] = np.clip(image, 0, 255)
         return (top, left), styles
 
-    def _placed(self, card: int, fit: np.ndarray | None, arch: float) -> tuple[Floats, Floats]:
+    def _placed(self, card: int, fit: Floats | None, arch: float) -> tuple[Floats, Floats]:
         points = self.points[card].copy()
         points[:, 1] += arch * np.clip(1 - ((np.abs(points[:, 0]) - 0.36) / 0.22) ** 2, 0, 1)
         if fit is not None:
@@ -185,13 +187,13 @@ class BrowCards:
         return points, self.opacity[card]
 
 
-def brow_fit(landmarks: Floats, landmarks_a: Floats) -> np.ndarray:
+def brow_fit(landmarks: Floats, landmarks_a: Floats) -> Floats:
     """Scale and shift (2, 2, 3) that lay head A's right and left brow cards onto another head's brow landmarks."""
     fit = np.empty((2, 2, 3))
     for side, brow in enumerate((slice(17, 22), slice(22, 27))):
         a, b = landmarks_a[brow], landmarks[brow]
         scale = 0.95 * np.ptp(b[:, 0]) / np.ptp(a[:, 0]) * np.array([1, 1.1, 1])
-        fit[side] = scale, b.mean(0) + [0, -0.04, 0] - a.mean(0) * scale
+        fit[side] = scale, b.mean(0) - (0, 0.04, 0) - a.mean(0) * scale
     return fit
 
 
