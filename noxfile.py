@@ -46,11 +46,13 @@ def install(session: nox.Session, requirements: str) -> None:
     session.install("--quiet", "--disable-pip-version-check", "-r", str(ROOT / "requirements" / requirements))
 
 
-def run(session: nox.Session, arguments: Sequence[str], limit: float | None = None) -> bool:
-    """Run the environment's Python in the repository. Returns whether it ended well, within ``limit`` seconds."""
+def run(session: nox.Session, arguments: Sequence[str], limit: float | None = None, folder: str | Path = ROOT) -> bool:
+    """Run the environment's Python, the repository on its path. Returns whether it ended well, in ``limit`` seconds."""
     python = Path(session.bin) / ("python.exe" if os.name == "nt" else "python")
     try:
-        return subprocess.run([str(python), *arguments], cwd=ROOT, timeout=limit, check=False).returncode == 0
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run([str(python), *arguments], cwd=folder, env=environment, timeout=limit, check=False)
+        return done.returncode == 0
     except subprocess.TimeoutExpired:
         session.log(f"Stopped after {limit} seconds: {' '.join(arguments)}")
         return False
@@ -96,5 +98,5 @@ for _version, _python in BLENDERS.items():
 def demo(session: nox.Session) -> None:
     """A clip's face on three characters in Blender 4.5: take, .blend files, contact sheet, video in out/."""
     install(session, "demo.txt")
-    if not run(session, ["-m", "demo", *session.posargs]):
+    if not run(session, ["-m", "demo", *session.posargs], folder=session.invoked_from):
         session.error("The demo did not end well.")

@@ -109,8 +109,7 @@ def main() -> int:
     if command == "list":
         return subprocess.call([*nox, "--list"])
     if command == "demo":
-        inputs = [str(Path(word).resolve()) if Path(word).exists() else word for word in rest]
-        return subprocess.call([*nox, "--session", "demo", "--", *inputs])
+        return subprocess.call([*nox, "--session", "demo", "--", *rest])
     for old in REPORTS.glob("*"):
         old.unlink()
     REPORTS.mkdir(parents=True, exist_ok=True)

@@ -30,8 +30,10 @@ SAMPLE = ROOT / "examples/clip/sample.mp4"
 TRUTH = ROOT / "examples/clip/sample_truth.csv"
 COLUMNS = 8
 VIDEO_RATE, VIDEO_SECONDS = 12.0, 10.0
-IMAGES_RATE = 2.0
-"""Pictures a second in the video of a folder of images."""
+IMAGES_RATE, MAX_IMAGES = 2.0, 100
+"""Pictures a second in the video of a folder of images, and how many it shows."""
+SIDE = 256
+"""Pixels of a rendered picture's side, and the video's height."""
 BLENDER_LIMIT_S = 900
 STEPS = 4
 
@@ -59,13 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(source: str, out: Path, table: Path | None) -> None:
-    name = Path(source).resolve().stem
+    name = Path(source).resolve().stem.strip("*?[]") or "images"
     out.mkdir(parents=True, exist_ok=True)
+    _step(1, f"Reading the face in {source}")
     if table is None:
         table = out / f"{name}.csv"
-        _step(1, f"Reading the face in {source}")
         take = _capture(source, table)
     else:
+        table = table.resolve()
         take = Take.read(table)
     print(f"    {len(take)} frames, {int((~take.success).sum())} without a face")
     if Path(source).resolve() == SAMPLE:
@@ -73,7 +76,8 @@ def _run(source: str, out: Path, table: Path | None) -> None:
         print("    How far the capture is from the clip's true values:\n" + accuracy.table(measured))
 
     _step(2, "Baking onto three characters in Blender and rendering them (a few minutes on two cores)")
-    video = moments.video_rows(take, VIDEO_RATE, VIDEO_SECONDS) if take.files is None else list(range(len(take)))
+    of_video = take.files is None
+    video = moments.video_rows(take, VIDEO_RATE, VIDEO_SECONDS) if of_video else list(range(min(len(take), MAX_IMAGES)))
     sheet = moments.sheet_rows(take.processed(), COLUMNS)
     rows = sorted({*video, *sheet})
     blends = {character: out / f"{name}_{character}.blend" for character in CHARACTERS}
@@ -81,19 +85,15 @@ def _run(source: str, out: Path, table: Path | None) -> None:
         rendered = _bake_all(table, blends, Path(scratch), rows)
 
     _step(3, "Contact sheet and side-by-side video")
-    height = int(take.facts["source"]["size"][1])
-    clip = pictures.clip_frames(source, take, rows, min(height, 1080))
-    crops = [pictures.face_crop(clip[row], take, row, height) for row in sheet]
-    lines = {"Clip": crops} | {CHARACTERS[c]: [images[row] for row in sheet] for c, images in rendered.items()}
     contact, side_by_side = out / f"{name}_sheet.png", out / f"{name}_side_by_side.mp4"
+    clip = pictures.clip_pictures(source, take, rows, SIDE)
+    lines = {"Clip": [clip[row].face for row in sheet]}
+    lines |= {CHARACTERS[character]: [images[row] for row in sheet] for character, images in rendered.items()}
     captions = [take.files[row] if take.files else f"{take.timestamps[row]:.2f} s" for row in sheet]
     pictures.write_sheet(contact, lines, captions)
     shown = [row for row in video if row in clip]
-    pictures.write_video(
-        side_by_side,
-        [[images[row] for row in shown] for images in (clip, *rendered.values())],
-        VIDEO_RATE if take.files is None else IMAGES_RATE,
-    )
+    columns = [[clip[row].whole for row in shown], *([images[row] for row in shown] for images in rendered.values())]
+    pictures.write_video(side_by_side, columns, VIDEO_RATE if of_video else IMAGES_RATE)
     _step(4, "Done. What lies where:")
     print(_summary(table, contact, side_by_side, blends))
 
@@ -125,7 +125,7 @@ def _bake_all(
         def work(character: str) -> dict[int, pictures.Picture]:
             folder = scratch / character
             folder.mkdir()
-            arguments = [character, str(table), str(blends[character]), str(folder), *map(str, rows)]
+            arguments = [character, str(table), str(blends[character]), str(folder), str(SIDE), *map(str, rows)]
 
             def on_event(event: dict[str, Any]) -> None:
                 if event["event"] == "picture":
@@ -137,14 +137,18 @@ def _bake_all(
                     for warning in event["warnings"]:
                         bar.write(f"    {character}: {warning}")
 
-            _blender(arguments, on_event)
+            _blender(arguments, scratch / "blender", on_event)
             return {row: cv2.imread(str(folder / f"{row:06}.png")) for row in rows}
 
         return dict(zip(blends, pool.map(work, blends), strict=True))
 
 
-def _blender(arguments: list[str], on_event: Callable[[dict[str, Any]], None]) -> None:
-    """Run ``demo.bake`` and hand over its events; its other output is shown only if it fails."""
+def _blender(arguments: list[str], user: Path, on_event: Callable[[dict[str, Any]], None]) -> None:
+    """Run ``demo.bake`` and hand over its events; its other output is shown only if it fails.
+
+    Args:
+        user: in place of the user's own folder of Blender settings.
+    """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "demo.bake", *arguments],
@@ -155,6 +159,7 @@ def _blender(arguments: list[str], on_event: Callable[[dict[str, Any]], None]) -
             encoding="utf-8",
             errors="replace",
             cwd=ROOT,
+            env=os.environ | {"BLENDER_USER_RESOURCES": str(user)},
         )
         assert process.stdout is not None
         watch = threading.Timer(BLENDER_LIMIT_S, process.kill)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Inside Blender: build a character, bake a take onto it, save it, render it at some moments.
 
-    python -m demo.bake CHARACTER TAKE BLEND FOLDER ROW [ROW ...]
+    python -m demo.bake CHARACTER TAKE BLEND FOLDER SIDE ROW [ROW ...]
 
 Runs in a process of its own, prints a JSON object a line: ``{"event": "baked", ...}`` and ``{"event": "picture"}``.
 """
@@ -13,18 +13,14 @@ import importlib
 import json
 import os
 import sys
-import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
 
-from bdfm_infer.errors import BdfmError
-from bdfm_infer.take import Take
-
-os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="bdfm-demo-"))
-
 import bpy
 
+from bdfm_infer.errors import BdfmError
+from bdfm_infer.take import Take
 from blender_addon.blender.bake import bake, scene_time
 from blender_addon.blender.library import load_library
 from blender_addon.blender.rig import characters_in, read_rig
@@ -32,12 +28,10 @@ from blender_addon.blender.rig import characters_in, read_rig
 ROOT = Path(__file__).resolve().parents[1]
 START = 1
 """Scene frame of the take's second 0."""
-SIDE = 256
-"""Pixels of a picture's side."""
 
 
-def run(character: str, table: Path, blend: Path, folder: Path, rows: list[int]) -> None:
-    """Build, bake, save, render."""
+def run(character: str, table: Path, blend: Path, folder: Path, side: int, rows: list[int]) -> None:
+    """Build, bake, save, render pictures of ``side`` pixels."""
     take = Take.read(table)
     objects = importlib.import_module(f"examples.characters.{character}").build()
     scene = bpy.context.scene
@@ -56,7 +50,7 @@ def run(character: str, table: Path, blend: Path, folder: Path, rows: list[int])
         missing=[missing.name for missing in report.missing],
         warnings=list(report.warnings),
     )
-    scene.render.resolution_x = scene.render.resolution_y = SIDE
+    scene.render.resolution_x = scene.render.resolution_y = side
     for row in rows:
         frame = START + take.timestamps[row] * scene.render.fps / scene.render.fps_base
         scene.frame_set(int(frame), subframe=frame % 1)
@@ -84,10 +78,11 @@ def main() -> int:
     parser.add_argument("take", type=Path)
     parser.add_argument("blend", type=Path)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("side", type=int)
     parser.add_argument("rows", type=int, nargs="*")
     options = parser.parse_args()
     try:
-        run(options.character, options.take, options.blend, options.folder, options.rows)
+        run(options.character, options.take, options.blend, options.folder, options.side, options.rows)
     except BdfmError as error:
         print(error, file=sys.stderr)
         return error.exit_code

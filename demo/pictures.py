@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -24,28 +25,58 @@ FACE_SIDES = 1.9
 """What the sheet shows of the clip, in face sizes."""
 
 
-def clip_frames(source: str, take: Take, rows: Sequence[int], height: int) -> dict[int, Picture]:
-    """The source's pictures of those rows, scaled down to at most ``height``, by row."""
+@dataclass(frozen=True)
+class ClipPicture:
+    """One frame of the source.
+
+    Attributes:
+        whole: (h, w, 3) the frame, letterboxed to the size that the video shows.
+        face: (CELL, CELL, 3) a square around the face; the whole picture where the row has none.
+    """
+
+    whole: Picture
+    face: Picture
+
+
+def clip_pictures(source: str, take: Take, rows: Sequence[int], height: int) -> dict[int, ClipPicture]:
+    """The source's frames of those rows, by row. All are as wide as the first one at that height."""
     wanted = {int(take.frames[row]): row for row in rows}
-    found = {}
+    found: dict[int, ClipPicture] = {}
+    width = 0
     for frame in open_source(source):
         if frame.index in wanted and frame.image is not None:
             image = frame.image if frame.image.ndim == 3 else cv2.cvtColor(frame.image, cv2.COLOR_GRAY2BGR)
-            found[wanted[frame.index]] = _fit_height(image, height)
+            width = width or round(image.shape[1] * height / image.shape[0])
+            row = wanted[frame.index]
+            found[row] = ClipPicture(letterbox(image, width, height), face_crop(image, take.face[row]))
         if len(found) == len(wanted):
             break
     return found
 
 
-def face_crop(picture: Picture, take: Take, row: int, source_height: float) -> Picture:
-    """A square around the face of that row, the background where it leaves the picture."""
-    scale = picture.shape[0] / source_height
-    x, y, size = take.face[row] * scale
-    half = FACE_SIDES * size / 2
+def face_crop(picture: Picture, face: NDArray[np.float64]) -> Picture:
+    """A square around a face (centre x, y, size), the background where it leaves the picture."""
+    if np.isnan(face).any():
+        return letterbox(picture, CELL, CELL)
+    (x, y), half = face[:2], FACE_SIDES * face[2] / 2
+    shrink = max(1, int(2 * half / CELL))
+    picture = cv2.resize(picture, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
+    x, y, half = x / shrink, y / shrink, half / shrink
     corners = np.array([[x - half, y - half], [x + half, y - half], [x - half, y + half]], np.float32)
     square = np.array([[0, 0], [CELL, 0], [0, CELL]], np.float32)
     matrix = cv2.getAffineTransform(corners, square)
-    return cv2.warpAffine(picture, matrix, (CELL, CELL), flags=cv2.INTER_AREA, borderValue=BACKGROUND[::-1])
+    return cv2.warpAffine(picture, matrix, (CELL, CELL), flags=cv2.INTER_LINEAR, borderValue=BACKGROUND[::-1])
+
+
+def letterbox(picture: Picture, width: int, height: int) -> Picture:
+    """The whole picture in the middle of a background of that size."""
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    size = max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1)
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    canvas = np.full((height, width, 3), BACKGROUND[::-1], np.uint8)
+    left, top = (width - size[0]) // 2, (height - size[1]) // 2
+    canvas[top : top + size[1], left : left + size[0]] = small
+    return canvas
 
 
 def write_sheet(path: Path, rows: Mapping[str, Sequence[Picture]], captions: Sequence[str]) -> None:
@@ -69,20 +100,12 @@ def write_sheet(path: Path, rows: Mapping[str, Sequence[Picture]], captions: Seq
 
 
 def write_video(path: Path, columns: Sequence[Sequence[Picture]], rate: float) -> None:
-    """An MP4 that shows the columns' pictures side by side."""
-    height = min(picture.shape[0] for column in columns for picture in column)
-    frames = [np.hstack([_fit_height(p, height) for p in moment]) for moment in zip(*columns, strict=True)]
-    size = frames[0].shape[1] // 2 * 2, height // 2 * 2
+    """An MP4 that shows the columns' pictures, all of one height, side by side."""
+    frames = [np.hstack(moment) for moment in zip(*columns, strict=True)]
+    size = frames[0].shape[1] // 2 * 2, frames[0].shape[0] // 2 * 2
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
     if not writer.isOpened():
         raise WriteError(f"{path} cannot be written. Free some space or choose another folder.")
     for frame in frames:
         writer.write(np.ascontiguousarray(frame[: size[1], : size[0]]))
     writer.release()
-
-
-def _fit_height(picture: Picture, height: int) -> Picture:
-    scale = height / picture.shape[0]
-    if scale >= 1 and picture.shape[0] == height:
-        return picture
-    return cv2.resize(picture, (round(picture.shape[1] * scale), height), interpolation=cv2.INTER_AREA)

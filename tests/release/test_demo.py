@@ -113,10 +113,19 @@ def test_the_video_is_side_by_side(tmp_path):
 def test_the_crop_is_centred_on_the_face():
     picture = np.zeros((100, 160, 3), np.uint8)
     cv2.circle(picture, (60, 40), 4, (255, 255, 255), -1)
-    take = Take.from_rows(rows({"AU12": np.zeros(1)}))
-    crop = pictures.face_crop(picture, take, 0, source_height=100)
+    crop = pictures.face_crop(picture, np.array([60.0, 40.0, 20.0]))
     ys, xs = np.nonzero(crop[:, :, 0] > 128)
     assert abs(ys.mean() - pictures.CELL / 2) < 6 and abs(xs.mean() - pictures.CELL / 2) < 6
+    assert len(xs) > 1000, "enlarged"
+    large = cv2.resize(picture, None, fx=20, fy=20)
+    assert abs(pictures.face_crop(large, np.array([1200.0, 800.0, 400.0])).astype(int) - crop).mean() < 3
+
+
+def test_pictures_of_another_shape_are_letterboxed():
+    tall = pictures.letterbox(np.full((100, 20, 3), 255, np.uint8), 80, 40)
+    assert tall.shape == (40, 80, 3)
+    ys, xs = np.nonzero((tall == 255).all(2))
+    assert (ys.min(), ys.max(), xs.min(), xs.max()) == (0, 39, 36, 43)
 
 
 @pytest.fixture
