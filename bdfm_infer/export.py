@@ -73,7 +73,7 @@ def export(take: Take, to: str, output: str | os.PathLike[str], overwrite: bool 
 def arkit_values(action_units: FloatArray) -> FloatArray:
     """The 52 ARKit shapes, (n, 52) in [0, 1], order of ``arkit_table()["order"]``, of intensities (n, 23).
 
-    Contributions to one shape are added, then limited; a closed eye takes down the widening of its own lid.
+    Contributions to one shape are added, then limited; a closed eye takes down its own widening and squint.
     """
     table = arkit_table()
     order = table["order"]

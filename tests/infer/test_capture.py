@@ -120,6 +120,18 @@ def test_chosen_face_is_followed_though_sizes_change_order(predictor: Predictor,
         check(take, {i: faces(i)[number] for i in range(N)})
 
 
+def test_frames_under_way_at_the_first_find_follow_it(predictor: Predictor, tmp_path: Path) -> None:
+    """Frames 1 to 3 are read while frame 0 is; the largest face in them is another one."""
+
+    def faces(i: int) -> list[tuple[float, ...]]:
+        larger = 100.0 if i == 0 else 80.0
+        return [(80.0, 120.0, larger, 0.4, 0.0), (235.0, 120.0, 180.0 - larger, 0.9, 0.0)]
+
+    path = write_video(tmp_path / "clip.mp4", (picture(320, 240, *faces(i)) for i in range(8)))
+    take = capture(path, None, CaptureOptions(threads=4), predictor=predictor)
+    check(take, {i: faces(i)[0] for i in range(8)})
+
+
 def test_second_face_is_waited_for(predictor: Predictor, tmp_path: Path) -> None:
     one, two = (80.0, 120.0, 110.0, 0.4, 0.0), (235.0, 120.0, 70.0, 0.9, 0.0)
     path = write_video(tmp_path / "clip.mp4", (picture(320, 240, *([one, two][: 1 + (i >= 13)])) for i in range(24)))

@@ -24,7 +24,9 @@ def units(**values: float) -> np.ndarray:
 
 @pytest.fixture
 def take() -> Take:
-    first = units(AU01=0.2, AU12=1.0, AU16=0.9, AU26=0.5, eye_closed_left=1.0, eye_closed_right=0.5, AU05=0.6, AU25=0.5)
+    first = units(
+        AU01=0.2, AU12=1.0, AU16=0.9, AU26=0.5, eye_closed_left=1.0, eye_closed_right=0.5, AU05=0.6, AU07=0.4, AU25=0.5
+    )
     rotation = np.array([30.0, 10.0, -5.0])
     return Take.from_rows(
         [
@@ -69,6 +71,7 @@ def test_livelinkface(take: Take, tmp_path: Path) -> None:
         "EyeBlinkLeft": 1.0,
         "EyeBlinkRight": 0.5,
         "EyeWideLeft": 0.0,
+        "EyeSquintRight": 0.2,
         "EyeWideRight": 0.3,
         "MouthLowerDownLeft": 1.0,  # 0.9 of AU16 and 0.35 * 0.5 of AU25, limited
         "MouthLowerDownRight": 1.0,

@@ -47,8 +47,9 @@ def test_faces_by_size(predictor: Predictor) -> None:
         np.full((240, 320), 255, np.uint8),
         RNG.integers(0, 255, (240, 320, 3), np.uint8),
         np.tile((np.arange(320) // 20 % 2 * 200).astype(np.uint8), (240, 1)),
+        np.tile((np.abs(np.arange(320) - 120) < 20).astype(np.uint8) * 200, (240, 1)),
     ],
-    ids=["black", "white", "noise", "stripes"],
+    ids=["black", "white", "noise", "stripes", "bar"],
 )
 def test_no_face(predictor: Predictor, image: np.ndarray) -> None:
     assert predictor.faces(image) == []
