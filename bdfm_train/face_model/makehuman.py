@@ -150,16 +150,21 @@ class MakeHuman:
 
     def _stiffen_teeth(self, offsets: Floats, field: Floats) -> Floats:
         """Offsets (V, 3) in which each row of teeth moves rigidly with the base triangle that it hangs on."""
-        proxy, mesh = read_part(self, *TEETH_PART)
-        used = np.unique(np.concatenate([v for v, _ in front_teeth(proxy.place(self.base), mesh)]))
-        teeth = np.unique(self.mesh.f[self.mesh.mat == TEETH])
-        for anchor in np.unique(proxy.index[used], axis=0):
-            row = teeth[(proxy.index[used] == anchor).all(1)]
+        for row, anchor in self._teeth_rows:
             rest = self.base[anchor]
             moved = rest + field[anchor]
             turn, _ = Rotation.align_vectors(moved - moved.mean(0), rest - rest.mean(0))
             offsets[row] = turn.apply(self.mesh.v[row] - rest.mean(0)) + moved.mean(0) - self.mesh.v[row]
         return offsets
+
+    @cached_property
+    def _teeth_rows(self) -> list[tuple[Ints, Ints]]:
+        """Vertices (n,) of each row of teeth on the head mesh, and the base triangle (3,) that it hangs on."""
+        proxy, mesh = read_part(self, *TEETH_PART)
+        used = np.unique(np.concatenate([v for v, _ in front_teeth(proxy.place(self.base), mesh)]))
+        teeth = np.unique(self.mesh.f[self.mesh.mat == TEETH])
+        anchors = np.unique(proxy.index[used], axis=0)
+        return [(teeth[(proxy.index[used] == anchor).all(1)], anchor) for anchor in anchors]
 
     @property
     def eye_middle(self) -> Floats:

@@ -26,6 +26,10 @@ ATLAS: Final = 1024
 BROW_SCALE: Final = 2
 """Brows are painted this many times finer than the atlas."""
 BROW_CARDS: Final = 12
+BROW_STROKE: Final = 0.009
+"""Decimetres along the skin over which a point of a brow card fades."""
+BROW_DEPTH: Final = 0.15
+"""Decimetres from the skin within which brow cards are painted onto it."""
 ASSETS: Final = "makehuman_assets"
 OCCLUSION_DIRECTIONS: Final = 96
 Image = NDArray[np.uint8]
@@ -165,12 +169,13 @@ class BrowCards:
         where = position[rows, columns]
         styles = np.zeros((N_BROW_STYLES, int(rows.max()) + 3 - top, int(columns.max()) + 3 - left), np.uint8)
         for style, (points, opacity) in enumerate(drawn):
-            _, near = cKDTree(points).query(where, k=3)
-            aside = where[:, None] - points[near]
-            aside -= (aside * normal[:, None]).sum(-1, keepdims=True) * normal[:, None]
-            value = (opacity[near] * np.exp(-((np.linalg.norm(aside, axis=-1) / 0.009) ** 2))).mean(1)
+            distance, near = cKDTree(points).query(where, k=3)
+            on = distance[:, 0] < BROW_DEPTH
+            aside = where[on, None] - points[near[on]]
+            aside -= (aside * normal[on, None]).sum(-1, keepdims=True) * normal[on, None]
+            value = (opacity[near[on]] * np.exp(-((np.linalg.norm(aside, axis=-1) / BROW_STROKE) ** 2))).mean(1)
             image = np.zeros(styles.shape[1:])
-            image[rows - top, columns - left] = value
+            image[rows[on] - top, columns[on] - left] = value
             if style // BROW_CARDS == 1:
                 image = cv2.dilate(image, np.ones((3, 3))) * 1.25
             elif style // BROW_CARDS == 2:
