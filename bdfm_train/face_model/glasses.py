@@ -88,7 +88,7 @@ def build_glasses(glasses: Glasses, landmarks: FloatArray) -> GlassesMesh:
     bridge = np.array([inner[0], (inner[0] + inner[1]) / 2 + [0, 0.03 * unit, 0.02 * unit], inner[1]], np.float32)
     parts.append(_tube(bridge, radius, closed=False))
     for side, hinge, jaw in zip((-1, 1), outer, landmarks[[0, 16]], strict=True):
-        ear = np.array([side * max(np.abs(jaw[0]) * 1.12, np.abs(hinge[0])), hinge[1], jaw[2] - 0.5 * unit])
+        ear = np.array([side * max(np.abs(jaw[0]) * 1.12, np.abs(hinge[0])), hinge[1], jaw[2] - 0.35 * unit])
         temple = np.array([hinge, hinge + [side * 0.02 * unit, 0, -0.12 * unit], ear], np.float32)
         parts.append(_tube(temple, radius, closed=False))
     return _merge(parts, lenses, places)

@@ -66,6 +66,7 @@ class View:
         gaze: of the eyes in the head, degrees to the person's left and up, within 20.
         zoom: 1 shows the head's whole frame in the shorter side. shift: (2,) of the picture, right and down.
         distance: of the camera, model units (about 100 mm).
+        steady: the camera stays where it is as the head turns; otherwise it keeps the face in the middle.
     """
 
     rotation: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -73,6 +74,7 @@ class View:
     zoom: float = 1.0
     shift: tuple[float, float] = (0.0, 0.0)
     distance: float = 12.0
+    steady: bool = False
 
 
 def default_look(head: Head, shape: tuple[int, int]) -> Look:

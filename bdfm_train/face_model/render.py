@@ -134,17 +134,19 @@ class Renderer:
         resolve(
             self._rgb, self._labels, self._face_index, look.background, np.float32(look.exposure), image, labels
         )
-        return Render(image, labels, pixels[head.landmarks, :2] / self._samples)
+        landmarks = pixels[head.landmarks, :2] / self._samples - 0.5  # pixel centres lie at whole numbers
+        return Render(image, labels, landmarks)
 
     def _camera(self, view: View) -> _Camera:
         head = self.head
         rotation = rotation_matrix(*view.rotation)
-        centre = rotation @ (head.centre - head.pivot) + head.pivot  # the face stays in the middle as it turns
-        centre[2] = head.centre[2]
+        centre = head.centre.copy()
+        if not view.steady:
+            centre[:2] = (rotation @ (head.centre - head.pivot) + head.pivot)[:2]
         height, width = self._face_index.shape
         return _Camera(
             rotation,
-            centre.astype(np.float32),
+            centre,
             np.float32(view.distance),
             np.float32(min(height, width) / (2 * head.half) * view.zoom),
             np.float32(width * (0.5 + view.shift[0])),

@@ -104,12 +104,13 @@ class Sampler:
         """Intensities (23,) in [0, 1]."""
         kind = self._rng.random()
         if kind < SINGLE_SHARE:
-            return self._small_set()
+            return self.small_set()
         if kind < SINGLE_SHARE + PERFORMANCE_SHARE and self._recorded is not None:
             return self._recorded_frame(self._recorded)
         return self._prototype()
 
-    def _small_set(self) -> FloatArray:
+    def small_set(self) -> FloatArray:
+        """Few units, each for itself; of the sets in ``EXCLUSIVE`` at most one unit is above rest."""
         rng = self._rng
         units = np.where(rng.random(N_AU) < 0.7, 0, rng.beta(1.2, 1.6, N_AU))
         units[LIDS] = rng.random() if rng.random() < 0.3 else 0

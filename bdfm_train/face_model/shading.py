@@ -18,7 +18,7 @@ BACKGROUND_LABEL, SKIN_LABEL, HAIR_LABEL, CLOTH_LABEL = (LABEL[n] for n in ("bac
 L_BROW, R_BROW, U_LIP, L_LIP = (LABEL[n] for n in ("l_brow", "r_brow", "u_lip", "l_lip"))
 SKIN_GAIN, BROW_COLOUR, LIP_COLOUR, HAIR_COLOUR, CLOTH_COLOUR = range(5)
 """Rows of a palette (5, 3) float32, 0..1; the first is a factor on the skin's texture."""
-BROW_THRESHOLD = 70
+BROW_THRESHOLD = 50
 SHADOW_BIAS = 0.05
 SUBSURFACE_WRAP = 0.25
 
@@ -271,7 +271,7 @@ def shade(face_index, weights, mesh, normals, camera, distance, maps, palette, t
             label = face_label[f]
             specular = tone.specular
             gloss = tone.gloss
-            gain = 1.0
+            crease = 0.0
             if material == SKIN:
                 label, shine = skin_albedo(
                     u, v, is_left[f], skin_a, skin_b, label_map, beard, brow, brow_at, fine, pores, palette, tone, albedo
@@ -283,12 +283,11 @@ def shade(face_index, weights, mesh, normals, camera, distance, maps, palette, t
                 if crease > 0.0:
                     crease = min(crease, 1.0)
                     open_sky *= 1.0 - 0.4 * crease
-                    gain = 1.0 - 0.16 * crease
             else:
                 albedo[:] = 0
                 if material == EYE:
                     bilinear(eye, u, v, tone.eye_gain, albedo)
-                    specular = 0.9
+                    specular = 0.6
                     gloss = 7
                 elif material == TEETH:
                     bilinear(teeth, u, v, 1.15, albedo)
@@ -303,7 +302,7 @@ def shade(face_index, weights, mesh, normals, camera, distance, maps, palette, t
             vz *= s
             soft = SUBSURFACE_WRAP if material == SKIN else 0.0
             for k in range(3):
-                albedo[k] *= gain
+                albedo[k] *= 1.0 - (0.10 + 0.05 * k) * crease  # creases are redder than the skin
                 colour = albedo[k] * albedo[k]
                 ambient = (
                     light_ambient[k, 0]

@@ -109,7 +109,7 @@ def _brows(renderer: Renderer, look: Look) -> Iterable[Image]:
 def _folds(head: Head) -> Iterable[Image]:
     renderer = Renderer(head, (CLOSE_UP, CLOSE_UP))
     look = default_look(head, renderer.shape)
-    view = View(rotation=(15.0, 0.0, 0.0), zoom=1.35)
+    view = View(rotation=(15.0, 0.0, 0.0), zoom=1.25, shift=(0.0, 0.05))
     yield _tag(renderer(base_face(), look, view).image, "rest")
     for group in FOLDS:
         unit = max(group["drive"], key=group["drive"].get)
