@@ -42,6 +42,8 @@ NECK_CUT = 5.9
 """Height of the cut through the neck in the base mesh, decimetres."""
 HAIRLINE, FOREHEAD = 7.985, 1.25
 """Height of the hairline and where the temples begin in the base mesh, decimetres."""
+TONGUE_HEIGHT = 0.5
+"""The tongue is made flatter by this, so that it does not fill an open mouth."""
 SMALLEST_OFFSET = 0.0008
 """Offsets below this (decimetres) are left out."""
 UNITS = "extra_targets/assets/faceunits01/targets/faceunits"
@@ -95,6 +97,8 @@ def make(sources: Sources) -> dict[str, Any]:
 
     *people, build = (read_target(sources.path(f"makehuman/targets/macrodetails/{name}.target"), n) for name in MACROS)
     shape = base.v + np.mean(people, axis=0) + build
+    tongue = np.unique([quad for quad, part in zip(quads, parts, strict=True) if PARTS[part] == "tongue"])
+    shape[tongue, 1] = shape[tongue, 1].min() + TONGUE_HEIGHT * (shape[tongue, 1] - shape[tongue, 1].min())
     eyes = []
     for side in "lr":
         polygons = zip(base.polygons, base.groups, strict=True)
