@@ -18,6 +18,11 @@ from bdfm_train.face_model.textures import ASSETS, read_image
 
 STYLES: Final = ("short01", "short02", "short04", "long01", "ponytail01", "braid01", "short03", "bob02")
 """Hair styles; the last two cover an eye."""
+OPEN_EARS: Final = frozenset({"short01", "short02", "short04", "ponytail01", "short03"})
+"""Styles that leave the ears free. Head B's ears lie elsewhere: strands that touch head A's would run through them."""
+EAR_REACH: Final = 0.10
+EAR_TOP: Final = 7.36
+"""Decimetres from head A's ears, and height below which such strands are left out on head B."""
 LOWEST: Final = 5.7
 """Height in head A's space below which hair is cut off."""
 LASH_TEXTURE: Final = 256
@@ -41,6 +46,15 @@ def hair_cards(head: MakeHuman, style: str) -> tuple[Floats, Ints, Floats]:
     return v, f, uv
 
 
+def through_ears(v: Floats, f: Ints, head_a: HeadMesh) -> NDArray[np.bool_]:
+    """Which hair triangles (F,) hang beside head A's ears."""
+    skin = outer_skin(head_a)
+    ears = np.isin(skin, head_a.f[head_a.label == LABEL["ears"]])
+    distance, near = cKDTree(head_a.v[skin]).query(v)
+    beside = ears[near] & (distance < EAR_REACH)
+    return np.asarray(beside[f].any(1) & (v[f, 1].mean(1) < EAR_TOP))
+
+
 def outer_skin(mesh: HeadMesh) -> Ints:
     """Vertices that hair may be tied to."""
     return np.unique(mesh.f[(mesh.mat == SKIN) & (mesh.label != LABEL["inner_mouth"])])
@@ -53,6 +67,9 @@ def hair_arrays(head_a: MakeHuman, head_b: IctFaceKit | None = None) -> Arrays:
     arrays: Arrays = {"names": np.array(STYLES)}
     for style in STYLES:
         v, f, uv = hair_cards(head_a, style)
+        if head_b and style in OPEN_EARS:
+            kept = ~through_ears(v, f, head_a.mesh)
+            f, uv = f[kept], uv[kept]
         offset, index, weight = bind(head_b.warp.from_a(v) if head_b else v, mesh, skin)
         texture = read_image(head_a.sources, f"{ASSETS}/hair/{style}/{style}_diffuse.png", 512, cv2.IMREAD_UNCHANGED)
         arrays |= {
