@@ -68,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     expressions = commands.add_parser("expressions", help="AUC on the photos judged by eye")
     expressions.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
     expressions.set_defaults(run=_expressions)
+
+    clips = commands.add_parser("clips", help="what is read from clips of real people speaking")
+    clips.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
+    clips.add_argument("--out", type=Path, help="folder for a sheet of each clip")
+    clips.set_defaults(run=_clips)
     return parser
 
 
@@ -139,3 +144,9 @@ def _expressions(options: argparse.Namespace) -> None:
     from .evaluation.expressions import read_judged, report
 
     print(report(read_judged(sources_root(), Predictor(options.weights))))
+
+
+def _clips(options: argparse.Namespace) -> None:
+    from .evaluation.clips import report
+
+    print(report(sources_root(), options.weights, options.out))

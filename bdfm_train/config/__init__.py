@@ -56,13 +56,14 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """One configuration."""
+    """One configuration; ``emphasis`` multiplies the loss of an action unit, 1 where it is not named."""
 
     name: str
     network: NetworkConfig
     batch: BatchConfig
     training: TrainingConfig
     loss: LossConfig
+    emphasis: dict[str, float]
 
     @classmethod
     def load(cls, name: str) -> Config:
@@ -85,4 +86,5 @@ class Config:
             BatchConfig(**data["batch"]),
             TrainingConfig(**data["training"]),
             LossConfig(**data["loss"]),
+            data["emphasis"],
         )

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bdfm_infer.parameters import MIRRORED_AU, N_POSE
+from bdfm_infer.parameters import AU_NAMES, MIRRORED_AU, N_POSE
 from bdfm_train.config import Config
 from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
 from bdfm_train.data.photos import load_photos
@@ -52,7 +52,7 @@ def build_reader(config: Config) -> FaceReader:
     return FaceReader(config.network.width, config.network.blocks, config.network.crop_size)
 
 
-def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor) -> Losses:
+def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor, emphasis: Tensor) -> Losses:
     """The losses of one step.
 
     Action units: squared error weighted 1 + 3 y, since absolute error on sparse values collapses to their median.
@@ -62,6 +62,7 @@ def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor
         renders: what the network read from the renders.
         real: what it read from the photos, then the crops without a face.
         teacher: (m, 25) what the mean teacher read from the clean photos.
+        emphasis: (23,) weights of the action units.
     """
     weights = torch.ones(68)
     weights[:17] = JAW_LINE_WEIGHT
@@ -77,7 +78,7 @@ def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor
     return Losses(
         landmarks_renders=_landmark_error(renders.features.landmarks, batch.render_landmarks, weights),
         landmarks_photos=_landmark_error(photos, batch.photo_landmarks, weights),
-        action_units=((units - true_units).square() * (1.0 + 3.0 * true_units)).mean(),
+        action_units=((units - true_units).square() * (1.0 + 3.0 * true_units) * emphasis).mean(),
         pose=(renders.parameters[:, :N_POSE] - batch.parameters[:, :N_POSE]).abs().mean(),
         parsing=_parsing_error(renders.features.parsing, batch.render_parsing)
         + _parsing_error(photo_parsing, batch.photo_parsing),
@@ -138,7 +139,7 @@ def train_reader(
             record = {"step": step, "minutes": round(spent, 2), "shards": len(pool.shards)}
             print(json.dumps(record | losses), file=log, flush=True)
             pool.refresh()
-        if step % 600 == 0:
+        if step % 400 == 0:
             _save(checkpoint, reader, average, optimizer, step, spent, config)
     _save(checkpoint, reader, average, optimizer, step, spent, config)
     return checkpoint
@@ -154,9 +155,10 @@ def _step(
         teacher.train()
         with torch.no_grad(), _frozen_statistics(teacher):
             clean = teacher(_last(batch.clean_photos)).parameters.float()
-    losses = reader_losses(batch, renders, real, clean)
+    emphasis = torch.tensor([config.emphasis.get(name, 1.0) for name in AU_NAMES])
+    losses = reader_losses(batch, renders, real, clean, emphasis)
     weights = asdict(config.loss)
-    weights["consistency"] *= min(1.0, max(0.0, (step - 600) / 1500))
+    weights["consistency"] *= min(1.0, max(0.0, (step - 1500) / 2000))
     values: dict[str, Tensor] = vars(losses)
     total: Tensor = sum((weights[name] * value for name, value in values.items()), torch.zeros(()))
     optimizer.zero_grad()

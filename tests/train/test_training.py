@@ -153,7 +153,10 @@ def test_losses_are_small_where_the_reading_is_right() -> None:
     right = replace(
         renders, parameters=batch.parameters, features=replace(renders.features, landmarks=batch.render_landmarks)
     )
-    losses, wrong = reader_losses(batch, right, real, teacher), reader_losses(batch, renders, real, teacher)
+    losses, wrong = (
+        reader_losses(batch, right, real, teacher, torch.ones(23)),
+        reader_losses(batch, renders, real, teacher, torch.ones(23)),
+    )
     assert losses.action_units.item() == losses.pose.item() == losses.landmarks_renders.item() == 0.0
     assert wrong.action_units.item() > 0.01
     assert wrong.landmarks_renders.item() > 0.001
@@ -168,7 +171,9 @@ def test_a_missed_action_unit_costs_more_than_a_false_one() -> None:
     def cost(truth: float, said: float) -> float:
         true = torch.full((4, 25), truth)
         reading = replace(renders, parameters=torch.full((4, 25), said))
-        return reader_losses(replace(batch, parameters=true), reading, real, teacher).action_units.item()
+        return reader_losses(
+            replace(batch, parameters=true), reading, real, teacher, torch.ones(23)
+        ).action_units.item()
 
     assert cost(1.0, 0.5) == pytest.approx(4 * 0.25, rel=1e-5)  # weight 1 + 3 y
     assert cost(0.0, 0.5) == pytest.approx(0.25, rel=1e-5)
@@ -184,7 +189,9 @@ def test_a_profile_is_worth_less_confidence() -> None:
 
     def cost(logit: float) -> float:
         reading = replace(renders, confidence=torch.full((4,), logit))
-        return reader_losses(replace(batch, parameters=parameters), reading, real, teacher).confidence.item()
+        return reader_losses(
+            replace(batch, parameters=parameters), reading, real, teacher, torch.ones(23)
+        ).confidence.item()
 
     best = float(np.log(SATURATED_CONFIDENCE / (1 - SATURATED_CONFIDENCE)))
     assert cost(best) < cost(best + 2) and cost(best) < cost(best - 2)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""What is read from clips of real people speaking: ``python -m bdfm_train clips [--out FOLDER]``.
+
+Nobody labelled these clips; the figures say whether the mouth opens, whether the eyes blink, and what trembles.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bdfm_infer import Predictor, capture
+from bdfm_infer.parameters import AU_NAMES
+from bdfm_infer.take import Take
+
+BLINK: Final = 0.5
+"""Mean closure of both eyes from which an eye counts as closed."""
+
+DRAWN: Final = ("AU26", "AU25", "eye_closed_left", "AU12", "AU01", "AU04")
+
+
+def blinks(take: Take) -> int:
+    """How often the eyes close."""
+    closed = (take.channel("eye_closed_left") + take.channel("eye_closed_right")) / 2 > BLINK
+    return int(np.count_nonzero(closed[1:] & ~closed[:-1]) + closed[0])
+
+
+def tremble(take: Take) -> NDArray[np.float64]:
+    """Of each action unit, the median of |second difference| over frames in a row, (23,): jitter, not movement."""
+    second = np.abs(np.diff(take.action_units, 2, axis=0))
+    return np.nanmedian(second, axis=0)
+
+
+def report_line(name: str, take: Take) -> str:
+    """One clip's figures."""
+    mouth = take.channel("AU25") + take.channel("AU26")
+    low, high = np.nanpercentile(mouth, [5, 95])
+    jitter = tremble(take)
+    worst = ", ".join(f"{AU_NAMES[i]} {jitter[i]:.3f}" for i in np.argsort(jitter)[::-1][:3])
+    return (
+        f"{name}: face in {int(take.success.sum())} of {len(take)} frames, "
+        f"mouth (AU25 + AU26) {low:.2f} to {high:.2f}, {blinks(take)} blinks, trembles most: {worst}"
+    )
+
+
+def draw(path: Path, take: Take, columns: int = 8) -> NDArray[np.uint8]:
+    """A sheet: frames of the clip above, curves below. Returns (h, w, 3) BGR."""
+    video = cv2.VideoCapture(str(path))
+    frames = []
+    while True:
+        good, frame = video.read()
+        if not good:
+            break
+        frames.append(frame)
+    width, height = 180, 144
+    chosen = np.linspace(0, len(frames) - 1, columns).astype(int)
+    top = np.hstack([cv2.resize(frames[i], (width, height), interpolation=cv2.INTER_AREA) for i in chosen])
+    rows = [top]
+    for name in DRAWN:
+        rows.append(_curve(name, take.channel(name), top.shape[1], chosen / max(len(frames) - 1, 1)))
+    return np.vstack(rows)
+
+
+def _curve(name: str, values: NDArray[np.float64], width: int, marks: NDArray[np.float64]) -> NDArray[np.uint8]:
+    height = 70
+    picture = np.full((height, width, 3), 30, np.uint8)
+    for mark in marks:
+        x = int(mark * (width - 1))
+        cv2.line(picture, (x, 0), (x, height), (60, 60, 60), 1)
+    x = np.linspace(0, width - 1, len(values))
+    points = np.stack([x, (1 - np.nan_to_num(values)) * (height - 8) + 4], 1)
+    cv2.polylines(picture, [np.round(points).astype(np.int32)], False, (120, 220, 255), 1, cv2.LINE_AA)
+    cv2.putText(picture, name, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (220, 220, 220), 1, cv2.LINE_AA)
+    return picture
+
+
+def report(sources: Path, weights: Path | None, out: Path | None) -> str:
+    """Capture every clip; draw sheets where a folder is named."""
+    predictor = Predictor(weights)
+    lines = []
+    for path in sorted((sources / "videos").glob("*.mpg")):
+        take = capture(path, predictor=predictor)
+        lines.append(report_line(path.stem, take))
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(out / f"{path.stem}.png"), draw(path, take))
+    return "\n".join(lines)
