@@ -65,9 +65,10 @@ def head_motion(time: float) -> tuple[float, float, float]:
     """Yaw, pitch, roll in degrees at ``time`` seconds: an easy sway that starts nearly frontal."""
     ease = min(time / 1.0, 1.0)
     yaw, pitch, roll = (
-        ease * sum(size * np.sin(2 * np.pi * time / period + phase) for size, period, phase in waves) for waves in MOTION
+        float(ease * sum(size * np.sin(2 * np.pi * time / period + phase) for size, period, phase in waves))
+        for waves in MOTION
     )
-    return float(yaw), float(pitch), float(roll)
+    return yaw, pitch, roll
 
 
 def gaze(rotation: tuple[float, float, float], time: float) -> tuple[float, float]:
@@ -167,7 +168,8 @@ def _room(rng: np.random.Generator) -> FloatArray:
     left = 0.715
     while left < 0.97:
         thick, tall = rng.uniform(0.012, 0.028), rng.uniform(0.10, 0.17)
-        box(left, 0.66 - tall, left + thick, 0.66, tuple(map(float, rng.uniform(0.15, 0.6) * rng.uniform(0.75, 1.1, 3))))
+        red, green, blue = rng.uniform(0.15, 0.6) * rng.uniform(0.75, 1.1, 3)
+        box(left, 0.66 - tall, left + thick, 0.66, (red, green, blue))
         left += thick + 0.004
     return np.clip(cv2.GaussianBlur(room, (0, 0), 5), 0, 1)
 

@@ -10,10 +10,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .shading import Light
+
 RIM_POINTS: Final = 28
 _EYES: Final = (slice(36, 42), slice(42, 48))
 
 FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ def build_glasses(glasses: Glasses, landmarks: FloatArray) -> GlassesMesh:
     parts.append(_tube(bridge, radius, closed=False))
     for side, hinge, jaw in zip((-1, 1), outer, landmarks[[0, 16]], strict=True):
         ear = np.array([side * max(np.abs(jaw[0]) * 1.12, np.abs(hinge[0])), hinge[1], jaw[2] - 0.35 * unit])
-        temple = np.array([hinge, hinge + [side * 0.02 * unit, 0, -0.12 * unit], ear], np.float32)
+        bend = hinge + np.array([side * 0.02, 0, -0.12]) * unit
+        temple = np.array([hinge, bend, ear], np.float32)
         parts.append(_tube(temple, radius, closed=False))
     return _merge(parts, lenses, places)
 
@@ -130,8 +134,10 @@ def _merge(
 
 @njit(cache=True, fastmath=True, nogil=True)
 def draw_glasses(
-    pixels, camera, frame, lens, place, colour, tint, reflection, band, light, first, depth, face_index, rgb, labels
-):
+    pixels: FloatArray, camera: FloatArray, frame: IntArray, lens: IntArray, place: FloatArray, colour: FloatArray,
+    tint: FloatArray, reflection: float, band: FloatArray, light: Light, first: int, depth: FloatArray,
+    face_index: IntArray, rgb: FloatArray, labels: NDArray[np.uint8],
+) -> None:  # fmt: skip
     """Lenses dim and reflect over what lies behind them; rims and temples cover it. The label map keeps what is below.
 
     Args:
@@ -139,6 +145,7 @@ def draw_glasses(
         first: number that the frame gets in ``face_index`` where it stands before the background.
     """
     height, width = depth.shape
+    direction, light_colour, ambient = light
     for kind in range(2):
         faces = lens if kind == 0 else frame
         for f in range(faces.shape[0]):
@@ -177,7 +184,7 @@ def draw_glasses(
                         v = w0 * place[a, 1] + w1 * place[b, 1] + w2 * place[c, 1]
                         glow = reflection * max(0.0, 1.0 - abs(u * band[0] + v * band[1] - 0.3) * 1.6)
                         for k in range(3):
-                            sky = light.ambient[k, 0] + 0.5 * light.colour[0, k]
+                            sky = ambient[k, 0] + 0.5 * light_colour[0, k]
                             rgb[row, column, k] = rgb[row, column, k] * tint[k] + glow * sky
                         continue
                     depth[row, column] = z
@@ -185,10 +192,8 @@ def draw_glasses(
                         face_index[row, column] = first
                         labels[row, column] = 0
                     for k in range(3):
-                        lit = light.ambient[k, 0]
-                        for q in range(light.direction.shape[0]):
-                            facing = s * (
-                                nx * light.direction[q, 0] + ny * light.direction[q, 1] + nz * light.direction[q, 2]
-                            )
-                            lit += light.colour[q, k] * (max(facing, 0.0) + 0.25 * max(facing, 0.0) ** 12)
+                        lit = ambient[k, 0]
+                        for q in range(direction.shape[0]):
+                            facing = s * (nx * direction[q, 0] + ny * direction[q, 1] + nz * direction[q, 2])
+                            lit += light_colour[q, k] * (max(facing, 0.0) + 0.25 * max(facing, 0.0) ** 12)
                         rgb[row, column, k] = colour[k] * colour[k] * lit + 0.01

@@ -24,7 +24,9 @@ IntArray = NDArray[np.int32]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _add(vertices, weight, pointer, index, value):
+def _add(
+    vertices: FloatArray, weight: FloatArray, pointer: IntArray, index: IntArray, value: FloatArray
+) -> None:
     for k in range(weight.shape[0]):
         w = weight[k]
         if w != 0.0:
@@ -116,10 +118,8 @@ class Head:
         """
         folder = Path(folder)
         try:
-            head, textures, hair = (
-                dict(np.load(folder / f"{part}_{name}.npz", allow_pickle=False)) for part in ("head", "textures", "hair")
-            )
-            return cls._from_arrays(name, head, textures, hair)
+            parts = [folder / f"{part}_{name}.npz" for part in ("head", "textures", "hair")]
+            return cls._from_arrays(name, *(dict(np.load(part, allow_pickle=False)) for part in parts))
         except (OSError, KeyError, ValueError) as error:
             raise HeadFileError(
                 f"{folder}: head {name!r} cannot be read ({error}). Build the heads with "

@@ -38,7 +38,8 @@ class Look:
     """Appearance of one render.
 
     Attributes:
-        palette: (5, 3), rows named in :mod:`shading`. skins: two textures that ``tone.skin_mix`` mixes. eye: texture. hair: style or None.
+        skins: two textures that ``tone.skin_mix`` mixes. eye: texture. hair: style or None.
+        palette: (5, 3), rows named in :mod:`shading`.
         exposure: factor on light. background: (H, W, 3) in 0..1.
         fold_variant, fold_depth: which folds and how deep (1 is usual). folds_at_rest: (G,) 0..1.
     """

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 FAR = np.float32(-1e30)
 
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int32]
+ByteArray = NDArray[np.uint8]
+
 
 @njit(cache=True, fastmath=True, nogil=True)
-def project(vertices, follow, rotation, pivot, centre, distance, scale, column, row, camera, pixels):
+def project(
+    vertices: FloatArray, follow: FloatArray, rotation: FloatArray, pivot: FloatArray, centre: FloatArray,
+    distance: float, scale: float, column: float, row: float, camera: FloatArray, pixels: FloatArray,
+) -> None:  # fmt: skip
     """Rotate the head about ``pivot`` and project it.
 
     Args:
@@ -44,7 +52,7 @@ def project(vertices, follow, rotation, pivot, centre, distance, scale, column, 
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def vertex_normals(vertices, faces, normals):
+def vertex_normals(vertices: FloatArray, faces: IntArray, normals: FloatArray) -> None:
     """Area-weighted unit normals, written into ``normals`` (V, 3)."""
     normals[:] = 0
     for f in range(faces.shape[0]):
@@ -73,7 +81,9 @@ def vertex_normals(vertices, faces, normals):
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def rasterize(pixels, faces, face_index, weights, depth):
+def rasterize(
+    pixels: FloatArray, faces: IntArray, face_index: IntArray, weights: FloatArray, depth: FloatArray
+) -> None:
     """Front faces into a z-buffer.
 
     Args:
@@ -122,7 +132,7 @@ def rasterize(pixels, faces, face_index, weights, depth):
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def rasterize_depth(pixels, faces, depth):
+def rasterize_depth(pixels: FloatArray, faces: IntArray, depth: FloatArray) -> None:
     """Front faces into a depth map alone (shadows); arguments as in :func:`rasterize`."""
     height, width = depth.shape
     depth[:] = FAR
@@ -161,7 +171,10 @@ def rasterize_depth(pixels, faces, depth):
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def rasterize_cards(pixels, faces, uv, lash_faces, lash_alpha, hair_alpha, first, bias, face_index, weights, depth):
+def rasterize_cards(
+    pixels: FloatArray, faces: IntArray, uv: FloatArray, lash_faces: int, lash_alpha: ByteArray, hair_alpha: ByteArray,
+    first: int, bias: float, face_index: IntArray, weights: FloatArray, depth: FloatArray,
+) -> None:  # fmt: skip
     """Second pass over lashes and hair: two-sided triangles, alpha tested with ordered dither.
 
     Args:
@@ -217,7 +230,9 @@ def rasterize_cards(pixels, faces, uv, lash_faces, lash_alpha, hair_alpha, first
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def bind_cards(vertices, offset, index, weight, out):
+def bind_cards(
+    vertices: FloatArray, offset: FloatArray, index: IntArray, weight: FloatArray, out: FloatArray
+) -> None:
     """Hair card vertices (C, 3) that ride on the head: ``offset`` plus weighted head vertices."""
     for i in range(offset.shape[0]):
         for k in range(3):

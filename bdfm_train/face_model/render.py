@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, POSE_SLICE, degrees_from_parameter, intensity_from_parameter
 
+from .compositing import resolve, shade_cards
 from .glasses import Glasses, build_glasses, draw_glasses
 from .head import Hair, Head
 from .labels import EYE, LABEL
 from .looks import Look, View, default_look
 from .raster import bind_cards, project, rasterize, rasterize_cards, rasterize_depth, vertex_normals
-from .shading import HAIR_COLOUR, Maps, Mesh, Shadow, resolve, shade, shade_cards
+from .shading import HAIR_COLOUR, Maps, Mesh, Shadow, shade
 from .wrinkles import Folds, fold_strength
 
 SHADOW_SIZE: Final = 192
@@ -54,10 +55,10 @@ class _Cards:
 class _Camera:
     rotation: FloatArray
     centre: FloatArray
-    distance: np.float32
-    scale: np.float32
-    column: np.float32
-    row: np.float32
+    distance: float
+    scale: float
+    column: float
+    row: float
 
 
 def rotation_matrix(yaw: float, pitch: float, roll: float) -> FloatArray:
@@ -132,7 +133,7 @@ class Renderer:
             self._draw_glasses(look.glasses, vertices, camera, look)
         image, labels = np.empty((*self.shape, 3), np.uint8), np.empty(self.shape, np.uint8)
         resolve(
-            self._rgb, self._labels, self._face_index, look.background, np.float32(look.exposure), image, labels
+            self._rgb, self._labels, self._face_index, look.background, look.exposure, image, labels
         )
         landmarks = pixels[head.landmarks, :2] / self._samples - 0.5  # pixel centres lie at whole numbers
         return Render(image, labels, landmarks)
@@ -147,10 +148,10 @@ class Renderer:
         return _Camera(
             rotation,
             centre,
-            np.float32(view.distance),
-            np.float32(min(height, width) / (2 * head.half) * view.zoom),
-            np.float32(width * (0.5 + view.shift[0])),
-            np.float32(height * (0.5 + view.shift[1])),
+            view.distance,
+            min(height, width) / (2 * head.half) * view.zoom,
+            width * (0.5 + view.shift[0]),
+            height * (0.5 + view.shift[1]),
         )
 
     def _project(self, vertices: FloatArray, follow: FloatArray, camera: _Camera) -> tuple[FloatArray, FloatArray]:
@@ -179,10 +180,10 @@ class Renderer:
         across = np.cross([0, 1, 0.01], towards)
         across /= np.linalg.norm(across)
         rotation = np.array([across, np.cross(towards, across), towards], np.float32)
-        scale = np.float32(SHADOW_SIZE / (2 * self.head.half * SHADOW_REACH))
+        scale = SHADOW_SIZE / (2 * self.head.half * SHADOW_REACH)
         seen = in_camera @ rotation.T
-        seen[:, 0] = seen[:, 0] * scale + np.float32(SHADOW_SIZE / 2)
-        seen[:, 1] = seen[:, 1] * -scale + np.float32(SHADOW_SIZE / 2)
+        seen[:, 0] = seen[:, 0] * scale + SHADOW_SIZE / 2
+        seen[:, 1] = seen[:, 1] * -scale + SHADOW_SIZE / 2
         rasterize_depth(seen, self.head.faces, self._shadow_depth)
         return Shadow(rotation, scale, self._shadow_depth)
 
@@ -236,7 +237,7 @@ class Renderer:
         first, lashes = len(head.faces), len(head.lash_faces)
         rasterize_cards(
             pixels, cards.faces, cards.uv, lashes, head.lash_texture[..., 3], cards.alpha, first,
-            np.float32(CARD_BIAS), self._face_index, self._weights, self._depth,
+            CARD_BIAS, self._face_index, self._weights, self._depth,
         )  # fmt: skip
 
         def draw(look: Look) -> None:
@@ -255,7 +256,7 @@ class Renderer:
         band = np.array([np.cos(glasses.reflection_angle), np.sin(glasses.reflection_angle)], np.float32)
         draw_glasses(
             pixels, in_camera, mesh.frame, mesh.lens, mesh.lens_place, glasses.frame, glasses.tint,
-            np.float32(glasses.reflection), band, look.light, np.iinfo(np.int32).max, self._depth, self._face_index,
+            glasses.reflection, band, look.light, np.iinfo(np.int32).max, self._depth, self._face_index,
             self._rgb, self._labels,
         )  # fmt: skip
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Shards of renders for training: ``python -m bdfm_train.face_model.renders --heads DIR --head a --count N --seed S --out FILE.npz``.
+"""Shards of renders for training.
 
+``python -m bdfm_train.face_model.renders --heads DIR --head a --count N --seed S --out FILE.npz`` writes one.
 A shard holds grey pictures, their parameters, landmarks, label maps at half size and roll. ``--benchmark`` prints
 renders a second and core instead.
 """
@@ -97,8 +98,11 @@ def benchmark(head: Head, performances: Performances | None, count: int = 300) -
     started = time.process_time()
     for _ in range(count):
         renderer(y, look)
-    print(f"head {head.name}: {drawn:.0f} random renders a second and core, {count / (time.process_time() - started):.0f} "
-          f"of one face (128 px, supersampling 2, {len(head.faces)} triangles)")  # fmt: skip
+    same = count / (time.process_time() - started)
+    print(
+        f"head {head.name}: {drawn:.0f} random renders a second and core, {same:.0f} of one face "
+        f"(128 px, supersampling 2, {len(head.faces)} triangles)"
+    )
 
 
 def main() -> None:

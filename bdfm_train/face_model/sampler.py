@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Random faces as they occur: identities, expressions, poses (paper, section 2.2: parameters of the training renders)."""
+"""Random faces as they occur: identities, expressions, poses (paper, section 2.2)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Numba kernels from visible triangles to colours and labels: skin, eyes, mouth, hair, light, shadow.
+"""Numba kernels from visible triangles to colours and labels: skin, eyes, mouth, light, shadow.
 
-Colours are squared sRGB values on the way (a cheap gamma of 2) and come back by the square root in :func:`resolve`.
+Colours are squared sRGB values on the way (a cheap gamma of 2), until :func:`compositing.resolve`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .labels import EYE, LABEL, SKIN, TEETH
 
-BACKGROUND_LABEL, SKIN_LABEL, HAIR_LABEL, CLOTH_LABEL = (LABEL[n] for n in ("background", "skin", "hair", "cloth"))
+HAIR_LABEL, CLOTH_LABEL = LABEL["hair"], LABEL["cloth"]
 L_BROW, R_BROW, U_LIP, L_LIP = (LABEL[n] for n in ("l_brow", "r_brow", "u_lip", "l_lip"))
 SKIN_GAIN, BROW_COLOUR, LIP_COLOUR, HAIR_COLOUR, CLOTH_COLOUR = range(5)
 """Rows of a palette (5, 3) float32, 0..1; the first is a factor on the skin's texture."""
@@ -23,15 +23,20 @@ SHADOW_BIAS = 0.05
 SUBSURFACE_WRAP = 0.25
 
 
-class Mesh(NamedTuple):
-    """What never changes about a head: faces (F, 3), uv (F, 3, 2), label, material (F,), is_left (F,), occlusion (V,)."""
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int32]
+ByteArray = NDArray[np.uint8]
 
-    faces: NDArray
-    uv: NDArray
-    label: NDArray
-    material: NDArray
-    is_left: NDArray
-    occlusion: NDArray
+
+class Mesh(NamedTuple):
+    """What never changes about a head: faces (F, 3), uv (F, 3, 2), label, material, is_left (F,), occlusion (V,)."""
+
+    faces: IntArray
+    uv: FloatArray
+    label: ByteArray
+    material: ByteArray
+    is_left: NDArray[np.bool_]
+    occlusion: FloatArray
 
 
 class Maps(NamedTuple):
@@ -42,19 +47,19 @@ class Maps(NamedTuple):
     ``fine``. pores: (P, P) int8, P a power of two, tiled over it. eye, teeth, mouth: (h, w, 3) uint8.
     """
 
-    skin_a: NDArray
-    skin_b: NDArray
-    label: NDArray
-    beard: NDArray
-    brow: NDArray
-    brow_at: NDArray
-    folds: NDArray
-    folds_at: NDArray
+    skin_a: ByteArray
+    skin_b: ByteArray
+    label: ByteArray
+    beard: ByteArray
+    brow: ByteArray
+    brow_at: NDArray[np.int64]
+    folds: FloatArray
+    folds_at: NDArray[np.int64]
     fine: int
-    pores: NDArray
-    eye: NDArray
-    teeth: NDArray
-    mouth: NDArray
+    pores: NDArray[np.int8]
+    eye: ByteArray
+    teeth: ByteArray
+    mouth: ByteArray
 
 
 class Tone(NamedTuple):
@@ -75,21 +80,21 @@ class Tone(NamedTuple):
 class Light(NamedTuple):
     """direction, colour: (2, 3) float32, the first casts shadows; ambient: (3, 4) per channel constant, x, y, z."""
 
-    direction: NDArray
-    colour: NDArray
-    ambient: NDArray
+    direction: FloatArray
+    colour: FloatArray
+    ambient: FloatArray
 
 
 class Shadow(NamedTuple):
     """rotation (3, 3) to the light's view, pixels per unit, depth (s, s)."""
 
-    rotation: NDArray
+    rotation: FloatArray
     scale: float
-    depth: NDArray
+    depth: FloatArray
 
 
 @njit(inline="always")
-def bilinear(texture, u, v, weight, out):
+def bilinear(texture: ByteArray, u: float, v: float, weight: float, out: FloatArray) -> None:
     """Adds ``weight`` times the texture's value in 0..1 at (u, v) to ``out`` (3,)."""
     h = texture.shape[0]
     w = texture.shape[1]
@@ -110,15 +115,18 @@ def bilinear(texture, u, v, weight, out):
 
 
 @njit(inline="always")
-def blend(colour, palette, entry, opacity):
+def blend(colour: FloatArray, palette: FloatArray, entry: int, opacity: float) -> None:
+    """Mix an entry of the palette into ``colour`` (3,)."""
     for k in range(3):
         colour[k] = colour[k] * (1 - opacity) + palette[entry, k] * opacity
 
 
 @njit(inline="always")
 def skin_albedo(
-    u, v, is_left, skin_a, skin_b, label_map, beard, brow, brow_at, fine, pores, palette, tone, albedo
-):
+    u: float, v: float, is_left: bool, skin_a: ByteArray, skin_b: ByteArray, label_map: ByteArray, beard: ByteArray,
+    brow: ByteArray, brow_at: NDArray[np.int64], fine: int, pores: NDArray[np.int8], palette: FloatArray, tone: Tone,
+    albedo: FloatArray,
+) -> tuple[int, float]:  # fmt: skip
     """Writes the skin's colour at (u, v); returns its label and the factor on its specular."""
     size = label_map.shape[0]
     row = min(max(int((1 - v) * size), 0), size - 1)
@@ -135,7 +143,7 @@ def skin_albedo(
     grain = 1.0 + tone.pores * pores[fine_row & tile, fine_column & tile] / 127.0
     for k in range(3):
         albedo[k] *= palette[SKIN_GAIN, k] * grain
-    if label == U_LIP or label == L_LIP:
+    if label in (U_LIP, L_LIP):
         blend(albedo, palette, LIP_COLOUR, tone.lip)
         shine = 1.6
     elif label == HAIR_LABEL:
@@ -163,7 +171,10 @@ def skin_albedo(
 
 
 @njit(inline="always")
-def fold_normal(u, v, f, faces, uv, camera, folds, folds_at, size, nx, ny, nz):
+def fold_normal(
+    u: float, v: float, f: int, faces: IntArray, uv: FloatArray, camera: FloatArray, folds: FloatArray,
+    folds_at: NDArray[np.int64], size: int, nx: float, ny: float, nz: float,
+) -> tuple[float, float, float, float]:  # fmt: skip
     """The crease's darkness at (u, v) and the normal bent by the folds' slope."""
     y = (1 - v) * size - folds_at[0] - 0.5
     x = u * size - folds_at[1] - 0.5
@@ -213,7 +224,7 @@ def fold_normal(u, v, f, faces, uv, camera, folds, folds_at, size, nx, ny, nz):
 
 
 @njit(inline="always")
-def lit_share(x, y, z, m, scale, depth_map):
+def lit_share(x: float, y: float, z: float, m: FloatArray, scale: float, depth_map: FloatArray) -> float:
     """Share of the first light that reaches a point: 2 x 2 look-ups in the shadow map."""
     size = depth_map.shape[0]
     column = int((m[0, 0] * x + m[0, 1] * y + m[0, 2] * z) * scale + size * 0.5 - 0.5)
@@ -230,7 +241,10 @@ def lit_share(x, y, z, m, scale, depth_map):
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def shade(face_index, weights, mesh, normals, camera, distance, maps, palette, tone, light, shadow, rgb, labels):
+def shade(
+    face_index: IntArray, weights: FloatArray, mesh: Mesh, normals: FloatArray, camera: FloatArray, distance: float,
+    maps: Maps, palette: FloatArray, tone: Tone, light: Light, shadow: Shadow, rgb: FloatArray, labels: ByteArray,
+) -> None:  # fmt: skip
     """Colour and label of every pixel that shows the head's own mesh (cards: :func:`shade_cards`)."""
     height, width = face_index.shape
     # Taken out of the tuples once: inside the loop each access would count references.
@@ -274,8 +288,9 @@ def shade(face_index, weights, mesh, normals, camera, distance, maps, palette, t
             crease = 0.0
             if material == SKIN:
                 label, shine = skin_albedo(
-                    u, v, is_left[f], skin_a, skin_b, label_map, beard, brow, brow_at, fine, pores, palette, tone, albedo
-                )
+                    u, v, is_left[f], skin_a, skin_b, label_map, beard, brow, brow_at, fine, pores, palette, tone,
+                    albedo,
+                )  # fmt: skip
                 specular *= shine
                 crease, nx, ny, nz = fold_normal(
                     u, v, f, faces, uv, camera, folds, folds_at, label_map.shape[0], nx, ny, nz
@@ -334,76 +349,3 @@ def shade(face_index, weights, mesh, normals, camera, distance, maps, palette, t
                     diffuse = max((facing + wrap) / (1 + wrap), 0.0)
                     rgb[row, column, k] += visible * light_colour[q, k] * (albedo[k] * albedo[k] * diffuse + glint)
             labels[row, column] = label
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def shade_cards(face_index, weights, first, faces, uv, lash_faces, normals, luminance, hair, light, rgb, labels):
-    """Lashes are black; hair is its colour times the card's relative ``luminance`` (h, w) float32."""
-    height, width = face_index.shape
-    h, w = luminance.shape
-    direction, colour, ambient = light
-    for row in range(height):
-        for column in range(width):
-            f = face_index[row, column] - first
-            if f < 0:
-                continue
-            if f < lash_faces:
-                for k in range(3):
-                    rgb[row, column, k] = 0.0035
-                labels[row, column] = SKIN_LABEL
-                continue
-            w1 = weights[row, column, 0]
-            w2 = weights[row, column, 1]
-            w0 = 1 - w1 - w2
-            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-            nx = w0 * normals[a, 0] + w1 * normals[b, 0] + w2 * normals[c, 0]
-            ny = w0 * normals[a, 1] + w1 * normals[b, 1] + w2 * normals[c, 1]
-            nz = w0 * normals[a, 2] + w1 * normals[b, 2] + w2 * normals[c, 2]
-            s = 1.0 / ((nx * nx + ny * ny + nz * nz) ** 0.5 + 1e-9)
-            if nz < 0:
-                s = -s
-            nx *= s
-            ny *= s
-            nz *= s
-            u = w0 * uv[f, 0, 0] + w1 * uv[f, 1, 0] + w2 * uv[f, 2, 0]
-            v = w0 * uv[f, 0, 1] + w1 * uv[f, 1, 1] + w2 * uv[f, 2, 1]
-            i = min(max(int((1 - v) * h), 0), h - 1)
-            j = min(max(int(u * w), 0), w - 1)
-            strand = 0.35 + 0.65 * luminance[i, j]
-            for k in range(3):
-                lit = ambient[k, 0] + ambient[k, 2] * ny
-                for q in range(direction.shape[0]):
-                    d = nx * direction[q, 0] + ny * direction[q, 1] + nz * direction[q, 2]
-                    lit += colour[q, k] * (0.25 + 0.75 * max(d, 0.0))
-                rgb[row, column, k] = (hair[k] * strand) ** 2 * lit
-            labels[row, column] = HAIR_LABEL
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def resolve(rgb, labels, face_index, background, exposure, image, label_map):
-    """Box-filter the samples into ``image`` (H, W, 3) uint8 over ``background`` (H, W, 3); majority into ``label_map``."""
-    height, width = label_map.shape
-    n = face_index.shape[0] // height
-    count = np.zeros(16, np.int32)
-    colour = np.empty(3, np.float32)
-    for row in range(height):
-        for column in range(width):
-            colour[:] = 0
-            count[:] = 0
-            for i in range(row * n, row * n + n):
-                for j in range(column * n, column * n + n):
-                    if face_index[i, j] >= 0:
-                        for k in range(3):
-                            colour[k] += min(rgb[i, j, k] * exposure, 1.5)
-                        count[labels[i, j]] += 1
-                    else:
-                        for k in range(3):
-                            colour[k] += background[row, column, k] ** 2
-                        count[BACKGROUND_LABEL] += 1
-            for k in range(3):
-                image[row, column, k] = np.uint8(255 * min((colour[k] / (n * n)) ** 0.5, 1.0))
-            best = 0
-            for k in range(16):
-                if count[k] > count[best]:
-                    best = k
-            label_map[row, column] = best

@@ -52,7 +52,7 @@ class Patch:
 
 
 def fold_strength(intensity: FloatArray, depth: float, at_rest: FloatArray) -> FloatArray:
-    """Strength (G,) of each group: its AUs' ``intensity`` (23,) or what the skin keeps ``at_rest`` (G,), times ``depth``."""
+    """Strength (G,) of each group: by its AUs' ``intensity`` (23,) or kept ``at_rest`` (G,), times ``depth``."""
     driven = (_DRIVE * intensity).max(axis=1)
     return (depth * np.maximum(driven, at_rest * _REST)).astype(np.float32)
 
@@ -72,13 +72,16 @@ class Folds:
         eyes = points[[42, 45]].mean(axis=0) - points[[36, 39]].mean(axis=0)
         unit = float(np.linalg.norm(eyes))
         self._variants = [
-            [_draw_group(group, points, unit, unrolled, valid, np.random.default_rng((i, j))) for j, group in enumerate(FOLDS)]
-            for i in range(N_VARIANTS)
+            [
+                _draw_group(group, points, unit, unrolled, valid, np.random.default_rng((variant, number)))
+                for number, group in enumerate(FOLDS)
+            ]
+            for variant in range(N_VARIANTS)
         ]
         self._map = np.zeros((*self.shape, 3), np.float32)
 
     def compose(self, variant: int, strength: FloatArray) -> FloatArray:
-        """Map (h, w, 3) float32 of the groups at ``strength`` (G,): crease 0..1, slopes. Overwritten by the next call."""
+        """Map (h, w, 3) float32 of the groups at ``strength`` (G,): crease, slopes. The next call overwrites it."""
         self._map[:] = 0
         for patch, weight in zip(self._variants[variant % N_VARIANTS], strength, strict=True):
             if weight > 0.01:
@@ -111,7 +114,7 @@ def _on_cylinder(points: FloatArray, head: Head) -> FloatArray:
 
 
 def _unroll(head: Head) -> tuple[FloatArray, NDArray[np.bool_], NDArray[np.int64]]:
-    """Where each texel around the face lies: (h, w, 2) on the unrolled face, (h, w) whether it is facial skin, corner."""
+    """Where each texel around the face lies (h, w, 2) on the unrolled face, where it is facial skin (h, w), corner."""
     corner_uv = np.zeros((len(head.base), 2), np.float32)
     skin = head.material == SKIN
     corner_uv[head.faces[skin]] = head.uv[skin]
@@ -150,7 +153,8 @@ def _draw_group(
     height, crease = np.zeros(valid.shape, np.float32), np.zeros(valid.shape, np.float32)
 
     def draw(line: FloatArray, width: float, depth: float) -> None:
-        _draw_line(unrolled, valid, _smooth(line), unit * width * _BREADTH, unit * depth * _DEPTH, depth, height, crease)
+        breadth, furrow = unit * width * _BREADTH, unit * depth * _DEPTH
+        _draw_line(unrolled, valid, _smooth(line), breadth, furrow, depth, height, crease)
 
     for side in (-1, 1) if group["mirror"] else (0,):
         for spec in group["lines"]:
@@ -186,7 +190,10 @@ def _smooth(line: FloatArray, steps: int = 6) -> FloatArray:
 
 
 @njit(cache=True, nogil=True)
-def _draw_line(unrolled, valid, line, width, depth, darkness, height, crease):
+def _draw_line(
+    unrolled: FloatArray, valid: NDArray[np.bool_], line: FloatArray, width: float, depth: float, darkness: float,
+    height: FloatArray, crease: FloatArray,
+) -> None:  # fmt: skip
     """Adds a furrow with raised rims; it fades towards the line's ends."""
     n = line.shape[0]
     reach = 3.5 * width
@@ -234,7 +241,9 @@ def _pack(height: FloatArray, crease: FloatArray, valid: NDArray[np.bool_]) -> P
 
 
 @njit(cache=True, nogil=True)
-def _add_patch(total, patch, top, left, crease_weight, slope_weight):
+def _add_patch(
+    total: FloatArray, patch: NDArray[np.int8], top: int, left: int, crease_weight: float, slope_weight: float
+) -> None:
     for row in range(patch.shape[0]):
         for column in range(patch.shape[1]):
             out = total[top + row, left + column]

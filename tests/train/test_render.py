@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -159,9 +160,9 @@ def test_jaw_runs_through_its_steps(renderer: Renderer) -> None:
     def opened(share: float) -> np.ndarray:
         return head.vertices(face(AU26=share))
 
-    assert steps >= 2 and JAW == AU_NAMES.index("AU26")
+    assert steps >= 2 and AU_NAMES.index("AU26") == JAW
     chin = [float(opened(k / steps)[head.landmarks[8], 1]) for k in range(steps + 1)]
-    assert all(lower < upper for upper, lower in zip(chin, chin[1:], strict=False))
+    assert all(lower < upper for upper, lower in pairwise(chin))
     middle = (opened(1 / steps) + opened(2 / steps)) / 2
     np.testing.assert_allclose(opened(1.5 / steps), middle, atol=1e-5)
 
