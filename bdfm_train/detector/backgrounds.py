@@ -124,15 +124,20 @@ def pattern(rng: np.random.Generator) -> Image:
     return cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 3)) if rng.random() < 0.6 else picture
 
 
+def texture_names(root: Path, evaluation: bool) -> list[str]:
+    """Names below :data:`ASSETS` of the skin and hair textures of the evaluation or of those for training."""
+    folder = root / ASSETS
+    found = sorted([*folder.glob("skins/*.jpg"), *folder.glob("hair/*/*_diffuse.png")])
+    names = [path.relative_to(folder).as_posix() for path in found]
+    return [name for name in names if (name in EVALUATION_TEXTURES) == evaluation]
+
+
 def load_textures(root: Path, evaluation: bool) -> list[Image]:
-    """MakeHuman's skins (without the face) and hair, grey; those of the evaluation or those of training."""
-    names = sorted(p.relative_to(root / ASSETS).as_posix() for p in (root / ASSETS).glob("skins/*.jpg"))
-    names += sorted(p.relative_to(root / ASSETS).as_posix() for p in (root / ASSETS).glob("hair/*/*_diffuse.png"))
+    """Textures of :func:`texture_names`, grey, without the face."""
     textures = []
-    for name in names:
-        if (name in EVALUATION_TEXTURES) == evaluation:
-            image = cv2.imread(str(root / ASSETS / name), cv2.IMREAD_GRAYSCALE)
-            textures.append(image[:, : int(image.shape[1] * SKIN_BELOW)] if name.startswith("skins/") else image)
+    for name in texture_names(root, evaluation):
+        image = np.asarray(cv2.imread(str(root / ASSETS / name), cv2.IMREAD_GRAYSCALE), np.uint8)
+        textures.append(image[:, : int(image.shape[1] * SKIN_BELOW)] if name.startswith("skins/") else image)
     return textures
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bdfm_train.detector.faces import Face, FloatArray, Image, Renders, spread
 from bdfm_train.detector.model import STRIDE
 
-SHAPES: Final = ((128, 160), (96, 160), (96, 128), (128, 128), (160, 128), (128, 96))
+SHAPES: Final = ((64, 96), (96, 64), (96, 96), (96, 128), (128, 96), (128, 160))
 """Heights and widths of training pictures."""
 
 SMALLEST: Final = 8.0
@@ -66,12 +66,11 @@ def similarity(face: Face, height: float, degrees: float, centre: FloatArray) ->
 def shrunk(image: Image, matrix: NDArray[np.float64], size: tuple[int, int], border: int, value: int = 0) -> Image:
     """``cv2.warpAffine`` with a filter where the picture gets smaller."""
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    if scale < 0.7:
-        factor = max(scale * 1.3, 4.0 / min(image.shape))
-        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        ratio = np.array(small.shape[::-1]) / np.array(image.shape[::-1])
-        linear = matrix[:, :2] / ratio
-        image, matrix = small, np.c_[linear, matrix[:, 2] + matrix[:, :2] @ (0.5 / ratio - 0.5)]
+    while scale < 0.6 and min(image.shape) >= 8:
+        halved = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        ratio = np.array(image.shape[::-1]) / np.array(halved.shape[::-1])
+        matrix = np.c_[matrix[:, :2] * ratio, matrix[:, 2] + matrix[:, :2] @ (ratio / 2 - 0.5)]
+        image, scale = halved, scale * 2
     return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=value)
 
 
@@ -89,13 +88,13 @@ def paste(picture: Image, image: Image, mask: Image | None, matrix: NDArray[np.f
 def ellipse_mask(face: Face, rng: np.random.Generator) -> Image:
     """The head of a photo: an ellipse around its outline, larger upwards for the hair, with a soft edge."""
     height, width = face.image.shape
-    low, high = face.outline.min(0), face.outline.max(0)
-    centre, half = (low + high) / 2, (high - low) / 2
-    grow = rng.uniform(1.05, 1.6)
-    mask = np.zeros((height, width), np.uint8)
-    axes = (float(half[0] * grow), float(half[1] * grow * 1.1))
-    cv2.ellipse(mask, ((centre - [0, 0.1 * half[1]]).tolist(), (2 * axes[0], 2 * axes[1]), 0.0), 255, -1)
-    return cv2.GaussianBlur(mask, (0, 0), rng.uniform(1, 8))
+    coarse = 4
+    low, high = face.outline.min(0) / coarse, face.outline.max(0) / coarse
+    centre, half = (low + high) / 2, (high - low) / 2 * rng.uniform(1.05, 1.6)
+    mask = np.zeros((height // coarse, width // coarse), np.uint8)
+    box = ((centre[0], centre[1] - 0.1 * half[1]), (2 * half[0], 2.2 * half[1]), 0.0)
+    cv2.ellipse(mask, box, 255, -1)
+    return cv2.resize(cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.4, 2)), (width, height))
 
 
 def _box_mask(face: Face, rng: np.random.Generator) -> Image:
@@ -121,15 +120,15 @@ def photographed(image: Image, rng: np.random.Generator) -> Image:
     if rng.random() < 0.25:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.1))
     x = np.arange(256, dtype=np.float32) / 255
-    gain = np.exp(rng.normal() * 0.3)
-    table = (np.clip(x ** np.exp(rng.normal() * 0.4), 0, 1) - 0.5) * gain + 0.5 + rng.normal() * 0.12
+    gain = np.exp(rng.normal() * 0.22)
+    table = (np.clip(x ** np.exp(rng.normal() * 0.3), 0, 1) - 0.5) * gain + 0.5 + rng.normal() * 0.08
     image = cv2.LUT(image, np.clip(table * 255, 0, 255).astype(np.uint8))
     if rng.random() < 0.2:
         grid = np.exp(rng.normal(size=(2, 2)) * 0.5).astype(np.float32)
         light = cv2.resize(grid, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
         image = np.clip(image * light, 0, 255).astype(np.uint8)
     if rng.random() < 0.3:
-        noise = cv2.randn(np.empty(image.shape, np.int16), 0, rng.uniform(1, 14))
+        noise = cv2.randn(np.empty(image.shape, np.int16), 0, rng.uniform(1, 9))
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.2:
         code = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 80))])[1]
@@ -138,14 +137,14 @@ def photographed(image: Image, rng: np.random.Generator) -> Image:
 
 
 def outside_heads(image: Image, boxes: FloatArray, size: tuple[int, int], rng: np.random.Generator) -> Image | None:
-    """A rectangle of a picture that touches no head, resized to ``size``; None where ten tries found none.
+    """A rectangle of a picture that touches no head, resized to ``size``; None where no try found any.
 
     Args:
         boxes: (n, 4) pixels, x0, y0, x1, y1 of the heads with their hair.
     """
     height, width = image.shape
-    for _ in range(10):
-        w, h = int(rng.uniform(0.12, 0.6) * width), int(rng.uniform(0.12, 0.6) * height)
+    for _ in range(60):
+        w, h = int(rng.uniform(0.1, 0.6) * width), int(rng.uniform(0.1, 0.6) * height)
         x, y = int(rng.integers(0, width - w)), int(rng.integers(0, height - h))
         apart = (boxes[:, 0] >= x + w) | (boxes[:, 2] <= x) | (boxes[:, 1] >= y + h) | (boxes[:, 3] <= y)
         if apart.all():

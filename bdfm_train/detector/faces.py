@@ -81,6 +81,12 @@ class Renders:
     def __len__(self) -> int:
         return len(self.images)
 
+    def shows_face(self, index: int) -> bool:
+        """Whether the nose and an eye or a brow are in sight: not all under hair, not turned away."""
+        seen = set(np.unique(self.labels[index]).tolist())
+        around_eyes = {LABEL[name] for name in ("l_eye", "r_eye", "l_brow", "r_brow")}
+        return LABEL["nose"] in seen and bool(seen & around_eyes)
+
     def face(self, index: int) -> Face:
         """One render as a face to paste."""
         landmarks = self.landmarks[index]

@@ -29,22 +29,23 @@ from bdfm_train.detector.faces import Face, Image, Renders, face_of_photo, sprea
 from bdfm_train.detector.model import STRIDE, Detector, point_loss, score_loss
 from bdfm_train.face_model.sources import sources_root
 
-POSITIVES: Final = 22
-NEGATIVES: Final = 7
-HARD: Final = 3
+POSITIVES: Final = 16
+NEGATIVES: Final = 4
+HARD: Final = 2
 """Pictures of a batch: with faces, without, and without from among those mistaken earlier."""
 
 MISTAKEN: Final = 0.15
 """Score from which a picture without a face is kept to be shown again."""
 
 N_BACKGROUNDS: Final = 3000
-LEARNING_RATE: Final = 2e-3
+LEARNING_RATE: Final = 3e-3
 WARM_UP: Final = 200
 AVERAGE: Final = 0.999
-POINTS: Final = 2.0
+POINTS: Final = 4.0
 """Weight of the points' loss beside the score's."""
 
 REPORT: Final = 500
+CHECKED: Final = (128, 160)
 """Steps between checkpoints."""
 
 
@@ -120,8 +121,16 @@ def found(network: Detector, samples: list[Sample]) -> tuple[float, float, float
     return float(np.mean(hits)), float(np.mean(errors)) if errors else math.inf, float(np.mean(silent))
 
 
+def follow(average: Detector, network: Detector, decay: float) -> None:
+    """Move a running average of weights and statistics on by one step."""
+    with torch.no_grad():
+        for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
+
+
 def _pictures_for_checks(composer: Composer) -> list[Sample]:
-    return [composer.positive(SHAPES[0]) for _ in range(200)] + [composer.negative(SHAPES[0]) for _ in range(200)]
+    return [composer.positive(CHECKED) for _ in range(100)] + [composer.negative(CHECKED) for _ in range(100)]
 
 
 def train(out: Path, steps: int, photos: list[Face], checks: list[Face], renders: list[Renders], pool: Image) -> None:
@@ -181,11 +190,7 @@ def train(out: Path, steps: int, photos: list[Face], checks: list[Face], renders
         hard.keep(batch, torch.sigmoid(logits.detach()).amax((1, 2)))
         losses.append((on_score.item(), on_points.item()))
         step += 1
-        decay = min(AVERAGE, 1 - 1 / (step / 10 + 1))
-        with torch.no_grad():
-            for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-                if mean.is_floating_point():
-                    mean.lerp_(value, 1 - decay)
+        follow(average, network, min(AVERAGE, 1 - 1 / (step / 10 + 1)))
 
 
 def main() -> None:
