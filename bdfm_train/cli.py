@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command line ``bdfm-train``: trains, exports and measures the networks."""
+"""The command line ``python -m bdfm_train``: trains, exports and measures the networks."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except BdfmError as error:
-        print(f"bdfm-train: {error}", file=sys.stderr)
+        print(f"bdfm_train: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="bdfm-train", description="Train, export and measure the networks. BDFM_SOURCES names the source data."
+        prog="python -m bdfm_train", description="Train, export and measure the networks. BDFM_SOURCES names the source data."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
