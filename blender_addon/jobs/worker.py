@@ -92,7 +92,7 @@ class CaptureWorker:
                 event = self._events.get_nowait()
             except queue.Empty:
                 return events
-            if event["event"] == "error":
+            if event["event"] == "error" and event.get("code") != "cancelled":
                 self._error = str(event.get("message", "The capture failed."))
             if event["event"] == "exit":
                 self._finish(event["code"])
