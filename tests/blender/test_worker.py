@@ -19,6 +19,7 @@ WAIT_FOR_CANCEL = (
     + """
 open(sys.argv[1], "w").write("row\\n"); say("progress", frame=1, of=9)
 sys.stdin.readline()
+say("error", code="cancelled", message="Stopped."); sys.exit(21)
 """
 )
 IGNORE_CANCEL = SPEAK + "say('progress', frame=1)\ntime.sleep(60)"
