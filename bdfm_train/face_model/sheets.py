@@ -103,7 +103,7 @@ def _brows(renderer: Renderer, look: Look) -> Iterable[Image]:
     for style in range(N_BROW_STYLES):
         y = base_face()
         y[BROW_SLICE] = np.eye(N_BROW_STYLES, dtype=np.float32)[style]
-        yield _tag(renderer(y, look, View(zoom=1.5, shift=(0.0, 0.1))).image[SIZE // 4 : SIZE * 3 // 4], str(style))
+        yield _tag(renderer(y, look, View(zoom=1.5, shift=(0.0, 0.2))).image[SIZE // 4 : SIZE * 3 // 4], str(style))
 
 
 def _folds(head: Head) -> Iterable[Image]:
