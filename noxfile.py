@@ -20,7 +20,7 @@ RELEASE = "4.5"
 PACKAGES = ("bdfm_infer", "bdfm_train", "blender_addon", "demo", "examples.characters", "benchmarks")
 MODULES = ("run", "noxfile", "build_addon")
 """What mypy checks."""
-TEST_LIMIT_S = 900
+TEST_LIMIT_S = 1500
 """Longest time for the tests of one session: some bpy versions hang when the interpreter ends."""
 
 nox.options.envdir = str(ROOT / ".bdfm" / "nox")
