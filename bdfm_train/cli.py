@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bdfm_train", description="Train, export and measure the networks. BDFM_SOURCES names the source data."
+        prog="python -m bdfm_train",
+        description="Train, export and measure the networks. BDFM_SOURCES names the source data.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

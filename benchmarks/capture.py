@@ -52,7 +52,7 @@ def main() -> None:
 def _repeated(clip: str, folder: Path, seconds: int) -> str:
     """The clip at 640x480, over and over until it is so long, as MP4 (MPEG-4)."""
     path = str(folder / f"{seconds}.mp4")
-    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"mp4v"), FPS, SIZE)
+    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"mp4v"), FPS, SIZE)
     left = seconds * FPS
     while left:
         capture = cv2.VideoCapture(clip)

@@ -35,7 +35,7 @@ def test_unset_variable_says_what_to_do(
 @pytest.mark.parametrize("value", ["nowhere", "."])
 def test_folder_without_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str) -> None:
     monkeypatch.setenv("BDFM_SOURCES", str(tmp_path / value))
-    with pytest.raises(SourcesError, match="must (hold|name)"):
+    with pytest.raises(SourcesError, match=r"must (hold|name)"):
         Sources()
 
 
