@@ -179,7 +179,7 @@ def negatives(root: Path) -> Iterator[tuple[str, Image]]:
             if part is not None:
                 yield "videos, outside of heads", part
     for part_name in ("held_out", "expressions", "set_aside"):
-        for photo in load_photos(root, part_name):  # type: ignore[arg-type]
+        for photo in load_photos(root, part_name):
             part = outside_heads(photo.image, head_box(face_of_photo(photo))[None], size, rng)
             if part is not None:
                 yield "photos, outside of heads", part

@@ -201,7 +201,7 @@ def test_learns_two_pictures_by_heart_and_the_product_reads_its_export(tmp_path:
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = 0.3
     optimizer = torch.optim.Adam(made.parameters(), 4e-3)
-    for _ in range(80):
+    for _ in range(50):
         logits, places = made(batch.images.float())
         loss = score_loss(logits, batch.heat)
         loss = loss + 2 * point_loss(places, batch.points, batch.spread, batch.weight)
