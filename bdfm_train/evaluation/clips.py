@@ -68,11 +68,9 @@ def draw(path: Path, take: Take, columns: int = 8) -> NDArray[np.uint8]:
 def _curve(name: str, values: NDArray[np.float64], width: int, marks: NDArray[np.float64]) -> NDArray[np.uint8]:
     height = 70
     picture = np.full((height, width, 3), 30, np.uint8)
-    for mark in marks:
-        x = int(mark * (width - 1))
-        cv2.line(picture, (x, 0), (x, height), (60, 60, 60), 1)
-    x = np.linspace(0, width - 1, len(values))
-    points = np.stack([x, (1 - np.nan_to_num(values)) * (height - 8) + 4], 1)
+    for column in (int(mark * (width - 1)) for mark in marks):
+        cv2.line(picture, (column, 0), (column, height), (60, 60, 60), 1)
+    points = np.stack([np.linspace(0, width - 1, len(values)), (1 - np.nan_to_num(values)) * (height - 8) + 4], 1)
     cv2.polylines(picture, [np.round(points).astype(np.int32)], False, (120, 220, 255), 1, cv2.LINE_AA)
     cv2.putText(picture, name, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (220, 220, 220), 1, cv2.LINE_AA)
     return picture
