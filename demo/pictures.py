@@ -21,7 +21,7 @@ Picture = NDArray[np.uint8]
 
 BACKGROUND, INK = (24, 26, 30), (232, 232, 228)
 CELL, GAP, LEFT, TOP = 200, 4, 150, 30
-FACE_SIDES = 1.9
+FACE_SIDES = 1.35
 """What the sheet shows of the clip, in face sizes."""
 
 

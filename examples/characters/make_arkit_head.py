@@ -42,6 +42,8 @@ NECK_CUT = 5.9
 """Height of the cut through the neck in the base mesh, decimetres."""
 HAIRLINE, FOREHEAD = 7.985, 1.25
 """Height of the hairline and where the temples begin in the base mesh, decimetres."""
+FRONT_TEETH = 1.1
+"""Only the teeth before this depth of the base mesh are kept, decimetres."""
 TONGUE_HEIGHT = 0.5
 """The tongue is made flatter by this, so that it does not fill an open mouth."""
 SMALLEST_OFFSET = 0.0008
@@ -79,7 +81,7 @@ def choose_polygons(sources: Sources, base: ObjMesh) -> tuple[list[list[int]], l
     for number, ((corners, texture), group) in enumerate(zip(base.polygons, base.groups, strict=True)):
         if group == "body" and base.v[corners, 1].min() > NECK_CUT and abs(base.v[corners, 0]).max() < 2:
             part = part_of(number, corners, texture)
-        elif group in GROUPS:
+        elif group in GROUPS and (GROUPS[group] != "teeth" or base.v[corners, 2].mean() > FRONT_TEETH):
             part = GROUPS[group]
         else:
             continue
