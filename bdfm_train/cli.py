@@ -40,7 +40,15 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("--minutes", type=float, default=60.0)
     reader.add_argument("--seed", type=int, default=0)
     reader.add_argument("--threads", type=int, default=2)
+    reader.add_argument("--negatives", type=Path, help="crops that the command negatives wrote")
     reader.set_defaults(run=_reader)
+
+    negatives = commands.add_parser("negatives", help="what the detector takes for faces where there is none")
+    negatives.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
+    negatives.add_argument("--count", type=int, default=4000)
+    negatives.add_argument("--seed", type=int, default=20000)
+    negatives.add_argument("--out", type=Path, required=True, help=".npy file")
+    negatives.set_defaults(run=_negatives)
 
     regressor = commands.add_parser("regressor", help="train R on the frozen F_seg of a reader, and compare the two")
     regressor.add_argument("--checkpoint", type=Path, required=True, help="a reader's checkpoint")
@@ -87,9 +95,25 @@ def _reader(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     config = Config.load(options.config)
     path = train_reader(
-        config, sources_root(), options.shards, options.pattern, options.work, options.minutes, options.seed
+        config,
+        sources_root(),
+        options.shards,
+        options.pattern,
+        options.work,
+        options.minutes,
+        options.seed,
+        options.negatives,
     )
     print(path)
+
+
+def _negatives(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from .data.negatives import mine_negatives
+
+    np.save(options.out, mine_negatives(sources_root(), options.weights, options.count, options.seed))
+    print(options.out)
 
 
 def _regressor(options: argparse.Namespace) -> None:

@@ -14,13 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .augment import IGNORED
+from .augment import IGNORED, photograph
 from .crops import FloatArray, misplaced_crop, photo_crop, render_crop, texture_crop
 from .photos import Photo
 from .shards import ShardPool
 
 UNKNOWN_CLASS = -100
 """Target class that the loss passes over."""
+_MINED_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,18 @@ class BatchMaker:
         pool: shards of renders.
         counts: renders, photos and negatives in a batch.
         seed: of all that is drawn.
+        mined: (n, 96, 96) crops without a face that the detector took for one.
     """
 
-    def __init__(self, photos: list[Photo], pool: ShardPool, counts: tuple[int, int, int], seed: int) -> None:
-        self.photos, self.pool, self.counts = photos, pool, counts
+    def __init__(
+        self,
+        photos: list[Photo],
+        pool: ShardPool,
+        counts: tuple[int, int, int],
+        seed: int,
+        mined: NDArray[np.uint8] | None = None,
+    ) -> None:
+        self.photos, self.pool, self.counts, self.mined = photos, pool, counts, mined
         self.rng = np.random.default_rng(seed)
         self.choice = random.Random(seed)
 
@@ -93,6 +102,8 @@ class BatchMaker:
         )
 
     def _negative(self) -> FloatArray:
+        if self.mined is not None and self.choice.random() < _MINED_SHARE:
+            return photograph(self.mined[self.choice.randrange(len(self.mined))], self.rng)
         kind = self.choice.random()
         if kind < 0.5:
             return texture_crop(self.rng)

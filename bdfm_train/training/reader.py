@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -92,7 +93,14 @@ SATURATED_CONFIDENCE = 0.75
 
 
 def train_reader(
-    config: Config, sources: Path, shards: Path, pattern: str, work: Path, minutes: float, seed: int = 0
+    config: Config,
+    sources: Path,
+    shards: Path,
+    pattern: str,
+    work: Path,
+    minutes: float,
+    seed: int = 0,
+    negatives: Path | None = None,
 ) -> Path:
     """Train for a number of minutes, resuming from ``work`` where a run was broken off.
 
@@ -104,6 +112,7 @@ def train_reader(
         work: where checkpoints and the log go.
         minutes: length of the whole run; the learning rate falls to nothing over it.
         seed: of weights and batches.
+        negatives: crops that ``python -m bdfm_train negatives`` wrote.
 
     Returns:
         Path of the checkpoint with the averaged weights.
@@ -126,7 +135,8 @@ def train_reader(
         average.network.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["minutes"]
-    batches = feed(BatchMaker(load_photos(sources, "train"), pool, counts, seed + step))
+    mined = None if negatives is None else np.load(negatives)
+    batches = feed(BatchMaker(load_photos(sources, "train"), pool, counts, seed + step, mined))
     began = time.monotonic() - spent * 60.0
     log = (work / "log.jsonl").open("a", encoding="utf-8")
     while (spent := (time.monotonic() - began) / 60.0) < minutes:
