@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     held_out = commands.add_parser("held-out", help="errors on renders and photos that training never saw")
     held_out.add_argument("--checkpoint", type=Path, required=True, nargs="+")
     held_out.add_argument("--renders", type=Path, required=True, nargs="+", help="shards of held-out identities")
+    held_out.add_argument("--regressor", type=Path, help="R's checkpoint, to read parameters by R")
     held_out.set_defaults(run=_held_out)
 
     export = commands.add_parser("export", help="write face.onnx and model.json")
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--id", required=True, help="name of the model")
     export.add_argument("--score", type=float, default=0.3, help="detector's threshold (default: %(default)s)")
     export.add_argument("--confidence", type=float, default=0.5, help="reader's threshold (default: %(default)s)")
+    export.add_argument("--regressor", type=Path, help="R's checkpoint, to read action units by R")
     export.add_argument("--float", action="store_true", help="leave out the quantisation to 8 bits")
     export.set_defaults(run=_export)
 
@@ -139,20 +141,26 @@ def _regressor(options: argparse.Namespace) -> None:
 def _held_out(options: argparse.Namespace) -> None:
     from .data.photos import load_photos, without_copies
     from .evaluation.held_out import report
-    from .export import load_reader
+    from .export import load_reader, load_regressor
+    from .networks.reader import ExportedReader
 
+    regressor = None if options.regressor is None else load_regressor(options.regressor)
     sources = sources_root()
     photos = without_copies(load_photos(sources, "held_out"), load_photos(sources, "train"))
     for checkpoint in options.checkpoint:
         print(checkpoint.name)
-        print(report(load_reader(checkpoint), photos, {path.name: path for path in options.renders}))
+        model = ExportedReader(load_reader(checkpoint), regressor)
+        print(report(model, photos, {path.name: path for path in options.renders}))
 
 
 def _export(options: argparse.Namespace) -> None:
-    from .export import export_reader, load_reader, write_model
+    from .export import export_reader, load_reader, load_regressor, write_model
+    from .networks.reader import ExportedReader
 
     options.out.mkdir(parents=True, exist_ok=True)
-    difference = export_reader(load_reader(options.checkpoint), options.out / "face.onnx")
+    regressor = None if options.regressor is None else load_regressor(options.regressor)
+    model = ExportedReader(load_reader(options.checkpoint), regressor)
+    difference = export_reader(model, options.out / "face.onnx")
     print(f"face.onnx differs from the network by at most {difference:.1e}")
     if not options.float:
         from .data.photos import load_photos

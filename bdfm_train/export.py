@@ -18,7 +18,9 @@ from bdfm_infer.alignment import CROP_SIZE
 from .config import Config
 from .errors import CheckpointError
 from .networks.reader import ExportedReader, FaceReader
+from .networks.regressor import ParameterRegressor
 from .training.reader import build_reader
+from .training.regressor import build_regressor
 
 OUTPUTS = ("landmarks", "pose", "action_units", "confidence")
 _OPSET = 17
@@ -41,14 +43,28 @@ def load_reader(checkpoint: Path) -> FaceReader:
     return reader.eval()
 
 
-def export_reader(reader: FaceReader, path: Path) -> float:
+def load_regressor(checkpoint: Path) -> ParameterRegressor:
+    """R with the averaged weights that ``python -m bdfm_train regressor`` wrote.
+
+    Raises:
+        CheckpointError: the file is missing.
+    """
+    if not checkpoint.exists():
+        raise CheckpointError(f"{checkpoint} is missing. Train first: python -m bdfm_train regressor --help")
+    state = torch.load(checkpoint, weights_only=True)
+    regressor = build_regressor(Config.load(state["config"]))
+    regressor.load_state_dict(state["regressor"])
+    return regressor.eval()
+
+
+def export_reader(model: ExportedReader, path: Path) -> float:
     """Write ``face.onnx``; returns the largest difference between it and the network on random crops.
 
     Args:
-        reader: trained.
+        model: the trained networks.
         path: of the ONNX file.
     """
-    model = ExportedReader(reader).eval()
+    model.eval()
     crops = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, CROP_SIZE, CROP_SIZE), np.uint8))
     torch.onnx.export(
         model,

@@ -18,58 +18,55 @@ from bdfm_infer.alignment import five_points
 from bdfm_infer.parameters import AU_NAMES, N_POSE, degrees_from_parameter
 from bdfm_train.data.photos import Photo
 from bdfm_train.data.shards import N_TARGETS, Shard
-from bdfm_train.networks.reader import FaceReader
-from bdfm_train.networks.segmentation import normalise
+from bdfm_train.networks.reader import ExportedReader
 
 
 @torch.no_grad()
-def read_crops(reader: FaceReader, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def read_crops(model: ExportedReader, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Landmarks (n, 68, 2) and parameters (n, 25) of crops (n, 96, 96), clean and aligned without error."""
-    reader.eval()
+    model.eval()
     landmarks: list[Tensor] = []
     parameters: list[Tensor] = []
     for part in torch.from_numpy(crops).split(128):
-        reading = reader(normalise(part))
-        landmarks.append(reading.features.landmarks)
-        parameters.append(reading.parameters)
+        points, pose, action_units, _ = model(part)
+        landmarks.append(points)
+        parameters.append(torch.cat([pose, action_units], 1))
     return torch.cat(landmarks).numpy(), torch.cat(parameters).numpy()
 
 
-def landmark_error(reader: FaceReader, photos: list[Photo]) -> float:
+def landmark_error(model: ExportedReader, photos: list[Photo]) -> float:
     """Mean distance of the 51 landmarks within the face, in percent of the distance between the eyes."""
     crops, truth = [], []
     for photo in photos:
         matrix = alignment.alignment(five_points(photo.landmarks))
         crops.append(alignment.crop(photo.image, matrix))
         truth.append(alignment.crop_units(alignment.apply(matrix, photo.landmarks)))
-    found, _ = read_crops(reader, np.stack(crops))
+    found, _ = read_crops(model, np.stack(crops))
     target = np.stack(truth)
     eyes = np.linalg.norm(five_points(target)[:, 0] - five_points(target)[:, 1], axis=1)
     distance = np.linalg.norm(found - target, axis=2)[:, 17:].mean(1)
     return float((distance / np.maximum(eyes, 0.1)).mean() * 100.0)
 
 
-def render_errors(reader: FaceReader, shard: Shard) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def render_errors(model: ExportedReader, shard: Shard) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of renders: correlation of each action unit, (23,), and mean absolute error of yaw and pitch in degrees, (2,)."""
     crops = [
         alignment.crop(image, alignment.alignment(five_points(landmarks)))
         for image, landmarks in zip(shard.images, shard.landmarks, strict=True)
     ]
-    _, found = read_crops(reader, np.stack(crops))
+    _, found = read_crops(model, np.stack(crops))
     truth = shard.parameters[:, :N_TARGETS].astype(np.float64)
     correlation = np.array([np.corrcoef(found[:, i], truth[:, i])[0, 1] for i in range(N_POSE, N_TARGETS)])
     degrees = np.abs(degrees_from_parameter(found[:, :N_POSE]) - degrees_from_parameter(truth[:, :N_POSE]))
     return correlation, degrees.mean(0)
 
 
-def report(reader: FaceReader, photos: list[Photo], shards: dict[str, Path]) -> str:
+def report(model: ExportedReader, photos: list[Photo], shards: dict[str, Path]) -> str:
     """All of it, a line each."""
-    lines = [
-        f"landmarks of {len(photos)} held-out photos: {landmark_error(reader, photos):.2f} % of the eyes' distance"
-    ]
+    lines = [f"landmarks of {len(photos)} held-out photos: {landmark_error(model, photos):.2f} % of the eyes' distance"]
     for name, path in shards.items():
         shard = Shard.load(path)
-        correlation, degrees = render_errors(reader, shard)
+        correlation, degrees = render_errors(model, shard)
         lines.append(
             f"{name}: {len(shard.images)} renders, action units r {correlation.mean():.3f} (least "
             f"{AU_NAMES[int(correlation.argmin())]} {correlation.min():.3f}), yaw {degrees[0]:.2f}, "

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from bdfm_infer.alignment import N_LANDMARKS
 from bdfm_infer.parameters import N_AU, N_POSE
 
+from .regressor import ParameterRegressor
+from .representation import represent
 from .segmentation import FaceFeatures, SegmentationNetwork, normalise
 
 
@@ -53,16 +55,24 @@ class FaceReader(nn.Module):
 
 
 class ExportedReader(nn.Module):
-    """The reader as ``bdfm_infer`` runs it: uint8 crops in, landmarks, pose, action units and confidence out."""
+    """The reader as ``bdfm_infer`` runs it: uint8 crops in, landmarks, pose, action units and confidence out.
 
-    def __init__(self, reader: FaceReader) -> None:
+    Args:
+        reader: trained.
+        regressor: R, which then reads pose and action units in place of the plain head.
+    """
+
+    def __init__(self, reader: FaceReader, regressor: ParameterRegressor | None = None) -> None:
         super().__init__()
-        self.reader = reader
+        self.reader, self.regressor = reader, regressor
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Crops (n, s, s) uint8 to landmarks (n, 68, 2), pose (n, 2), action units (n, 23) and confidence (n,)."""
         reading = self.reader(normalise(crops))
-        parameters = reading.parameters.clamp(0.0, 1.0)
+        parameters = reading.parameters
+        if self.regressor is not None:
+            parameters = self.regressor(reading.features.fused, represent(reading.features))[:, : N_POSE + N_AU]
+        parameters = parameters.clamp(0.0, 1.0)
         return (
             reading.features.landmarks,
             parameters[:, :N_POSE],

@@ -82,13 +82,24 @@ def test_r_reads_brow_style_from_the_brows_alone(reader: FaceReader, crops: torc
 
 def test_export_equals_the_network(reader: FaceReader, crops: torch.Tensor, tmp_path: Path) -> None:
     path = tmp_path / "face.onnx"
-    assert export_reader(reader, path) < 1e-4
+    assert export_reader(ExportedReader(reader), path) < 1e-4
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].type == "tensor(uint8)"
     one = session.run(list(OUTPUTS), {"crops": crops[:1].numpy()})
     assert [value.shape for value in one] == [(1, 68, 2), (1, 2), (1, 23), (1,)]
     three = session.run(list(OUTPUTS), {"crops": crops.numpy()})
     assert np.allclose(one[2][0], three[2][0], atol=1e-5)
+
+
+def test_r_may_read_in_place_of_the_plain_head(reader: FaceReader, crops: torch.Tensor) -> None:
+    regressor = ParameterRegressor(WIDTH, 16, 12).eval()
+    with torch.no_grad():
+        plain, by_r = ExportedReader(reader)(crops), ExportedReader(reader, regressor)(crops)
+        features = reader(normalise(crops)).features
+        expected = regressor(features.fused, represent(features))[:, 2:25].clamp(0, 1)
+    assert torch.equal(plain[0], by_r[0])
+    assert torch.allclose(by_r[2], expected, atol=1e-6)
+    assert not torch.allclose(plain[2], by_r[2], atol=1e-3)
 
 
 def test_exported_values_stay_in_range(reader: FaceReader, crops: torch.Tensor) -> None:
