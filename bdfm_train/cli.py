@@ -34,12 +34,7 @@ def _parser() -> argparse.ArgumentParser:
 
     reader = commands.add_parser("reader", help="train the face reader (F_seg, landmarks, plain head)")
     reader.add_argument("--config", default="lite")
-    reader.add_argument("--shards", type=Path, required=True, help="folder of renders; new ones are taken in meanwhile")
-    reader.add_argument("--pattern", default="*.npz", help="names of the shards (default: %(default)s)")
-    reader.add_argument("--work", type=Path, required=True, help="folder for checkpoints and the log; resumes from it")
-    reader.add_argument("--minutes", type=float, default=60.0)
-    reader.add_argument("--seed", type=int, default=0)
-    reader.add_argument("--threads", type=int, default=2)
+    _add_run(reader, minutes=60.0)
     reader.add_argument("--negatives", type=Path, help="crops that the command negatives wrote")
     reader.set_defaults(run=_reader)
 
@@ -52,12 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
     regressor = commands.add_parser("regressor", help="train R on the frozen F_seg of a reader, and compare the two")
     regressor.add_argument("--checkpoint", type=Path, required=True, help="a reader's checkpoint")
-    regressor.add_argument("--shards", type=Path, required=True)
-    regressor.add_argument("--pattern", default="*.npz")
-    regressor.add_argument("--work", type=Path, required=True)
-    regressor.add_argument("--minutes", type=float, default=20.0)
-    regressor.add_argument("--seed", type=int, default=0)
-    regressor.add_argument("--threads", type=int, default=2)
+    _add_run(regressor, minutes=20.0)
     regressor.set_defaults(run=_regressor)
 
     held_out = commands.add_parser("held-out", help="errors on renders and photos that training never saw")
@@ -87,6 +77,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_run(parser: argparse.ArgumentParser, minutes: float) -> None:
+    parser.add_argument("--shards", type=Path, required=True, help="folder of renders; new ones are taken in meanwhile")
+    parser.add_argument("--pattern", default="*.npz", help="names of the shards (default: %(default)s)")
+    parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and the log; resumes from it")
+    parser.add_argument("--minutes", type=float, default=minutes)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+
+
 def _reader(options: argparse.Namespace) -> None:
     import cv2
     import torch
@@ -112,7 +111,7 @@ def _reader(options: argparse.Namespace) -> None:
 def _negatives(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from .data.negatives import mine_negatives
+    from .detector.mine import mine_negatives
 
     np.save(options.out, mine_negatives(sources_root(), options.weights, options.count, options.seed))
     print(options.out)
@@ -141,7 +140,7 @@ def _regressor(options: argparse.Namespace) -> None:
 def _held_out(options: argparse.Namespace) -> None:
     from .data.photos import load_photos, without_copies
     from .evaluation.held_out import report
-    from .export import load_reader, load_regressor
+    from .networks.checkpoints import load_reader, load_regressor
     from .networks.reader import ExportedReader
 
     regressor = None if options.regressor is None else load_regressor(options.regressor)
@@ -154,7 +153,8 @@ def _held_out(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from .export import export_reader, load_reader, load_regressor, write_model
+    from .export import export_reader, write_model
+    from .networks.checkpoints import load_reader, load_regressor
     from .networks.reader import ExportedReader
 
     options.out.mkdir(parents=True, exist_ok=True)

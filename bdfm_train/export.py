@@ -15,46 +15,11 @@ import torch
 
 from bdfm_infer.alignment import CROP_SIZE
 
-from .config import Config
 from .errors import CheckpointError
-from .networks.reader import ExportedReader, FaceReader
-from .networks.regressor import ParameterRegressor
-from .training.reader import build_reader
-from .training.regressor import build_regressor
+from .networks.reader import ExportedReader
 
 OUTPUTS = ("landmarks", "pose", "action_units", "confidence")
 _OPSET = 17
-
-
-def load_reader(checkpoint: Path) -> FaceReader:
-    """The reader with averaged weights of a checkpoint, ready to read.
-
-    Raises:
-        CheckpointError: the file is missing or belongs to another size of network.
-    """
-    if not checkpoint.exists():
-        raise CheckpointError(f"{checkpoint} is missing. Train first: python -m bdfm_train reader --help")
-    state = torch.load(checkpoint, weights_only=True)
-    reader = build_reader(Config.load(state["config"]))
-    try:
-        reader.load_state_dict(state["average"])
-    except RuntimeError as error:
-        raise CheckpointError(f"{checkpoint} was trained with another network: {error}") from error
-    return reader.eval()
-
-
-def load_regressor(checkpoint: Path) -> ParameterRegressor:
-    """R with the averaged weights that ``python -m bdfm_train regressor`` wrote.
-
-    Raises:
-        CheckpointError: the file is missing.
-    """
-    if not checkpoint.exists():
-        raise CheckpointError(f"{checkpoint} is missing. Train first: python -m bdfm_train regressor --help")
-    state = torch.load(checkpoint, weights_only=True)
-    regressor = build_regressor(Config.load(state["config"]))
-    regressor.load_state_dict(state["regressor"])
-    return regressor.eval()
 
 
 def export_reader(model: ExportedReader, path: Path) -> float:

@@ -27,6 +27,7 @@ from bdfm_train.config import Config
 from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
+from bdfm_train.networks.checkpoints import build_reader
 from bdfm_train.networks.reader import FaceReader, Reading
 
 from .average import WeightAverage
@@ -46,11 +47,6 @@ class Losses:
     parsing: Tensor
     confidence: Tensor
     consistency: Tensor
-
-
-def build_reader(config: Config) -> FaceReader:
-    """An untrained reader of the size that the configuration asks for."""
-    return FaceReader(config.network.width, config.network.blocks, config.network.crop_size)
 
 
 def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor, emphasis: Tensor) -> Losses:

@@ -16,21 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, MIRRORED_AU, POSE_SLICE
-from bdfm_train.config import Config
 from bdfm_train.data.batches import Batch, BatchMaker, feed
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
-from bdfm_train.networks.regressor import ParameterRegressor
+from bdfm_train.networks.checkpoints import build_regressor, load_config, load_reader
 from bdfm_train.networks.representation import Representation, represent
 from bdfm_train.networks.segmentation import SegmentationNetwork
 
 from .average import WeightAverage
-
-
-def build_regressor(config: Config) -> ParameterRegressor:
-    """An untrained R of the size that the configuration asks for."""
-    network = config.network
-    return ParameterRegressor(network.width, network.regressor_channels, network.regressor_size)
 
 
 def regressor_losses(batch: Batch, renders: Tensor, photos: Tensor, teacher: Tensor) -> dict[str, Tensor]:
@@ -78,12 +71,10 @@ def train_regressor(
     Returns:
         Path of R's averaged weights.
     """
-    from bdfm_train.export import load_reader
-
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
     reader = load_reader(checkpoint)
-    config = Config.load(torch.load(checkpoint, weights_only=True)["config"])
+    config = load_config(checkpoint)
     segmentation = reader.segmentation.requires_grad_(False).eval()
     pool = ShardPool(shards, pattern, config.batch.shards)
     pool.refresh()

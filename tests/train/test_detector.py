@@ -17,6 +17,7 @@ from bdfm_infer.detector import Detector as ProductDetector
 from bdfm_train.detector import backgrounds, bodies, data, evaluate
 from bdfm_train.detector.export import export
 from bdfm_train.detector.faces import Face, Renders, spread
+from bdfm_train.detector.mine import mine_negatives
 from bdfm_train.detector.model import STRIDE, Detector, point_loss, score_loss
 from bdfm_train.detector.train import batch_of
 
@@ -233,3 +234,13 @@ def test_placed_faces_are_whole_and_as_tall_as_told() -> None:
         assert spread(points) == pytest.approx(spread(POINTS) * share * 480 / face.height, rel=1e-4)
         x, y = points.mean(0).round().astype(int)
         assert picture[max(y - 80, 0) : y + 80, max(x - 80, 0) : x + 80].max() > 100
+
+
+@pytest.mark.skipif(not os.environ.get("BDFM_SOURCES"), reason="BDFM_SOURCES is not set")
+def test_mined_negatives_are_crops_and_depend_on_the_seed() -> None:
+    sources = Path(os.environ["BDFM_SOURCES"])
+    first, again, other = (mine_negatives(sources, None, 6, seed) for seed in (100, 100, 101))
+    assert first.shape == (6, 96, 96)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)

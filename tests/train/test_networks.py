@@ -9,7 +9,8 @@ import torch
 from bdfm_infer.parameters import BROW_SLICE, N_PARAMETERS
 from bdfm_train.config import Config
 from bdfm_train.errors import CheckpointError, ConfigError
-from bdfm_train.export import OUTPUTS, export_reader, load_reader
+from bdfm_train.export import OUTPUTS, export_reader
+from bdfm_train.networks.checkpoints import load_reader
 from bdfm_train.networks.reader import ExportedReader, FaceReader
 from bdfm_train.networks.regressor import ParameterRegressor
 from bdfm_train.networks.representation import PARTS, represent

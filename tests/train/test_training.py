@@ -18,9 +18,10 @@ from bdfm_train.data.batches import BatchMaker
 from bdfm_train.data.crops import mirror_landmarks, mirror_parameters
 from bdfm_train.data.photos import Photo, judgements, load_photos, part_of, set_aside, unsuitable, without_copies
 from bdfm_train.data.shards import Shard, ShardPool
+from bdfm_train.networks.checkpoints import build_reader
 from bdfm_train.networks.segmentation import CLASSES
 from bdfm_train.training.average import WeightAverage
-from bdfm_train.training.reader import SATURATED_CONFIDENCE, build_reader, reader_losses, train_reader
+from bdfm_train.training.reader import SATURATED_CONFIDENCE, reader_losses, train_reader
 
 SOURCES = os.environ.get("BDFM_SOURCES")
 needs_sources = pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""Networks of a configuration's size, untrained or with the weights of a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from bdfm_train.config import Config
+from bdfm_train.errors import CheckpointError
+
+from .reader import FaceReader
+from .regressor import ParameterRegressor
+
+
+def build_reader(config: Config) -> FaceReader:
+    """An untrained reader of the size that the configuration asks for."""
+    return FaceReader(config.network.width, config.network.blocks, config.network.crop_size)
+
+
+def build_regressor(config: Config) -> ParameterRegressor:
+    """An untrained R of the size that the configuration asks for."""
+    network = config.network
+    return ParameterRegressor(network.width, network.regressor_channels, network.regressor_size)
+
+
+def load_config(checkpoint: Path, command: str = "reader") -> Config:
+    """The configuration that a checkpoint was trained with.
+
+    Raises:
+        CheckpointError: the file is missing; the message names the command that makes it.
+    """
+    if not checkpoint.exists():
+        raise CheckpointError(f"{checkpoint} is missing. Train first: python -m bdfm_train {command} --help")
+    return Config.load(torch.load(checkpoint, weights_only=True)["config"])
+
+
+def load_reader(checkpoint: Path) -> FaceReader:
+    """The reader with averaged weights of a checkpoint, ready to read.
+
+    Raises:
+        CheckpointError: the file is missing or belongs to another size of network.
+    """
+    reader = build_reader(load_config(checkpoint))
+    _fill(reader, checkpoint, "average")
+    return reader.eval()
+
+
+def load_regressor(checkpoint: Path) -> ParameterRegressor:
+    """R with the averaged weights that ``python -m bdfm_train regressor`` wrote.
+
+    Raises:
+        CheckpointError: the file is missing or belongs to another size of network.
+    """
+    regressor = build_regressor(load_config(checkpoint, "regressor"))
+    _fill(regressor, checkpoint, "regressor")
+    return regressor.eval()
+
+
+def _fill(network: torch.nn.Module, checkpoint: Path, key: str) -> None:
+    try:
+        network.load_state_dict(torch.load(checkpoint, weights_only=True)[key])
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint} was trained with another network: {error}") from error
