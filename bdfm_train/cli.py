@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     regressor = commands.add_parser("regressor", help="train R on the frozen F_seg of a reader, and compare the two")
     regressor.add_argument("--checkpoint", type=Path, required=True, help="a reader's checkpoint")
     _add_run(regressor, minutes=20.0)
+    regressor.add_argument("--start", type=Path, help="R's checkpoint to go on from")
     regressor.set_defaults(run=_regressor)
 
     held_out = commands.add_parser("held-out", help="errors on renders and photos that training never saw")
@@ -133,6 +134,7 @@ def _regressor(options: argparse.Namespace) -> None:
         options.work,
         options.minutes,
         options.seed,
+        options.start,
     )
     print(path)
 

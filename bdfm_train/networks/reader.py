@@ -71,7 +71,7 @@ class ExportedReader(nn.Module):
         reading = self.reader(normalise(crops))
         parameters = reading.parameters
         if self.regressor is not None:
-            parameters = self.regressor(reading.features.fused, represent(reading.features))[:, : N_POSE + N_AU]
+            parameters = self.regressor.performance(reading.features.fused, represent(reading.features))
         parameters = parameters.clamp(0.0, 1.0)
         return (
             reading.features.landmarks,

@@ -58,16 +58,12 @@ class ParameterRegressor(nn.Module):
 
     def forward(self, fused: Tensor, t: Representation) -> Tensor:
         """The 269 parameters, (n, 269); brow styles sum to 1, the others are not clipped to [0, 1]."""
-        local = (t.eyes, t.nose, t.mouth, t.face)
-        return torch.cat(
-            [
-                self.pose(fused),
-                self.action_units(*local),
-                self.identity(*local),
-                self.brow_style(t.brows).softmax(1),
-            ],
-            1,
-        )
+        identity = self.identity(t.eyes, t.nose, t.mouth, t.face)
+        return torch.cat([self.performance(fused, t), identity, self.brow_style(t.brows).softmax(1)], 1)
+
+    def performance(self, fused: Tensor, t: Representation) -> Tensor:
+        """Pose and action units alone, (n, 25)."""
+        return torch.cat([self.pose(fused), self.action_units(t.eyes, t.nose, t.mouth, t.face)], 1)
 
 
 def _resize(x: Tensor, size: int) -> Tensor:

@@ -43,6 +43,6 @@ def represent(features: FaceFeatures) -> Representation:
         feature = features.stages[stage]
         mask = sum(probabilities[:, CLASSES.index(name)] for name in classes)
         assert isinstance(mask, Tensor)
-        mask = functional.adaptive_avg_pool2d(mask[:, None], (feature.shape[-2], feature.shape[-1]))
+        mask = functional.avg_pool2d(mask[:, None], 2**stage)
         parts[part] = BETA[part] * mask * feature
     return Representation(**parts)

@@ -19,7 +19,7 @@ from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, MIRRORED
 from bdfm_train.data.batches import Batch, BatchMaker, feed
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
-from bdfm_train.networks.checkpoints import build_regressor, load_config, load_reader
+from bdfm_train.networks.checkpoints import build_regressor, load_config, load_reader, load_regressor
 from bdfm_train.networks.representation import Representation, represent
 from bdfm_train.networks.segmentation import SegmentationNetwork
 
@@ -55,7 +55,14 @@ _WEIGHTS = {"action_units": 15.0, "pose": 5.0, "identity": 5.0, "brow_style": 0.
 
 
 def train_regressor(
-    checkpoint: Path, sources: Path, shards: Path, pattern: str, work: Path, minutes: float, seed: int = 0
+    checkpoint: Path,
+    sources: Path,
+    shards: Path,
+    pattern: str,
+    work: Path,
+    minutes: float,
+    seed: int = 0,
+    start: Path | None = None,
 ) -> Path:
     """Train R for a number of minutes.
 
@@ -67,6 +74,7 @@ def train_regressor(
         work: where ``regressor.pt`` and the log go.
         minutes: length of the run.
         seed: of weights and batches.
+        start: R's weights to go on from, trained on an earlier F_seg of the same size.
 
     Returns:
         Path of R's averaged weights.
@@ -80,7 +88,8 @@ def train_regressor(
     pool.refresh()
     counts = (config.batch.renders, config.batch.photos, 1)
     batches = feed(BatchMaker(load_photos(sources, "train"), pool, counts, seed))
-    regressor = build_regressor(config)
+    regressor = build_regressor(config) if start is None else load_regressor(start)
+    regressor.train()
     average = WeightAverage(regressor, config.training.average)
     rate = config.training.learning_rate
     optimizer = torch.optim.AdamW(regressor.parameters(), rate, weight_decay=config.training.weight_decay)
