@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     held_out = commands.add_parser("held-out", help="errors on renders and photos that training never saw")
     held_out.add_argument("--checkpoint", type=Path, required=True, nargs="+")
     held_out.add_argument("--renders", type=Path, required=True, nargs="+", help="shards of held-out identities")
-    held_out.add_argument("--regressor", type=Path, help="R's checkpoint, to read parameters by R")
+    held_out.add_argument("--regressor", type=Path, help="R's checkpoint, to read by the plain head and R together")
     held_out.set_defaults(run=_held_out)
 
     export = commands.add_parser("export", help="write face.onnx and model.json")
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--id", required=True, help="name of the model")
     export.add_argument("--score", type=float, default=0.3, help="detector's threshold (default: %(default)s)")
     export.add_argument("--confidence", type=float, default=0.5, help="reader's threshold (default: %(default)s)")
-    export.add_argument("--regressor", type=Path, help="R's checkpoint, to read action units by R")
+    export.add_argument("--regressor", type=Path, help="R's checkpoint, to read by the plain head and R together")
     export.add_argument("--float", action="store_true", help="leave out the quantisation to 8 bits")
     export.set_defaults(run=_export)
 

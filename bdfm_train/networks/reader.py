@@ -59,7 +59,7 @@ class ExportedReader(nn.Module):
 
     Args:
         reader: trained.
-        regressor: R, which then reads pose and action units in place of the plain head.
+        regressor: R; pose and action units are then the mean of what it and the plain head read.
     """
 
     def __init__(self, reader: FaceReader, regressor: ParameterRegressor | None = None) -> None:
@@ -71,7 +71,8 @@ class ExportedReader(nn.Module):
         reading = self.reader(normalise(crops))
         parameters = reading.parameters
         if self.regressor is not None:
-            parameters = self.regressor.performance(reading.features.fused, represent(reading.features))
+            by_r = self.regressor.performance(reading.features.fused, represent(reading.features))
+            parameters = (parameters + by_r) / 2
         parameters = parameters.clamp(0.0, 1.0)
         return (
             reading.features.landmarks,
