@@ -95,13 +95,13 @@ def test_export_equals_the_network(reader: FaceReader, crops: torch.Tensor, tmp_
 def test_with_r_the_mean_of_both_is_exported(reader: FaceReader, crops: torch.Tensor) -> None:
     regressor = ParameterRegressor(WIDTH, 16, 12).eval()
     with torch.no_grad():
-        plain, by_r = ExportedReader(reader)(crops), ExportedReader(reader, regressor)(crops)
+        plain, both = ExportedReader(reader)(crops), ExportedReader(reader, regressor)(crops)
         features = reader(normalise(crops)).features
         by_r = regressor(features.fused, represent(features))[:, 2:25]
         expected = ((reader(normalise(crops)).parameters[:, 2:] + by_r) / 2).clamp(0, 1)
-    assert torch.equal(plain[0], by_r[0])
-    assert torch.allclose(by_r[2], expected, atol=1e-6)
-    assert not torch.allclose(plain[2], by_r[2], atol=1e-3)
+    assert torch.equal(plain[0], both[0])
+    assert torch.allclose(both[2], expected, atol=1e-6)
+    assert not torch.allclose(plain[2], both[2], atol=1e-3)
 
 
 def test_exported_values_stay_in_range(reader: FaceReader, crops: torch.Tensor) -> None:
