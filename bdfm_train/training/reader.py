@@ -9,7 +9,6 @@ of renders and photos are kept apart: photos alone move those that are used late
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bdfm_infer.parameters import AU_NAMES, MIRRORED_AU, N_POSE
+from bdfm_infer.parameters import AU_NAMES, N_POSE
 from bdfm_train.config import Config
 from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
 from bdfm_train.data.photos import load_photos
@@ -31,6 +30,7 @@ from bdfm_train.networks.checkpoints import build_reader
 from bdfm_train.networks.reader import FaceReader, Reading
 
 from .average import WeightAverage
+from .steps import action_unit_error, learning_rate, steadiness_error
 
 JAW_LINE_WEIGHT = 0.2
 """Weight of the 17 landmarks of the jaw line, whose place along the line is arbitrary."""
@@ -52,8 +52,6 @@ class Losses:
 def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor, emphasis: Tensor) -> Losses:
     """The losses of one step.
 
-    Action units: squared error weighted 1 + 3 y, since absolute error on sparse values collapses to their median.
-
     Args:
         batch: the truth.
         renders: what the network read from the renders.
@@ -63,7 +61,6 @@ def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor
     """
     weights = torch.ones(68)
     weights[:17] = JAW_LINE_WEIGHT
-    target = torch.where(batch.mirrored[:, None], teacher[:, N_POSE:][:, list(MIRRORED_AU)], teacher[:, N_POSE:])
     n_photos = len(batch.photo_landmarks)
     photos, photo_parsing = real.features.landmarks[:n_photos], real.features.parsing[:n_photos]
     units, true_units = renders.parameters[:, N_POSE:], batch.parameters[:, N_POSE:]
@@ -75,12 +72,12 @@ def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor
     return Losses(
         landmarks_renders=_landmark_error(renders.features.landmarks, batch.render_landmarks, weights),
         landmarks_photos=_landmark_error(photos, batch.photo_landmarks, weights),
-        action_units=((units - true_units).square() * (1.0 + 3.0 * true_units) * emphasis).mean(),
+        action_units=(action_unit_error(units, true_units) * emphasis).mean(),
         pose=(renders.parameters[:, :N_POSE] - batch.parameters[:, :N_POSE]).abs().mean(),
         parsing=_parsing_error(renders.features.parsing, batch.render_parsing)
         + _parsing_error(photo_parsing, batch.photo_parsing),
         confidence=functional.binary_cross_entropy_with_logits(faces, truth),
-        consistency=(real.parameters[:n_photos, N_POSE:] - target).square().mean(),
+        consistency=steadiness_error(real.parameters[:n_photos], teacher, batch.mirrored),
     )
 
 
@@ -137,7 +134,7 @@ def train_reader(
     log = (work / "log.jsonl").open("a", encoding="utf-8")
     while (spent := (time.monotonic() - began) / 60.0) < minutes:
         for group in optimizer.param_groups:
-            group["lr"] = _learning_rate(config, step, spent / minutes)
+            group["lr"] = learning_rate(config.training, step, spent / minutes)
         losses = _step(reader, average.network, next(batches), config, step, optimizer)
         step += 1
         average.update(reader, step)
@@ -204,11 +201,6 @@ def _landmark_error(landmarks: Tensor, truth: Tensor, weights: Tensor) -> Tensor
 def _parsing_error(parsing: Tensor, truth: Tensor) -> Tensor:
     logits = functional.interpolate(parsing, size=truth.shape[-2:], mode="bilinear")
     return functional.cross_entropy(logits, truth, ignore_index=UNKNOWN_CLASS)
-
-
-def _learning_rate(config: Config, step: int, share: float) -> float:
-    warm = min(1.0, (step + 1) / config.training.warm_up_steps)
-    return config.training.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5
 
 
 def _save(

@@ -7,7 +7,6 @@ Renders give all 269 parameters (identity on head A alone); on photos a mean tea
 from __future__ import annotations
 
 import json
-import math
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, MIRRORED_AU, POSE_SLICE
+from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, POSE_SLICE
 from bdfm_train.data.batches import Batch, BatchMaker, feed
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
@@ -24,6 +23,7 @@ from bdfm_train.networks.representation import Representation, represent
 from bdfm_train.networks.segmentation import SegmentationNetwork
 
 from .average import WeightAverage
+from .steps import action_unit_error, learning_rate, steadiness_error
 
 
 def regressor_losses(batch: Batch, renders: Tensor, photos: Tensor, teacher: Tensor) -> dict[str, Tensor]:
@@ -36,18 +36,17 @@ def regressor_losses(batch: Batch, renders: Tensor, photos: Tensor, teacher: Ten
         teacher: (m, 269) what the mean teacher says of the clean photos.
     """
     units, true_units = renders[:, AU_SLICE], batch.parameters[:, AU_SLICE]
-    target = torch.where(batch.mirrored[:, None], teacher[:, AU_SLICE][:, list(MIRRORED_AU)], teacher[:, AU_SLICE])
     known = batch.identity_known
     identity = (
         (renders[known, IDENTITY_SLICE] - batch.identity[known]).square().mean() if known.any() else renders.sum() * 0
     )
     style = renders[:, BROW_SLICE].clamp_min(1e-6).log()
     return {
-        "action_units": ((units - true_units).square() * (1.0 + 3.0 * true_units)).mean(),
+        "action_units": action_unit_error(units, true_units).mean(),
         "pose": (renders[:, POSE_SLICE] - batch.parameters[:, POSE_SLICE]).abs().mean(),
         "identity": identity,
         "brow_style": functional.nll_loss(style, batch.brow_style),
-        "consistency": (photos[:, AU_SLICE] - target).square().mean(),
+        "consistency": steadiness_error(photos, teacher, batch.mirrored),
     }
 
 
@@ -96,9 +95,8 @@ def train_regressor(
     began, step = time.monotonic(), 0
     with (work / "regressor.jsonl").open("a", encoding="utf-8") as log:
         while (share := (time.monotonic() - began) / 60.0 / minutes) < 1.0:
-            warm = min(1.0, (step + 1) / config.training.warm_up_steps)
             for group in optimizer.param_groups:
-                group["lr"] = rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5
+                group["lr"] = learning_rate(config.training, step, share)
             losses = _step(segmentation, regressor, average.network, next(batches), optimizer)
             step += 1
             average.update(regressor, step)

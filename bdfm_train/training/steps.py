@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""What the training of the reader and of R share: losses of action units, and the learning rate."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from bdfm_infer.parameters import AU_SLICE, MIRRORED_AU
+from bdfm_train.config import TrainingConfig
+
+
+def action_unit_error(read: Tensor, truth: Tensor) -> Tensor:
+    """Squared error of action units (n, 23), weighted 1 + 3 y: absolute error collapses to their median. (n, 23)."""
+    return (read - truth).square() * (1.0 + 3.0 * truth)
+
+
+def steadiness_error(read: Tensor, teacher: Tensor, mirrored: Tensor) -> Tensor:
+    """How far the action units of photos are from the teacher's, which saw them clean and not mirrored.
+
+    Args:
+        read, teacher: (m, 25) or more parameters.
+        mirrored: (m,) bool, whether the photo that was read is mirrored.
+    """
+    units = teacher[:, AU_SLICE]
+    target = torch.where(mirrored[:, None], units[:, list(MIRRORED_AU)], units)
+    return (read[:, AU_SLICE] - target).square().mean()
+
+
+def learning_rate(training: TrainingConfig, step: int, share: float) -> float:
+    """Warm-up over the first steps, then a cosine to nothing over the run.
+
+    Args:
+        training: its settings.
+        step: from 0.
+        share: of the run that is done, 0 to 1.
+    """
+    warm = min(1.0, (step + 1) / training.warm_up_steps)
+    return training.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5
