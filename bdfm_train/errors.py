@@ -46,3 +46,10 @@ class MeasureError(BdfmError):
 
     code = "no_figure"
     exit_code = 35
+
+
+class PairsError(BdfmError):
+    """A shard of pairs for G is damaged, of another form, or cannot be written."""
+
+    code = "bad_pairs"
+    exit_code = 36
