@@ -53,3 +53,10 @@ class PairsError(BdfmError):
 
     code = "bad_pairs"
     exit_code = 36
+
+
+class PublishedWeightsError(BdfmError):
+    """A file of weights that others published is missing, damaged, or another one than the network needs."""
+
+    code = "bad_published_weights"
+    exit_code = 40
