@@ -60,3 +60,10 @@ class PublishedWeightsError(BdfmError):
 
     code = "bad_published_weights"
     exit_code = 40
+
+
+class IdentityShardError(BdfmError):
+    """A shard of renders by identity is missing, damaged, of another form, or cannot be written."""
+
+    code = "bad_identities"
+    exit_code = 41
