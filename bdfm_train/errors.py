@@ -67,3 +67,10 @@ class IdentityShardError(BdfmError):
 
     code = "bad_identities"
     exit_code = 41
+
+
+class DivergedError(BdfmError):
+    """A loss is no longer a finite number; the last checkpoint is intact."""
+
+    code = "diverged"
+    exit_code = 37

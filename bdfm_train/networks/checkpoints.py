@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -56,6 +57,41 @@ def load_regressor(checkpoint: Path) -> ParameterRegressor:
     regressor = build_regressor(load_config(checkpoint, "regressor"))
     _fill(regressor, checkpoint, "regressor")
     return regressor.eval()
+
+
+def write_checkpoint(state: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint; the file at ``path`` is the older one or the new one, never a part of it.
+
+    Raises:
+        CheckpointError: the disk is full or the folder cannot be written; the older checkpoint stays.
+    """
+    draft = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, draft)
+        draft.replace(path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as either
+        draft.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"{path} cannot be written ({error}). Free some space and start again; the last checkpoint is intact."
+        ) from error
+
+
+def read_checkpoint(path: Path, command: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    """The content of a checkpoint that ``python -m bdfm_train COMMAND`` wrote.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or lacks one of ``keys``.
+    """
+    if not path.exists():
+        raise CheckpointError(f"{path} is missing. Train first: python -m bdfm_train {command} --help")
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # what a damaged file raises depends on where it is damaged
+        raise CheckpointError(f"{path} is damaged or no checkpoint ({error}). Move it away to start anew.") from error
+    if not isinstance(state, dict) or not set(keys) <= state.keys():
+        raise CheckpointError(f"{path} is no checkpoint of python -m bdfm_train {command}. Move it away to start anew.")
+    return state
 
 
 def _fill(network: torch.nn.Module, checkpoint: Path, key: str) -> None:
