@@ -9,9 +9,7 @@ told so once.
 from __future__ import annotations
 
 import functools
-import pickle
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -21,6 +19,8 @@ from torch import Tensor, nn
 
 from bdfm_train.errors import PublishedWeightsError
 
+from .bisenet import BiSeNet
+from .light_cnn import LightCnn29, LightCnnIdentity
 from .vgg16 import Vgg16
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -54,6 +54,26 @@ VGG16: Final = Publication(
     ),
 )
 
+LIGHT_CNN: Final = Publication(
+    title="LightCNN-29 v2",
+    source="LightCNN_29Layers_V2_checkpoint.pth.tar of github.com/AlfredXiangWu/LightCNN (v2; not LightCNN-9 or -29)",
+    trained_on="CASIA-WebFace and MS-Celeb-1M",
+    spare=frozenset({"fc2.weight"}),
+)
+BISENET: Final = Publication(
+    title="BiSeNet for faces",
+    source="79999_iter.pth of github.com/zllrunning/face-parsing.PyTorch (19 classes)",
+    trained_on="CelebAMask-HQ",
+    spare=frozenset(
+        f"{output}.{layer}"
+        for output in ("conv_out16", "conv_out32")
+        for layer in (
+            "conv.conv.weight", "conv.bn.weight", "conv.bn.bias", "conv.bn.running_mean", "conv.bn.running_var",
+            "conv.bn.num_batches_tracked", "conv_out.weight",
+        )
+    ),
+)  # fmt: skip
+
 
 def load_vgg16(path: Path) -> Vgg16:
     """VGG16 up to relu4_3 with the published weights, frozen.
@@ -64,6 +84,28 @@ def load_vgg16(path: Path) -> Vgg16:
         PublishedWeightsError: the file is missing, damaged, or not the one that torchvision publishes.
     """
     return _load(Vgg16(), path, VGG16)
+
+
+def load_light_cnn(path: Path) -> LightCnnIdentity:
+    """LightCNN-29 v2 with the published weights, frozen; called like our own identity network.
+
+    The weights were trained on CASIA-WebFace and MS-Celeb-1M, whose terms allow research alone.
+
+    Raises:
+        PublishedWeightsError: the file is missing, damaged, or not the published one.
+    """
+    return LightCnnIdentity(_load(LightCnn29(), path, LIGHT_CNN)).eval()
+
+
+def load_bisenet(path: Path) -> BiSeNet:
+    """The BiSeNet of face-parsing.PyTorch with the published weights, frozen.
+
+    The weights were trained on CelebAMask-HQ, whose terms allow non-commercial research alone.
+
+    Raises:
+        PublishedWeightsError: the file is missing, damaged, or not the published one.
+    """
+    return _load(BiSeNet(), path, BISENET)
 
 
 def _load(network: Network, path: Path, publication: Publication) -> Network:
@@ -91,7 +133,7 @@ def _state(path: Path, publication: Publication) -> dict[str, Tensor]:
         raise PublishedWeightsError(f"{path} is missing. Expected is {publication.source}.")
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except Exception as error:  # what a damaged file raises depends on where it is damaged
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise PublishedWeightsError(
             f"{path} cannot be read as weights ({reason}). Get {publication.source} anew."

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from torch import Tensor
 from torch.nn import functional
 
-from .segmentation import CLASSES, FaceFeatures
+from .segmentation import CLASSES
 
 PARTS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "eyes": (0, ("l_eye", "r_eye")),
@@ -35,7 +35,19 @@ class Representation:
     face: Tensor
 
 
-def represent(features: FaceFeatures) -> Representation:
+class ParsedFeatures(Protocol):
+    """What T is made of: our own F_seg's features or those of the published one (:mod:`.bisenet`)."""
+
+    @property
+    def stages(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps C_1, C_2, C_3, each half as large as the one before."""
+
+    @property
+    def parsing(self) -> Tensor:
+        """Logits of the 14 classes, as large as C_1."""
+
+
+def represent(features: ParsedFeatures) -> Representation:
     """T of what F_seg saw."""
     probabilities = features.parsing.softmax(1)
     parts = {}
