@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""Batches for F_rec: several views of each of many people, of whom some are photos of which only one view exists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bdfm_infer import alignment
+from bdfm_train.errors import IdentityShardError
+from bdfm_train.face_model.identities import IdentityShard
+from bdfm_train.networks.segmentation import normalise
+
+from .augment import COARSE, FINE, borrow_look, jittered_alignment, photograph
+from .photos import Photo
+
+_COARSE_SHARE: Final = 0.2
+_BORROWED_SHARE: Final = 0.3
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class IdentityBatch:
+    """Normalised crops (n, 1, 96, 96) and whom each shows, (n,) int64; numbers mean nothing beyond the batch."""
+
+    crops: Tensor
+    person: Tensor
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many people of renders and of photos are in a batch, and how many views of each."""
+
+    rendered: int
+    photographed: int
+    views: int
+
+
+class IdentityPool:
+    """All that F_rec learns from, in memory.
+
+    Args:
+        shards: renders; identities of two shards are different people.
+        photos: each a person of its own.
+
+    Raises:
+        IdentityShardError: there is no shard, or one holds a single view of somebody.
+    """
+
+    def __init__(self, shards: Sequence[IdentityShard], photos: Sequence[Photo]) -> None:
+        self._shards, self._photos = shards, photos
+        self._views: list[tuple[IdentityShard, NDArray[np.intp]]] = []
+        for shard in shards:
+            starts = np.flatnonzero(shard.first_views)
+            self._views += [(shard, views) for views in np.split(np.arange(len(shard.images)), starts[1:])]
+        if not self._views or min(len(views) for _, views in self._views) < 2:
+            raise IdentityShardError(
+                "F_rec learns from shards with two views or more of each identity. "
+                "Make them: python -m bdfm_train.face_model.identities --help"
+            )
+
+    def __len__(self) -> int:
+        """Rendered identities."""
+        return len(self._views)
+
+    def draw(self, counts: Counts, rng: np.random.Generator) -> IdentityBatch:
+        """A batch; the same state of ``rng`` gives the same one. Nobody is in it twice."""
+        crops: list[FloatArray] = []
+        person: list[int] = []
+
+        def add(crop: FloatArray, number: int) -> None:
+            crops.append(crop)
+            person.append(number)
+
+        for number, i in enumerate(rng.choice(len(self._views), counts.rendered, replace=False)):
+            shard, views = self._views[i]
+            for view in rng.choice(views, min(counts.views, len(views)), replace=False):
+                add(changed_crop(shard.images[view], shard.landmarks[view], self._look(rng), rng), number)
+        for number, i in enumerate(rng.choice(len(self._photos), counts.photographed, replace=False)):
+            photo = self._photos[i]
+            for _ in range(counts.views):
+                add(changed_crop(photo.image, photo.landmarks, self._look(rng), rng), counts.rendered + number)
+        return IdentityBatch(network_crops(crops), torch.tensor(person))
+
+    def _look(self, rng: np.random.Generator) -> Photo | None:
+        if not self._photos or rng.random() >= _BORROWED_SHARE:
+            return None
+        return self._photos[rng.integers(len(self._photos))]
+
+
+def changed_crop(
+    image: NDArray[np.uint8], landmarks: FloatArray, look: Photo | None, rng: np.random.Generator
+) -> FloatArray:
+    """A crop (96, 96) of a face, about 0..1, as another camera might show it: place, light, noise, occlusion, mirror.
+
+    Args:
+        image: (h, w) uint8.
+        landmarks: (68, 2) pixels.
+        look: photo whose low frequencies it borrows.
+        rng: source of chance.
+    """
+    matrix = jittered_alignment(landmarks, COARSE if rng.random() < _COARSE_SHARE else FINE, rng)
+    crop = photograph(alignment.crop(image, matrix), rng)
+    if look is not None:
+        crop = borrow_look(crop, clean_crop(look.image, look.landmarks).astype(np.float32) / 255.0, rng)
+    return crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+def clean_crop(image: NDArray[np.uint8], landmarks: FloatArray) -> NDArray[np.uint8]:
+    """A crop (96, 96) aligned without error."""
+    return alignment.crop(image, alignment.alignment(alignment.five_points(landmarks)))
+
+
+def network_crops(crops: Sequence[FloatArray]) -> Tensor:
+    """Crops (96, 96) about 0..1 as networks take them, (n, 1, 96, 96) normalised."""
+    return normalise(torch.from_numpy(np.stack(crops).astype(np.float32) * 255.0))

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""Trains F_rec of our own (paper, section 2.5): ``python -m bdfm_train identity``.
+
+Views of a rendered identity differ in expression, pose, camera, light and look; a photo is a person of its own, seen
+under strong changes. A supervised contrastive loss draws views of a person together and pushes others away.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bdfm_train.config import TrainingConfig
+from bdfm_train.data.identities import Counts, IdentityBatch, IdentityPool
+from bdfm_train.errors import CheckpointError, DivergedError
+from bdfm_train.networks.checkpoints import read_checkpoint, write_checkpoint
+from bdfm_train.networks.identity import IdentityNetwork
+
+from .average import WeightAverage
+from .steps import learning_rate
+
+_KEYS: Final = ("network", "average", "optimizer", "step")
+
+
+@dataclass(frozen=True)
+class IdentitySettings:
+    """Settings of F_rec's training.
+
+    Attributes:
+        counts: people and views in a batch.
+        temperature: of the contrastive loss.
+        training: learning rate and the like.
+        log_steps, save_steps: how often a line is written, and a checkpoint.
+    """
+
+    counts: Counts
+    temperature: float
+    training: TrainingConfig
+    log_steps: int
+    save_steps: int
+
+
+SETTINGS: Final = IdentitySettings(
+    counts=Counts(rendered=40, photographed=16, views=3),
+    temperature=0.1,
+    training=TrainingConfig(learning_rate=2e-3, weight_decay=1e-3, warm_up_steps=50, average=0.99),
+    log_steps=25,
+    save_steps=100,
+)
+
+
+def contrastive_loss(embeddings: Tensor, person: Tensor, temperature: float) -> Tensor:
+    """The supervised contrastive loss (Khosla et al. 2020, Eq. 2).
+
+    Args:
+        embeddings: (n, c) of unit length.
+        person: (n,) whom each shows; those who are there once do not count as anchors.
+        temperature: by which cosines are divided.
+    """
+    cosines = embeddings @ embeddings.T / temperature
+    itself = torch.eye(len(person), dtype=torch.bool, device=person.device)
+    likelihood = cosines.masked_fill(itself, -math.inf).log_softmax(1)
+    same = (person[:, None] == person[None, :]) & ~itself
+    count = same.sum(1)
+    anchors = count > 0
+    return -(likelihood.masked_fill(~same, 0.0).sum(1)[anchors] / count[anchors]).mean()
+
+
+def train_identity(
+    pool: IdentityPool, work: Path, steps: int, seed: int = 0, settings: IdentitySettings = SETTINGS
+) -> Path:
+    """Train F_rec, resuming from ``work`` where a run was broken off.
+
+    Args:
+        pool: renders and photos.
+        work: where ``identity.pt`` and ``identity.jsonl`` go.
+        steps: length of the whole run; the learning rate falls to nothing over it.
+        seed: of weights and batches. The same seed, data and steps give the same weights, resumed or not.
+        settings: sizes of a batch, learning rate and the like.
+
+    Returns:
+        Path of the checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint to resume is damaged or another network's, or cannot be written.
+        DivergedError: the loss is not finite; the last checkpoint is intact.
+    """
+    torch.manual_seed(seed)
+    network = IdentityNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = WeightAverage(network, settings.training.average)
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=settings.training.weight_decay)
+    checkpoint, step = work / "identity.pt", 0
+    if checkpoint.exists():
+        step = _resume(checkpoint, network, average, optimizer)
+    work.mkdir(parents=True, exist_ok=True)
+
+    def save() -> None:
+        state = {
+            "network": network.state_dict(),
+            "average": average.network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "step": step,
+        }
+        write_checkpoint(state, checkpoint)
+
+    began, first = time.monotonic(), step
+    losses: list[float] = []
+    with (work / "identity.jsonl").open("a", encoding="utf-8") as log:
+        while step < steps:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(settings.training, step, step / steps)
+            batch = pool.draw(settings.counts, np.random.default_rng((seed, step)))
+            loss = _step(network, batch, settings.temperature, optimizer)
+            if not math.isfinite(loss):
+                raise DivergedError(
+                    f"The loss of F_rec is {loss} at step {step}. Lower the learning rate and start again; "
+                    f"{checkpoint} still holds the last good state."
+                )
+            step += 1
+            losses.append(loss)
+            average.update(network, step)
+            if step % settings.log_steps == 0:
+                rate = (step - first) / (time.monotonic() - began)
+                record = {"step": step, "loss": round(float(np.mean(losses)), 4), "steps_a_second": round(rate, 3)}
+                print(json.dumps(record), file=log, flush=True)
+                losses.clear()
+            if step % settings.save_steps == 0:
+                save()
+    save()
+    return checkpoint
+
+
+def _step(network: nn.Module, batch: IdentityBatch, temperature: float, optimizer: torch.optim.Optimizer) -> float:
+    network.train()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        embeddings = network(batch.crops.contiguous(memory_format=torch.channels_last))
+    loss = contrastive_loss(embeddings, batch.person, temperature)
+    if not torch.isfinite(loss):
+        return loss.item()
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+    optimizer.step()
+    return loss.item()
+
+
+def _resume(
+    checkpoint: Path, network: IdentityNetwork, average: WeightAverage, optimizer: torch.optim.Optimizer
+) -> int:
+    state = read_checkpoint(checkpoint, "identity", _KEYS)
+    try:
+        network.load_state_dict(state["network"])
+        average.network.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{checkpoint} was trained with another network: {error}") from error
+    return int(state["step"])
