@@ -14,13 +14,16 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .errors import BdfmError
 from .export import FORMATS
 from .smooth import METHODS, Smoothing
 from .take import Take, csv_path
+
+if TYPE_CHECKING:
+    from .avatar import Avatar
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +62,16 @@ def _parser() -> argparse.ArgumentParser:
     capture.add_argument("--progress", choices=("bar", "json", "none"), help="default: a bar where a person looks on")
     capture.add_argument("--rows", action="store_true", help="with --progress json: report each row as well")
     capture.add_argument("--overwrite", action="store_true", help="replace an older take of that name")
+    capture.add_argument("--avatar", type=Path, metavar="FILE", help="write a video (.mp4) of the avatar doing it, too")
     capture.add_argument("--weights", metavar="FOLDER", help="networks of your own")
+
+    avatar = commands.add_parser("avatar", help="write a video of the avatar doing a take")
+    avatar.set_defaults(run=_avatar)
+    avatar.add_argument("take", type=Path, help="a take's .csv or .json")
+    avatar.add_argument("-o", "--output", type=Path, required=True, help="the video (.mp4)")
+    avatar.add_argument("--raw", action="store_true", help="without the take's calibration and smoothing")
+    avatar.add_argument("--overwrite", action="store_true", help="replace an older file of that name")
+    avatar.add_argument("--weights", metavar="FOLDER", help="networks of your own")
 
     info = commands.add_parser("info", help="versions and model, or what is known about a source")
     info.set_defaults(run=_info)
@@ -86,6 +98,9 @@ def _capture(options: argparse.Namespace) -> int:
     if options.end <= options.start:
         print("bdfm-infer: --end must come after --start", file=sys.stderr)
         return 2
+    if options.avatar is not None and options.progress == "json":
+        print("bdfm-infer: with --progress json, draw afterwards: bdfm-infer avatar TAKE -o FILE", file=sys.stderr)
+        return 2
     chosen = CaptureOptions(
         face=options.face,
         start=options.start,
@@ -96,13 +111,36 @@ def _capture(options: argparse.Namespace) -> int:
         smoothing=None if options.smoothing is None else Smoothing(options.smoothing),
     )
     output = csv_path(options.output or _default_output(options.input))
+    avatar = None
+    if options.avatar is not None:  # what is wrong with it is said before the work
+        from .avatar import Avatar, check_output
+
+        check_output(options.avatar, options.overwrite)
+        avatar = Avatar(options.weights)
     with _stoppable() as cancel:
         if options.progress == "json":
             from .worker import run
 
             return _leave(run(options.input, output, chosen, cancel, options.weights, options.rows))
         bar = options.progress == "bar" or (options.progress is None and sys.stderr.isatty())
-        return _capture_for_people(options.input, output, chosen, cancel, options.weights, bar)
+        code = _capture_for_people(options.input, output, chosen, cancel, options.weights, bar)
+    return code if avatar is None else _draw(output, options.avatar, avatar, options.overwrite)
+
+
+def _avatar(options: argparse.Namespace) -> int:
+    from .avatar import Avatar, check_output
+
+    check_output(options.output, options.overwrite)
+    return _draw(options.take, options.output, Avatar(options.weights), options.overwrite, options.raw)
+
+
+def _draw(take: Path, output: Path, avatar: Avatar, overwrite: bool, raw: bool = False) -> int:
+    from .avatar import write_avatar
+
+    read = Take.read(take)
+    frames = write_avatar(read if raw else read.processed(), output, avatar, overwrite)
+    print(f"{output}: {frames} frames")
+    return 0
 
 
 @contextmanager

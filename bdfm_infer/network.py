@@ -6,6 +6,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -50,8 +52,8 @@ class Weights:
             WeightsError: a file is missing, damaged, or not of this format.
         """
         folder = OWN_WEIGHTS if folder is None else Path(folder)
-        try:
-            model = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        with _explained(folder):
+            model = _model(folder)
             face, detector = (_checked(folder, model[name]) for name in ("face", "detector"))
             thresholds = model["thresholds"]
             return cls(
@@ -62,14 +64,39 @@ class Weights:
                 score_threshold=float(thresholds["score"]),
                 confidence_threshold=float(thresholds["confidence"]),
             )
-        except OSError as error:
-            raise WeightsError(
-                f"The network's files cannot be read ({error}). Install the package again, or name a folder of weights."
-            ) from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise WeightsError(
-                f"{folder / 'model.json'} does not describe a model ({error!r}). Install the package again."
-            ) from error
+
+
+def avatar_network(folder: str | os.PathLike[str] | None = None) -> bytes:
+    """The ONNX file of the avatar in a folder of weights, by default the package's own. Captures do not need it.
+
+    Raises:
+        WeightsError: the folder has no avatar, or its file is missing or damaged.
+    """
+    folder = OWN_WEIGHTS if folder is None else Path(folder)
+    with _explained(folder):
+        model = _model(folder)
+        if "avatar" not in model:
+            raise WeightsError(f"The weights in {folder} have no avatar. Use the package's own, or capture without it.")
+        return _checked(folder, model["avatar"])
+
+
+def _model(folder: Path) -> Any:
+    return json.loads((folder / "model.json").read_text(encoding="utf-8"))
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """What can go wrong while a folder of weights is read, as a :class:`WeightsError`."""
+    try:
+        yield
+    except OSError as error:
+        raise WeightsError(
+            f"The network's files cannot be read ({error}). Install the package again, or name a folder of weights."
+        ) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{folder / 'model.json'} does not describe a model ({error!r}). Install the package again."
+        ) from error
 
 
 def _checked(folder: Path, entry: dict[str, str]) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bdfm_infer.errors import BdfmError
 
+from . import cli_generator
 from .config import Config
 from .face_model.sources import sources_root
 
@@ -89,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     clips.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
     clips.add_argument("--out", type=Path, help="folder for a sheet of each clip")
     clips.set_defaults(run=_clips)
+
+    cli_generator.add_commands(commands)
     return parser
 
 

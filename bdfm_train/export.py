@@ -19,6 +19,7 @@ from .errors import CheckpointError
 from .networks.reader import ExportedReader
 
 OUTPUTS = ("landmarks", "pose", "action_units", "confidence")
+AVATAR = "avatar.onnx"
 _OPSET = 17
 
 
@@ -50,12 +51,39 @@ def export_reader(model: ExportedReader, path: Path) -> float:
 
 
 def write_model(folder: Path, model_id: str, score: float, confidence: float) -> None:
-    """Write ``model.json`` beside the two networks: their hashes, and the thresholds that go with them."""
+    """Write ``model.json``: the hashes of the networks in ``folder``, and the thresholds that go with them.
+
+    The avatar is listed where there is one.
+    """
     files: dict[str, Any] = {}
     for name in ("face", "detector"):
         path = folder / f"{name}.onnx"
         if not path.exists():
             raise CheckpointError(f"{path} is missing. Export it first.")
-        files[name] = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        files[name] = _entry(path)
     facts = {"id": model_id, **files, "thresholds": {"score": score, "confidence": confidence}}
+    if (folder / AVATAR).exists():
+        facts["avatar"] = _entry(folder / AVATAR)
+    _write_facts(folder, facts)
+
+
+def list_avatar(folder: Path) -> None:
+    """Add the avatar of ``folder`` to its ``model.json``.
+
+    Raises:
+        CheckpointError: there is no ``model.json`` to add it to.
+    """
+    path = folder / "model.json"
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}). Export the face reader there first.") from error
+    _write_facts(folder, facts | {"avatar": _entry(folder / AVATAR)})
+
+
+def _entry(path: Path) -> dict[str, str]:
+    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def _write_facts(folder: Path, facts: dict[str, Any]) -> None:
     (folder / "model.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8", newline="\n")

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""The configuration of G, ``generator.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from bdfm_train.errors import ConfigError
+
+OWN_CONFIG: Final = Path(__file__).parent / "generator.toml"
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Sizes and settings of G's training.
+
+    Attributes:
+        widths: channels of its seven hidden layers.
+        perceptual: weight lambda of the perceptual loss (paper, Eq. 3).
+        perceptual_share: of each batch on which it is taken, 0 to 1; on a CPU its networks cost as much as G.
+        batch: pairs in a step.
+        learning_rate: highest; a cosine takes it to nothing over the run.
+        warm_up_steps: over which the rate rises at first.
+        average: decay of the weights' running mean.
+    """
+
+    widths: tuple[int, int, int, int, int, int, int]
+    perceptual: float
+    perceptual_share: float
+    batch: int
+    learning_rate: float
+    warm_up_steps: int
+    average: float
+
+    @classmethod
+    def load(cls, path: Path = OWN_CONFIG) -> GeneratorConfig:
+        """Read a TOML file, by default the one that comes with the package.
+
+        Raises:
+            ConfigError: the file cannot be read, has a key too many or too few, or a value out of range.
+        """
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path} cannot be read ({error}).") from error
+        names = {field.name for field in fields(cls)}
+        if unknown := sorted(values.keys() - names):
+            raise ConfigError(f"{path}: {unknown[0]!r} is no setting of G. They are {', '.join(sorted(names))}.")
+        if missing := sorted(names - values.keys()):
+            raise ConfigError(f"{path}: {missing[0]!r} is missing.")
+        widths = values["widths"]
+        if not isinstance(widths, list) or len(widths) != 7 or not all(isinstance(n, int) and n > 0 for n in widths):
+            raise ConfigError(f"{path}: widths must be seven whole numbers above 0.")
+        for name in names - {"widths"}:
+            if not isinstance(values[name], int | float) or not values[name] >= 0:
+                raise ConfigError(f"{path}: {name} must be a number, 0 or above.")
+        return cls(**values | {"widths": tuple(widths)})

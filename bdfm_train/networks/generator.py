@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""G, the generator that imitates the renderer (paper, section 2.2), and how F_seg sees its pictures."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bdfm_infer.alignment import CROP_SIZE
+from bdfm_infer.parameters import N_PARAMETERS
+
+from .segmentation import SegmentationNetwork, normalise
+
+SIZE: Final = 128
+"""Side of the picture, pixels."""
+LUMINANCE: Final = (0.299, 0.587, 0.114)
+
+Widths = tuple[int, int, int, int, int, int, int]
+
+_START, _SAME, _DOUBLE = (4, 1, 0), (3, 1, 1), (4, 2, 1)
+"""Kernel, stride and padding: from 1 x 1 to 4 x 4, at one size, to twice the size."""
+_LAYERS: Final = (_START, _SAME, _DOUBLE, _SAME, _DOUBLE, _DOUBLE, _DOUBLE)
+
+
+class Generator(nn.Module):
+    """Eight transposed convolutions in DCGAN's manner with instance normalisation.
+
+    The first takes y from 1 x 1 to 4 x 4, two of stride 1 stand at 4 and at 8 pixels, five double the side to 128, the
+    last of them draws RGB. The paper prints no widths and does not say where its layers of stride 1 stand; on small
+    maps they cost little and let pose, action units and identity act on each other early.
+
+    Args:
+        widths: channels of the maps at 4, 4, 8, 8, 16, 32 and 64 pixels.
+    """
+
+    def __init__(self, widths: Widths) -> None:
+        super().__init__()
+        inputs = (N_PARAMETERS, *widths[:-1])
+        self.layers = nn.Sequential(
+            *(
+                nn.Sequential(
+                    nn.ConvTranspose2d(n, m, *shape, bias=False), nn.InstanceNorm2d(m, affine=True), nn.ReLU()
+                )
+                for n, m, shape in zip(inputs, widths, _LAYERS, strict=True)
+            )
+        )
+        self.draw = nn.ConvTranspose2d(widths[-1], 3, *_DOUBLE)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Pictures (n, 3, 128, 128), RGB in [0, 1], of parameters (n, 269) in [0, 1]."""
+        return self.draw(self.layers((2.0 * y - 1.0)[:, :, None, None])).sigmoid()
+
+
+def aligned_crops(pictures: Tensor) -> Tensor:
+    """What F_seg reads, (n, 1, 96, 96) normalised, of aligned pictures (n, 3, 128, 128), RGB in [0, 1].
+
+    G draws faces as :mod:`bdfm_infer.alignment` would have placed them, so nothing is warped.
+    """
+    red, green, blue = LUMINANCE
+    grey = red * pictures[:, :1] + green * pictures[:, 1:2] + blue * pictures[:, 2:]
+    crops = functional.interpolate(grey, size=(CROP_SIZE, CROP_SIZE), mode="bilinear", align_corners=False)
+    return normalise(255.0 * crops[:, 0])
+
+
+class SegmentationFeatures(nn.Module):
+    """Features of a frozen F_seg for the perceptual loss, where no published VGG16 is at hand.
+
+    Args:
+        segmentation: trained F_seg; it is frozen.
+    """
+
+    def __init__(self, segmentation: SegmentationNetwork) -> None:
+        super().__init__()
+        self.segmentation = segmentation.requires_grad_(False).eval()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """C_1, C_2 and C_3 of aligned pictures (n, 3, 128, 128), RGB in [0, 1]."""
+        c1 = self.segmentation.stage2(self.segmentation.stage1(self.segmentation.stem(aligned_crops(images))))
+        c2 = self.segmentation.stage3(c1)
+        return c1, c2, self.segmentation.stage4(c2)
+
+
+def perceptual_distance(drawn: tuple[Tensor, ...], real: tuple[Tensor, ...]) -> Tensor:
+    """Squared distance of feature maps (paper, Eq. 2), mean over the maps.
+
+    Each map's distance is given in units of the real map's mean square, so that one weight fits any feature network.
+    """
+    pairs = [(a.float(), b.float()) for a, b in zip(drawn, real, strict=True)]
+    return torch.stack([(a - b).square().mean() / b.square().mean() for a, b in pairs]).mean()
