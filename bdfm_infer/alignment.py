@@ -86,6 +86,11 @@ def crop(image: NDArray[np.uint8], matrix: FloatArray, size: int = CROP_SIZE) ->
     return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
+def crop_face(image: NDArray[np.uint8], landmarks: FloatArray, size: int = CROP_SIZE) -> NDArray[np.uint8]:
+    """The crop of a picture that its face's landmarks (68, 2), in pixels, align."""
+    return crop(image, alignment(five_points(landmarks), size), size)
+
+
 def _around_crop(
     image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

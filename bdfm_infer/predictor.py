@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +26,23 @@ LONGER_SIDES: Final = (160, 320)
 _SAME_FACE: Final = 0.3
 _PASSES_OF_A_FIND: Final = (2, 3)
 _PASSES_OF_A_FOLLOWED: Final = (1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One reading on the way to a face.
+
+    Attributes:
+        crop: (96, 96) uint8 grey, what was read.
+        matrix: (2, 3), the crop's alignment.
+        reading: what the network says of it.
+        fit: how well the landmarks agree with the alignment.
+    """
+
+    crop: Image
+    matrix: FloatArray
+    reading: Reading
+    fit: Fit
 
 
 class Predictor:
@@ -106,8 +125,28 @@ class Predictor:
     def _sides(image: Image) -> tuple[int, ...]:
         return LONGER_SIDES if max(image.shape[:2]) > LONGER_SIDES[0] else LONGER_SIDES[:1]
 
+    def attempts(self, image: Image, points: FloatArray, most: int) -> Iterator[Attempt]:
+        """Readings of crops aligned by five points, then by the landmarks just read; ends where those fit no face.
+
+        Args:
+            image: (h, w) grey or (h, w, 3) BGR uint8.
+            points: (5, 2) pixels.
+            most: largest number of readings.
+        """
+        for _ in range(most):
+            matrix = alignment.alignment(points)
+            if not 1e-3 < np.hypot(matrix[0, 0], matrix[1, 0]) < 1e2:
+                return
+            crop = _grey(alignment.crop(image, matrix))
+            reading = self._network(crop)
+            attempt = Attempt(crop, matrix, reading, Fit.of(reading.landmarks))
+            yield attempt
+            if not attempt.fit.is_plausible:
+                return
+            points = alignment.five_points(_in_picture(reading, matrix))
+
     def _settle(self, image: Image, points: FloatArray, passes: tuple[int, int]) -> Face | None:
-        """Read the crop aligned by five points, then by the landmarks just read, until it fits the face.
+        """Read until the crop fits the face.
 
         Args:
             image: the picture.
@@ -115,20 +154,15 @@ class Predictor:
             passes: least and largest number of readings.
         """
         least, most = passes
-        for done in range(1, most + 1):
-            matrix = alignment.alignment(points)
-            if not 1e-3 < np.hypot(matrix[0, 0], matrix[1, 0]) < 1e2:
-                return None
-            reading = self._network(_grey(alignment.crop(image, matrix)))
-            fit = Fit.of(reading.landmarks)
-            if not fit.is_plausible:
-                return None
-            if done >= least and fit.is_close:
+        last: Attempt | None = None
+        for done, last in enumerate(self.attempts(image, points, most), 1):
+            if done >= least and last.fit.is_close:
                 break
-            points = alignment.five_points(_in_picture(reading, matrix))
-        if reading.confidence < self._threshold or not fit.is_settled:
+        if last is None or not last.fit.is_plausible or not last.fit.is_settled:
             return None
-        face = Face.from_reading(reading, matrix)
+        if last.reading.confidence < self._threshold:
+            return None
+        face = Face.from_reading(last.reading, last.matrix)
         return face if face.lies_in(*image.shape[:2]) else None
 
 

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from bdfm_infer import alignment
-
-from .data.photos import Photo
+from .data.photos import Photo, aligned_crops
 
 CALIBRATION_PHOTOS: Final = 300
 
@@ -28,13 +26,6 @@ class _Crops(CalibrationDataReader):
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         row = next(self._rows, None)
         return None if row is None else {"crops": row}
-
-
-def aligned_crops(photos: list[Photo]) -> NDArray[np.uint8]:
-    """Photos aligned by their own landmarks, (n, 96, 96)."""
-    return np.stack(
-        [alignment.crop(photo.image, alignment.alignment(alignment.five_points(photo.landmarks))) for photo in photos]
-    )
 
 
 def quantise_reader(path: Path, photos: list[Photo]) -> float:

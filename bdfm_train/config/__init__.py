@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""Configurations of the networks, one TOML file each: ``lite`` ships."""
+"""Configurations of the networks, one TOML file each: ``lite`` ships, ``paper`` has the paper's sizes."""
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from bdfm_infer.parameters import AU_NAMES
 from bdfm_train.errors import ConfigError
+
+from .strict import make, read_toml
+
+NAMES: Final = ("lite", "paper")
+"""The configurations that come with the package."""
+
+CONTENTS: Final = ("T", "heatmaps", "none")
+"""What the facial content loss compares: the paper's T, heatmaps of landmarks in its place (Fig. 6), nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,38 @@ class LossConfig:
     parsing: float
     confidence: float
     consistency: float
+    judged: float
+
+
+@dataclass(frozen=True)
+class PaperLossConfig:
+    """Weights of the five losses (paper, section 3.2) and which content is compared, one of :data:`CONTENTS`.
+
+    Attributes:
+        content: one of :data:`CONTENTS`.
+        identity, parameter, loopback, adversarial: w_id, w_pr, w_lp, w_adv of Eq. 7.
+        alpha, beta: of identity and action units in the parameter loss, Eq. 10.
+        lambda_le: of the image with base identity in the loopback loss, Eq. 11.
+    """
+
+    content: str
+    identity: float
+    parameter: float
+    loopback: float
+    adversarial: float
+    alpha: float
+    beta: float
+    lambda_le: float
+
+
+@dataclass(frozen=True)
+class PaperConfig:
+    """R's training by the paper's losses: photos in a step, steps of a whole run, learning rate, losses."""
+
+    photos: int
+    steps: int
+    training: TrainingConfig
+    loss: PaperLossConfig
 
 
 @dataclass(frozen=True)
@@ -64,27 +105,25 @@ class Config:
     training: TrainingConfig
     loss: LossConfig
     emphasis: dict[str, float]
+    paper: PaperConfig
 
     @classmethod
     def load(cls, name: str) -> Config:
-        """Read ``NAME.toml`` of this folder.
+        """Read ``NAME.toml`` of this folder, or the file where ``name`` is a path that ends in ``.toml``.
 
         Raises:
-            ConfigError: there is no such configuration.
+            ConfigError: there is no such configuration, or the file has a key that is unknown or missing, or a value
+                that cannot be.
         """
         folder = Path(__file__).parent
-        path = folder / f"{name}.toml"
+        path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
         if not path.exists():
-            known = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
-            raise ConfigError(f"There is no configuration {name!r}. Choose one of: {known}.")
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        network = data["network"]
-        network["blocks"] = tuple(network["blocks"])
-        return cls(
-            name,
-            NetworkConfig(**network),
-            BatchConfig(**data["batch"]),
-            TrainingConfig(**data["training"]),
-            LossConfig(**data["loss"]),
-            data["emphasis"],
-        )
+            raise ConfigError(
+                f"There is no configuration {name!r}. Choose one of: {', '.join(NAMES)}, or name a .toml file."
+            )
+        config = make(cls, read_toml(path), path, given={"name": name})
+        if unknown := sorted(config.emphasis.keys() - set(AU_NAMES)):
+            raise ConfigError(f"{path}: [emphasis] {unknown[0]!r} is no action unit.")
+        if config.paper.loss.content not in CONTENTS:
+            raise ConfigError(f"{path}: [paper.loss] content must be one of {', '.join(CONTENTS)}.")
+        return config

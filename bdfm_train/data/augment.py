@@ -40,6 +40,8 @@ class Jitter:
 FINE = Jitter()
 COARSE = Jitter(points=0.06, turn=0.22, scale=0.14, shift=0.07)
 """As far off as the crop of a frame may be that is placed by the landmarks of an earlier one."""
+FAR = Jitter(points=0.1, turn=0.3, scale=0.3, shift=0.14)
+"""As far off as the detector's points of a face in side view."""
 
 
 def jittered_alignment(landmarks: FloatArray, jitter: Jitter, rng: np.random.Generator) -> NDArray[np.float64]:

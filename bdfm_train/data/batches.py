@@ -9,13 +9,18 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bdfm_infer.alignment import CROP_SIZE
+from bdfm_infer.parameters import N_AU
+
 from .augment import IGNORED, photograph
 from .crops import FloatArray, misplaced_crop, photo_crop, render_crop, texture_crop
+from .judgements import GradedChoice
 from .photos import Photo
 from .shards import ShardPool
 
@@ -26,7 +31,7 @@ _MINED_SHARE = 0.6
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's data. Crops are normalised, (n, 1, 96, 96); landmarks are in crop units; parsing is (n, 48, 48).
+    """One step's data. Crops are normalised, (n, 1, s, s); landmarks are in crop units; parsing is (n, 48, 48).
 
     Attributes:
         renders, photos: crops as a camera might show them.
@@ -36,6 +41,7 @@ class Batch:
         identity: (n, 208) of the renders.
         identity_known: (n,) bool, whether it may be learned.
         brow_style: (n,) index, of the renders.
+        photo_bounds: (m, 2, 23) least and largest action unit parameters that agree with what was judged by eye.
         mirrored: (m,) bool, whether a photo was mirrored.
     """
 
@@ -50,6 +56,7 @@ class Batch:
     clean_photos: Tensor
     photo_landmarks: Tensor
     photo_parsing: Tensor
+    photo_bounds: Tensor
     mirrored: Tensor
     negatives: Tensor
 
@@ -63,6 +70,7 @@ class BatchMaker:
         counts: renders, photos and negatives in a batch.
         seed: of all that is drawn.
         mined: (n, 96, 96) crops without a face that the detector took for one.
+        size: side of the crops.
     """
 
     def __init__(
@@ -72,15 +80,18 @@ class BatchMaker:
         counts: tuple[int, int, int],
         seed: int,
         mined: NDArray[np.uint8] | None = None,
+        size: int = CROP_SIZE,
     ) -> None:
-        self.photos, self.pool, self.counts, self.mined = photos, pool, counts, mined
+        self.photos, self.pool, self.counts, self.mined, self.size = photos, pool, counts, mined, size
         self.rng = np.random.default_rng(seed)
+        unknown = np.full(N_AU, np.nan, np.float32)
+        self.graded = GradedChoice(np.stack([unknown if p.grades is None else p.grades for p in photos]))
         self.choice = random.Random(seed)
 
     def draw(self) -> Batch:
         """The next batch."""
         n_renders, n_photos, n_negatives = self.counts
-        photos = [photo_crop(self.choice.choice(self.photos), self.rng) for _ in range(n_photos)]
+        photos = [photo_crop(self.photos[self.graded.draw(self.rng)], self.rng, self.size) for _ in range(n_photos)]
         renders = [
             render_crop(*self.pool.draw(self.choice), self.choice.choice(photos).clean, self.rng)
             for _ in range(n_renders)
@@ -97,8 +108,9 @@ class BatchMaker:
             clean_photos=_crops([item.clean for item in photos]),
             photo_landmarks=_stack([item.landmarks for item in photos]),
             photo_parsing=_classes([item.labels for item in photos]),
+            photo_bounds=_stack([item.bounds for item in photos]),
             mirrored=torch.tensor([item.mirrored for item in photos]),
-            negatives=_crops([self._negative() for _ in range(n_negatives)]),
+            negatives=_crops([_enlarged(self._negative(), self.size) for _ in range(n_negatives)]),
         )
 
     def _negative(self) -> FloatArray:
@@ -132,6 +144,10 @@ def _crops(crops: Sequence[FloatArray]) -> Tensor:
     x = np.stack(crops)
     x = (x - x.mean((1, 2), keepdims=True)) / (x.std((1, 2), keepdims=True) + 0.05)
     return torch.from_numpy(np.ascontiguousarray(x, np.float32))[:, None]
+
+
+def _enlarged(crop: FloatArray, size: int) -> FloatArray:
+    return crop if len(crop) == size else cv2.resize(crop, (size, size))
 
 
 def _stack(arrays: Sequence[FloatArray]) -> Tensor:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from bdfm_infer import alignment
 from bdfm_infer.alignment import CROP_SIZE, MIRRORED_LANDMARK
-from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, MIRRORED_AU
+from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, MIRRORED_AU, parameter_from_intensity
 from bdfm_train.networks.segmentation import CLASSES
 
 from .augment import (
     COARSE,
+    FAR,
     FINE,
     borrow_look,
     jittered_alignment,
@@ -24,6 +25,7 @@ from .augment import (
     photograph,
     warp_labels,
 )
+from .judgements import intensity_bounds
 from .photos import Photo
 from .shards import N_TARGETS, Shard
 
@@ -31,6 +33,8 @@ FloatArray = NDArray[np.float32]
 
 _COARSE_SHARE: Final = 0.2
 _BORROWED_SHARE: Final = 0.5
+_FAR_SHARE: Final = 0.4
+"""Of the renders in side view, whose points the detector places worst."""
 
 MIRRORED_CLASS: Final = np.arange(256, dtype=np.uint8)
 for _name in ("brow", "eye"):
@@ -43,11 +47,12 @@ class PhotoCrop:
     """A photo as the student and as the teacher sees it.
 
     Attributes:
-        crop: (96, 96) as a camera might show it, about 0..1.
-        clean: (96, 96) the same photo aligned without error, not mirrored.
+        crop: (s, s) as a camera might show it, about 0..1.
+        clean: (s, s) the same photo aligned without error, not mirrored.
         landmarks: (68, 2) of ``crop``, crop units.
         labels: (48, 48) classes of ``crop``.
         mirrored: whether ``crop`` is mirrored.
+        bounds: (2, 23) least and largest action unit parameters that agree with what was judged by eye of ``crop``.
     """
 
     crop: FloatArray
@@ -55,6 +60,7 @@ class PhotoCrop:
     landmarks: FloatArray
     labels: NDArray[np.uint8]
     mirrored: bool
+    bounds: FloatArray
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class RenderCrop:
     """A render with its truth.
 
     Attributes:
-        crop: (96, 96) as a camera might show it, about 0..1.
+        crop: (s, s) as a camera might show it, about 0..1.
         landmarks: (68, 2) crop units.
         labels: (48, 48) classes.
         parameters: (25,) pose and action units.
@@ -95,27 +101,32 @@ def mirror_landmarks(landmarks: FloatArray) -> FloatArray:
     return out
 
 
-def photo_crop(photo: Photo, rng: np.random.Generator) -> PhotoCrop:
-    """A crop of a photo."""
-    clean = alignment.crop(photo.image, alignment.alignment(alignment.five_points(photo.landmarks)))
+def photo_crop(photo: Photo, rng: np.random.Generator, size: int = CROP_SIZE) -> PhotoCrop:
+    """A crop of a photo with sides of ``size`` pixels."""
+    clean = alignment.crop_face(photo.image, photo.landmarks, size)
     matrix = _alignment(photo.landmarks, rng)
-    crop = photograph(alignment.crop(photo.image, matrix), rng)
+    crop = photograph(_crop(photo.image, matrix, size), rng)
     pixels = alignment.apply(matrix, photo.landmarks).astype(np.float32)
     labels = photo_labels(pixels, alignment.apply(matrix, photo.oval).astype(np.float32))
     landmarks = alignment.crop_units(pixels).astype(np.float32)
     mirrored = bool(rng.random() < 0.5)
+    bounds = parameter_from_intensity(np.stack(intensity_bounds(photo.grades)))
     if mirrored:
         crop, landmarks, labels = crop[:, ::-1], mirror_landmarks(landmarks), MIRRORED_CLASS[labels[:, ::-1]]
-    return PhotoCrop(crop, clean.astype(np.float32) / 255.0, landmarks, labels, mirrored)
+        bounds = bounds[:, list(MIRRORED_AU)]
+    return PhotoCrop(crop, clean.astype(np.float32) / 255.0, landmarks, labels, mirrored, bounds)
 
 
 def render_crop(shard: Shard, index: int, look: FloatArray, rng: np.random.Generator) -> RenderCrop:
-    """A crop of a render; half of them borrow the look of a photo's crop."""
-    matrix = _alignment(shard.landmarks[index], rng)
-    crop = photograph(alignment.crop(shard.images[index], matrix), rng)
+    """A crop of a render, as large as ``look``, a photo's crop; half of them borrow its look."""
+    every = shard.parameters[index].astype(np.float32)
+    if is_side_view(every) and rng.random() < _FAR_SHARE:
+        matrix = jittered_alignment(shard.landmarks[index], FAR, rng)
+    else:
+        matrix = _alignment(shard.landmarks[index], rng)
+    crop = photograph(_crop(shard.images[index], matrix, len(look)), rng)
     labels = warp_labels(shard.labels[index], matrix, shard.labels.shape[1] / shard.images.shape[1])
     landmarks = alignment.crop_units(alignment.apply(matrix, shard.landmarks[index])).astype(np.float32)
-    every = shard.parameters[index].astype(np.float32)
     parameters = every[:N_TARGETS]
     if rng.random() < _BORROWED_SHARE:
         crop = borrow_look(crop, look, rng)
@@ -132,6 +143,11 @@ def render_crop(shard: Shard, index: int, look: FloatArray, rng: np.random.Gener
         identity_known=shard.head == "a" and not mirrored,
         brow_style=int(every[BROW_SLICE].argmax()),
     )
+
+
+def is_side_view(parameters: FloatArray) -> NDArray[np.bool_]:
+    """Whether the yaw of parameters (..., 2 or more) saturates: the face is turned by 60 degrees or more."""
+    return (parameters[..., 0] <= 0.0) | (parameters[..., 0] >= 1.0)
 
 
 def texture_crop(rng: np.random.Generator) -> FloatArray:
@@ -172,6 +188,12 @@ def misplaced_crop(image: NDArray[np.uint8], landmarks: FloatArray, rng: np.rand
     centre = np.full(2, (CROP_SIZE - 1) / 2)
     matrix = np.c_[turn @ matrix[:, :2], turn @ (matrix[:, 2] - centre) + centre + shift]
     return photograph(alignment.crop(image, matrix), rng)
+
+
+def _crop(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """The crop whose alignment is given for :data:`CROP_SIZE`, with sides of ``size`` pixels."""
+    share = size / CROP_SIZE
+    return alignment.crop(image, np.c_[matrix[:, :2] * share, (matrix[:, 2] + 0.5) * share - 0.5], size)
 
 
 def _alignment(landmarks: FloatArray, rng: np.random.Generator) -> NDArray[np.float64]:

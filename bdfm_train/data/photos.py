@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from bdfm_infer import alignment
 from bdfm_train.errors import SourcesError
 
+from .judgements import load_grades
+
 # fmt: off
 IBUG_OF_MESH: Final = np.array([
     162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389, 71, 63, 105, 66, 107, 336, 296,
@@ -47,12 +49,14 @@ class Photo:
         image: (h, w) uint8 grey.
         landmarks: (68, 2) float32 pixels, iBUG order.
         oval: (36, 2) float32 pixels, outline of the face.
+        grades: (23,) float32, action units as judged by eye (:mod:`bdfm_train.data.judgements`), None where not judged.
     """
 
     name: str
     image: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
     oval: NDArray[np.float32]
+    grades: NDArray[np.float32] | None = None
 
 
 def part_of(name: str, judged: set[str], set_aside: set[str]) -> Part:
@@ -82,11 +86,16 @@ def without_copies(photos: list[Photo], others: list[Photo]) -> list[Photo]:
     return [photo for photo, copy in zip(photos, copied, strict=True) if not copy]
 
 
+def aligned_crops(photos: list[Photo], size: int = alignment.CROP_SIZE) -> NDArray[np.uint8]:
+    """Photos aligned by their own landmarks, (n, size, size)."""
+    return np.stack([alignment.crop_face(photo.image, photo.landmarks, size) for photo in photos])
+
+
 def _small_faces(photos: list[Photo]) -> NDArray[np.float32]:
     """Aligned faces of 32 px, blurred, each with mean 0 and length 1: (n, 1024)."""
     rows = []
     for photo in photos:
-        face = alignment.crop(photo.image, alignment.alignment(alignment.five_points(photo.landmarks), 32), 32)
+        face = alignment.crop_face(photo.image, photo.landmarks, 32)
         row = cv2.GaussianBlur(face, (0, 0), 1.0).astype(np.float32).ravel()
         row -= row.mean()
         rows.append(row / max(float(np.linalg.norm(row)), 1e-6))
@@ -118,6 +127,7 @@ def load_photos(sources: Path, part: Part) -> list[Photo]:
     aside, bad = set_aside(), unsuitable()
     table = np.load(_open(sources / "faces" / "landmarks478.npz"))
     points = dict(zip((str(name) for name in table["names"]), table["xyz"][..., :2].astype(np.float32), strict=True))
+    grades = load_grades()
     photos = []
     with tarfile.open(_open(sources / "faces" / "photos.tar")) as archive:
         for member in archive:
@@ -128,7 +138,7 @@ def load_photos(sources: Path, part: Part) -> list[Photo]:
             assert file is not None
             image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_GRAYSCALE)
             mesh = points[name] - 0.5
-            photos.append(Photo(name, image, mesh[IBUG_OF_MESH], mesh[FACE_OVAL]))
+            photos.append(Photo(name, image, mesh[IBUG_OF_MESH], mesh[FACE_OVAL], grades.get(name)))
     return photos
 
 

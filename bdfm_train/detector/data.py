@@ -30,6 +30,10 @@ TURN: Final = 45.0
 
 PROFILE: Final = 97.0
 """Largest yaw that counts as a face, degrees; heads turned away from :data:`BEHIND` on count as none."""
+
+SIDE_VIEW: Final = 60.0
+SIDE_VIEW_SHARE: Final = 0.5
+"""Yaw in degrees from which a render is hard to find, and the share of such among the renders that are shown."""
 BEHIND: Final = 140.0
 
 SWAPPED: Final = np.array([1, 0, 2, 4, 3])
@@ -173,7 +177,13 @@ class Composer:
         self.photos, self.renders, self.pool = photos, renders, backgrounds
         self.rng = np.random.default_rng(seed)
         turned = [np.abs(r.yaw) for r in renders]
-        self.heads = [(k, int(i)) for k, yaw in enumerate(turned) for i in np.flatnonzero(yaw <= PROFILE)]
+        self.heads = [
+            (k, int(i))
+            for k, yaw in enumerate(turned)
+            for i in np.flatnonzero(yaw <= PROFILE)
+            if renders[k].shows_face(i)
+        ]
+        self.side_views = [(k, i) for k, i in self.heads if turned[k][i] > SIDE_VIEW]
         self.backs = [(k, int(i)) for k, yaw in enumerate(turned) for i in np.flatnonzero(yaw >= BEHIND)]
 
     def positive(self, shape: tuple[int, int]) -> Sample:
@@ -223,9 +233,10 @@ class Composer:
         return np.ascontiguousarray(picture[:, ::-1]) if rng.random() < 0.5 else picture
 
     def _face(self) -> Face:
-        if self.rng.random() < 0.6 or not self.heads:
+        if self.rng.random() < 0.45 or not self.heads:
             return self.photos[self.rng.integers(len(self.photos))]
-        which, index = self.heads[self.rng.integers(len(self.heads))]
+        heads = self.side_views if self.side_views and self.rng.random() < SIDE_VIEW_SHARE else self.heads
+        which, index = heads[self.rng.integers(len(heads))]
         return self.renders[which].face(index)
 
     def _place(self, shape: tuple[int, int], tall: float) -> FloatArray:

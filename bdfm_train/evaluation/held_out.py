@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What checkpoints are chosen by: renders and photos' landmarks that training never saw.
+"""What checkpoints are chosen by: renders, and photos' landmarks and grades, that training never saw.
 
 ``python -m bdfm_train held-out``.
 """
@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -16,9 +17,14 @@ from torch import Tensor
 from bdfm_infer import alignment
 from bdfm_infer.alignment import five_points
 from bdfm_infer.parameters import AU_NAMES, N_POSE, degrees_from_parameter
-from bdfm_train.data.photos import Photo
+from bdfm_train.data.photos import Photo, aligned_crops
 from bdfm_train.data.shards import N_TARGETS, Shard
 from bdfm_train.networks.reader import ExportedReader
+
+from .statistics import concordance
+
+LEAST: Final = 5
+"""Photos that must show an action unit for its concordance to be told."""
 
 
 @torch.no_grad()
@@ -36,23 +42,37 @@ def read_crops(model: ExportedReader, crops: NDArray[np.uint8]) -> tuple[NDArray
 
 def landmark_error(model: ExportedReader, photos: list[Photo]) -> float:
     """Mean distance of the 51 landmarks within the face, in percent of the distance between the eyes."""
-    crops, truth = [], []
-    for photo in photos:
-        matrix = alignment.alignment(five_points(photo.landmarks))
-        crops.append(alignment.crop(photo.image, matrix))
-        truth.append(alignment.crop_units(alignment.apply(matrix, photo.landmarks)))
-    found, _ = read_crops(model, np.stack(crops))
-    target = np.stack(truth)
+    matrices = [alignment.alignment(five_points(photo.landmarks)) for photo in photos]
+    target = np.stack(
+        [alignment.crop_units(alignment.apply(m, photo.landmarks)) for m, photo in zip(matrices, photos, strict=True)]
+    )
+    found, _ = read_crops(model, aligned_crops(photos))
     eyes = np.linalg.norm(five_points(target)[:, 0] - five_points(target)[:, 1], axis=1)
     distance = np.linalg.norm(found - target, axis=2)[:, 17:].mean(1)
     return float((distance / np.maximum(eyes, 0.1)).mean() * 100.0)
 
 
+def agreement(model: ExportedReader, photos: list[Photo]) -> dict[str, tuple[int, float]]:
+    """By action unit, how many photos show it and the concordance of what is read with what was judged by eye.
+
+    Units that fewer than :data:`LEAST` photos show are left out.
+    """
+    judged = [photo for photo in photos if photo.grades is not None]
+    _, found = read_crops(model, aligned_crops(judged))
+    grades = np.stack([photo.grades for photo in judged if photo.grades is not None])
+    result = {}
+    for i, name in enumerate(AU_NAMES):
+        known = ~np.isnan(grades[:, i])
+        shown = int((grades[known, i] > 0).sum())
+        if shown >= LEAST:
+            result[name] = shown, concordance(grades[known, i], found[known, N_POSE + i])
+    return result
+
+
 def render_errors(model: ExportedReader, shard: Shard) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of renders: correlation of each action unit, (23,), and mean absolute error of yaw and pitch in degrees, (2,)."""
     crops = [
-        alignment.crop(image, alignment.alignment(five_points(landmarks)))
-        for image, landmarks in zip(shard.images, shard.landmarks, strict=True)
+        alignment.crop_face(image, landmarks) for image, landmarks in zip(shard.images, shard.landmarks, strict=True)
     ]
     _, found = read_crops(model, np.stack(crops))
     truth = shard.parameters[:, :N_TARGETS].astype(np.float64)
@@ -64,6 +84,10 @@ def render_errors(model: ExportedReader, shard: Shard) -> tuple[NDArray[np.float
 def report(model: ExportedReader, photos: list[Photo], shards: dict[str, Path]) -> str:
     """All of it, a line each."""
     lines = [f"landmarks of {len(photos)} held-out photos: {landmark_error(model, photos):.2f} % of the eyes' distance"]
+    judged = agreement(model, photos)
+    units = ", ".join(f"{name} {value:.3f} ({shown})" for name, (shown, value) in judged.items())
+    mean = np.mean([value for _, value in judged.values()])
+    lines.append(f"concordance with grades by eye: mean {mean:.3f}; {units}")
     for name, path in shards.items():
         shard = Shard.load(path)
         correlation, degrees = render_errors(model, shard)

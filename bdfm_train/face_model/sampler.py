@@ -35,8 +35,10 @@ UNIT: Final = {name: i for i, name in enumerate(AU_NAMES)}
 LIDS: Final = [UNIT["eye_closed_left"], UNIT["eye_closed_right"]]
 JAW: Final = UNIT["AU26"]
 EXCLUSIVE: Final = [[UNIT[name] for name in names] for names in _COMBINATIONS["exclusive"]]
-SINGLE_SHARE, PERFORMANCE_SHARE = 0.35, 0.20
-"""Shares of faces with few independent units and of recorded frames; the rest are prototypes with noise."""
+FAINT: Final = [UNIT[name] for name in _COMBINATIONS["faint"]]
+SINGLE_SHARE, PERFORMANCE_SHARE, FAINT_SHARE = 0.35, 0.20, 0.25
+"""Shares of faces with few independent units and of recorded frames, the rest are prototypes with noise; and of faces
+of all kinds in which a faint unit is drawn besides."""
 
 FloatArray = NDArray[np.float32]
 
@@ -104,10 +106,20 @@ class Sampler:
         """Intensities (23,) in [0, 1]."""
         kind = self._rng.random()
         if kind < SINGLE_SHARE:
-            return self.small_set()
-        if kind < SINGLE_SHARE + PERFORMANCE_SHARE and self._recorded is not None:
-            return self._recorded_frame(self._recorded)
-        return self._prototype()
+            units = self.small_set()
+        elif kind < SINGLE_SHARE + PERFORMANCE_SHARE and self._recorded is not None:
+            units = self._recorded_frame(self._recorded)
+        else:
+            units = self._prototype()
+        return self._with_faint(units) if self._rng.random() < FAINT_SHARE else units
+
+    def _with_faint(self, units: FloatArray) -> FloatArray:
+        faint = FAINT[self._rng.integers(len(FAINT))]
+        for rivals in EXCLUSIVE:
+            if faint in rivals:
+                units[rivals] = 0
+        units[faint] = self._rng.beta(1.5, 1.0)
+        return units
 
     def small_set(self) -> FloatArray:
         """Few units, each for itself; of the sets in ``EXCLUSIVE`` at most one unit is above rest."""

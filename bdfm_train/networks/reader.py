@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from bdfm_infer.alignment import N_LANDMARKS
+from bdfm_infer.alignment import CROP_SIZE, N_LANDMARKS
 from bdfm_infer.parameters import N_AU, N_POSE
 
 from .regressor import ParameterRegressor
 from .representation import represent
-from .segmentation import FaceFeatures, SegmentationNetwork, normalise
+from .segmentation import CLASSES, FaceFeatures, SegmentationNetwork, normalise
+
+_PARSED = 3
+"""Side that the parsing is pooled to for the confidence."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +46,19 @@ class FaceReader(nn.Module):
 
     def __init__(self, width: int, blocks: tuple[int, int, int, int], crop_size: int) -> None:
         super().__init__()
+        self.crop_size = crop_size
         self.segmentation = SegmentationNetwork(width, blocks, crop_size)
         inputs = SegmentationNetwork.EMBEDDING + 2 * N_LANDMARKS
         self.head = nn.Sequential(nn.Linear(inputs, 192), nn.ReLU(), nn.Linear(192, N_POSE + N_AU))
-        self.face = nn.Linear(SegmentationNetwork.EMBEDDING, 1)
+        inputs += len(CLASSES) * _PARSED**2
+        self.face = nn.Sequential(nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, 1))
 
     def forward(self, crops: Tensor) -> Reading:
         """Reading of normalised crops (n, 1, s, s)."""
         features = self.segmentation(crops)
         joined = torch.cat([features.embedding, (features.landmarks - 0.5).flatten(1)], 1)
-        return Reading(features, self.head(joined), self.face(features.embedding)[:, 0])
+        parsed = functional.adaptive_avg_pool2d(features.parsing.softmax(1), _PARSED).flatten(1)
+        return Reading(features, self.head(joined), self.face(torch.cat([joined, parsed], 1))[:, 0])
 
 
 class ExportedReader(nn.Module):
@@ -67,8 +74,11 @@ class ExportedReader(nn.Module):
         self.reader, self.regressor = reader, regressor
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Crops (n, s, s) uint8 to landmarks (n, 68, 2), pose (n, 2), action units (n, 23) and confidence (n,)."""
-        reading = self.reader(normalise(crops))
+        """Crops (n, 96, 96) uint8 to landmarks (n, 68, 2), pose (n, 2), action units (n, 23) and confidence (n,)."""
+        normal = normalise(crops)
+        if (size := self.reader.crop_size) != CROP_SIZE:
+            normal = functional.interpolate(normal, size=(size, size), mode="bilinear", align_corners=False)
+        reading = self.reader(normal)
         parameters = reading.parameters
         if self.regressor is not None:
             by_r = self.regressor.performance(reading.features.fused, represent(reading.features))

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +22,14 @@ from torch.nn import functional
 from bdfm_infer.parameters import AU_NAMES, N_POSE
 from bdfm_train.config import Config
 from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
+from bdfm_train.data.crops import is_side_view
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
 from bdfm_train.networks.checkpoints import build_reader
 from bdfm_train.networks.reader import FaceReader, Reading
 
 from .average import WeightAverage
-from .steps import action_unit_error, learning_rate, steadiness_error
+from .steps import action_unit_error, frozen_statistics, judged_error, learning_rate, steadiness_error
 
 JAW_LINE_WEIGHT = 0.2
 """Weight of the 17 landmarks of the jaw line, whose place along the line is arbitrary."""
@@ -47,6 +46,7 @@ class Losses:
     parsing: Tensor
     confidence: Tensor
     consistency: Tensor
+    judged: Tensor
 
 
 def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor, emphasis: Tensor) -> Losses:
@@ -67,7 +67,7 @@ def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor
     faces = torch.cat([renders.confidence, real.confidence])
     truth = torch.zeros(len(faces))
     truth[: len(renders.confidence) + n_photos] = 1.0
-    saturated = (batch.parameters[:, 0] <= 0.0) | (batch.parameters[:, 0] >= 1.0)
+    saturated = torch.from_numpy(is_side_view(batch.parameters.numpy()))
     truth[: len(saturated)][saturated] = SATURATED_CONFIDENCE
     return Losses(
         landmarks_renders=_landmark_error(renders.features.landmarks, batch.render_landmarks, weights),
@@ -78,10 +78,11 @@ def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor
         + _parsing_error(photo_parsing, batch.photo_parsing),
         confidence=functional.binary_cross_entropy_with_logits(faces, truth),
         consistency=steadiness_error(real.parameters[:n_photos], teacher, batch.mirrored),
+        judged=judged_error(real.parameters[:n_photos, N_POSE:], batch.photo_bounds),
     )
 
 
-SATURATED_CONFIDENCE = 0.75
+SATURATED_CONFIDENCE = 0.85
 """Confidence of a face turned beyond 60 degrees, where the angle saturates."""
 
 
@@ -129,7 +130,9 @@ def train_reader(
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["minutes"]
     mined = None if negatives is None else np.load(negatives)
-    batches = feed(BatchMaker(load_photos(sources, "train"), pool, counts, seed + step, mined))
+    batches = feed(
+        BatchMaker(load_photos(sources, "train"), pool, counts, seed + step, mined, config.network.crop_size)
+    )
     began = time.monotonic() - spent * 60.0
     log = (work / "log.jsonl").open("a", encoding="utf-8")
     while (spent := (time.monotonic() - began) / 60.0) < minutes:
@@ -152,11 +155,11 @@ def _step(
     reader: FaceReader, teacher: nn.Module, batch: Batch, config: Config, step: int, optimizer: torch.optim.Optimizer
 ) -> dict[str, float]:
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        with _frozen_statistics(reader):
+        with frozen_statistics(reader):
             renders = _float(reader(_last(batch.renders)))
         real = _float(reader(_last(torch.cat([batch.photos, batch.negatives]))))
         teacher.train()
-        with torch.no_grad(), _frozen_statistics(teacher):
+        with torch.no_grad(), frozen_statistics(teacher):
             clean = teacher(_last(batch.clean_photos)).parameters.float()
     emphasis = torch.tensor([config.emphasis.get(name, 1.0) for name in AU_NAMES])
     losses = reader_losses(batch, renders, real, clean, emphasis)
@@ -169,17 +172,6 @@ def _step(
     nn.utils.clip_grad_norm_(reader.parameters(), 2.0)
     optimizer.step()
     return {name: round(value.item(), 5) for name, value in values.items()}
-
-
-@contextmanager
-def _frozen_statistics(network: nn.Module) -> Iterator[None]:
-    """Batch normalisation by the batch itself that leaves the running statistics as they are."""
-    layers = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
-    for layer in layers:
-        layer.momentum = 0.0
-    yield
-    for layer in layers:
-        layer.momentum = 0.05
 
 
 def _last(x: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from bdfm_train.networks.representation import Representation, represent
 from bdfm_train.networks.segmentation import SegmentationNetwork
 
 from .average import WeightAverage
-from .steps import action_unit_error, learning_rate, steadiness_error
+from .steps import action_unit_error, judged_error, learning_rate, steadiness_error
 
 
 def regressor_losses(batch: Batch, renders: Tensor, photos: Tensor, teacher: Tensor) -> dict[str, Tensor]:
@@ -47,10 +47,18 @@ def regressor_losses(batch: Batch, renders: Tensor, photos: Tensor, teacher: Ten
         "identity": identity,
         "brow_style": functional.nll_loss(style, batch.brow_style),
         "consistency": steadiness_error(photos, teacher, batch.mirrored),
+        "judged": judged_error(photos[:, AU_SLICE], batch.photo_bounds),
     }
 
 
-_WEIGHTS = {"action_units": 15.0, "pose": 5.0, "identity": 5.0, "brow_style": 0.05, "consistency": 2.0}
+_WEIGHTS = {
+    "action_units": 15.0,
+    "pose": 5.0,
+    "identity": 5.0,
+    "brow_style": 0.05,
+    "consistency": 2.0,
+    "judged": 15.0,
+}
 
 
 def train_regressor(
@@ -86,7 +94,7 @@ def train_regressor(
     pool = ShardPool(shards, pattern, config.batch.shards)
     pool.refresh()
     counts = (config.batch.renders, config.batch.photos, 1)
-    batches = feed(BatchMaker(load_photos(sources, "train"), pool, counts, seed))
+    batches = feed(BatchMaker(load_photos(sources, "train"), pool, counts, seed, size=config.network.crop_size))
     regressor = build_regressor(config) if start is None else load_regressor(start)
     regressor.train()
     average = WeightAverage(regressor, config.training.average)

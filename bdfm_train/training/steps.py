@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What the training of the reader and of R share: losses of action units, and the learning rate."""
+"""What the trainings share: losses of action units, batch statistics kept apart, and the learning rate."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bdfm_infer.parameters import AU_SLICE, MIRRORED_AU
 from bdfm_train.config import TrainingConfig
@@ -29,6 +31,16 @@ def steadiness_error(read: Tensor, teacher: Tensor, mirrored: Tensor) -> Tensor:
     return (read[:, AU_SLICE] - target).square().mean()
 
 
+def judged_error(read: Tensor, bounds: Tensor) -> Tensor:
+    """How far the action units of photos are from what was judged by eye: squared distance to the bounds.
+
+    Args:
+        read: (m, 23) parameters.
+        bounds: (m, 2, 23) least and largest parameter.
+    """
+    return ((bounds[:, 0] - read).clamp_min(0) + (read - bounds[:, 1]).clamp_min(0)).square().mean()
+
+
 def learning_rate(training: TrainingConfig, step: int, share: float) -> float:
     """Warm-up over the first steps, then a cosine to nothing over the run.
 
@@ -39,3 +51,14 @@ def learning_rate(training: TrainingConfig, step: int, share: float) -> float:
     """
     warm = min(1.0, (step + 1) / training.warm_up_steps)
     return training.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5
+
+
+@contextmanager
+def frozen_statistics(network: nn.Module) -> Iterator[None]:
+    """Batch normalisation by the batch itself that leaves the running statistics as they are."""
+    layers = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    for layer in layers:
+        layer.momentum = 0.0
+    yield
+    for layer in layers:
+        layer.momentum = 0.05

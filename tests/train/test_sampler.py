@@ -12,7 +12,7 @@ from bdfm_infer.parameters import AU_BASE, AU_NAMES, AU_SLICE, BROW_SLICE, POSE_
 from bdfm_train.errors import SourcesError
 from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.performance import CLIP_ROWS, TRAINING_ROWS, Performances
-from bdfm_train.face_model.sampler import EXCLUSIVE, LIDS, UNIT, Sampler
+from bdfm_train.face_model.sampler import EXCLUSIVE, FAINT, LIDS, UNIT, Sampler
 
 DRAWS = 600
 
@@ -65,6 +65,15 @@ def test_closed_lids_are_not_wide_open(sampler: Sampler) -> None:
 def test_open_mouths_are_drawn_often(sampler: Sampler) -> None:
     jaw = np.array([sampler.action_units()[UNIT["AU26"]] for _ in range(DRAWS)])
     assert np.mean(jaw > 0.5) > 0.1 and jaw.max() > 0.95
+
+
+def test_faint_units_are_drawn_strongly_now_and_then_without_their_rivals(sampler: Sampler) -> None:
+    drawn = np.array([sampler.action_units() for _ in range(4 * DRAWS)])
+    for unit in FAINT:
+        assert np.mean(drawn[:, unit] > 0.5) > 0.01
+    for _ in range(50):
+        units = sampler._with_faint(np.full(len(AU_NAMES), 0.9, np.float32))
+        assert any((units[rivals] > 0).sum() == 1 for rivals in EXCLUSIVE)
 
 
 def test_brow_height_at_rest_is_a_persons_own(sampler: Sampler, head: Head) -> None:

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Action units of photos, judged by eye (``judged_photos.csv``): some photos are for training, others for a check."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bdfm_infer.parameters import AU_NAMES, N_AU
+from bdfm_train.errors import SourcesError
+
+FloatArray = NDArray[np.float32]
+
+INTERVALS: Final = np.array([[0.0, 0.12], [0.12, 0.5], [0.4, 0.85], [0.7, 1.0]], np.float32)
+"""Least and largest intensity that agrees with each grade: 0 absent, 1 slight, 2 clear, 3 strong."""
+
+LEARNED: Final = (
+    "AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU12", "AU15", "AU25", "AU26",
+    "eye_closed_left", "eye_closed_right",
+)  # fmt: skip
+"""Units that enough photos show for their absence to teach anything; of the others only what is there is learned."""
+
+_TABLE: Final = Path(__file__).parent / "judged_photos.csv"
+
+
+def load_grades(path: Path = _TABLE) -> dict[str, FloatArray]:
+    """Grades by file name: (23,) float32, 0 to 3 in the order of ``parameters.AU_NAMES``, NaN where not known.
+
+    Raises:
+        SourcesError: a column is no action unit, or a grade is none of 0, 1, 2, 3.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        unknown = set(rows.fieldnames or ()) - {"file", *AU_NAMES}
+        if unknown:
+            raise SourcesError(f"{path}: {', '.join(sorted(unknown))} is no action unit.")
+        grades = {}
+        for row in rows:
+            name = row.pop("file")
+            grades[name] = np.full(N_AU, np.nan, np.float32)
+            for unit, grade in row.items():
+                if grade not in ("", "0", "1", "2", "3"):
+                    raise SourcesError(f"{path}: {unit} of {name} is {grade!r}. Write 0, 1, 2, 3 or nothing.")
+                if grade:
+                    grades[name][AU_NAMES.index(unit)] = float(grade)
+        return grades
+
+
+def intensity_bounds(grades: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    """Least and largest intensity (23,) that agrees with a photo's grades; 0 and 1 where nothing is learned.
+
+    Args:
+        grades: (23,), None for a photo that was not judged.
+    """
+    low, high = np.zeros(N_AU, np.float32), np.ones(N_AU, np.float32)
+    if grades is not None:
+        for i, name in enumerate(AU_NAMES):
+            if not np.isnan(grades[i]) and (grades[i] > 0 or name in LEARNED):
+                low[i], high[i] = INTERVALS[int(grades[i])]
+    return low, high
+
+
+class GradedChoice:
+    """Draws photos so that those with expressions, and units that few show, come often.
+
+    Args:
+        grades: (n, 23) of the photos, NaN where not known.
+    """
+
+    def __init__(self, grades: FloatArray) -> None:
+        known = np.nan_to_num(grades)
+        columns = [AU_NAMES.index(name) for name in LEARNED]
+        self._by_unit = [known[:, i] / known[:, i].sum() for i in columns if known[:, i].any()]
+        self._count = len(grades)
+
+    def draw(self, rng: np.random.Generator) -> int:
+        """Index of a photo: half of the draws from all alike, half by the grade of a unit, each unit as often."""
+        if not self._by_unit or rng.random() < 0.5:
+            return int(rng.integers(self._count))
+        return int(rng.choice(self._count, p=self._by_unit[rng.integers(len(self._by_unit))]))

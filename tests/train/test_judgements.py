@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Action units judged by eye: the table, what it allows, which photos are drawn, how far a reading is from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bdfm_infer.parameters import AU_NAMES, N_AU
+from bdfm_train.data.judgements import INTERVALS, LEARNED, GradedChoice, intensity_bounds, load_grades
+from bdfm_train.data.photos import judgements, load_photos, set_aside
+from bdfm_train.errors import SourcesError
+from bdfm_train.evaluation.statistics import auc, concordance
+from bdfm_train.training.steps import judged_error
+
+AU09, AU12 = AU_NAMES.index("AU09"), AU_NAMES.index("AU12")
+
+
+def table(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "judged.csv"
+    path.write_text("# note\n" + text)
+    return path
+
+
+def test_grades_are_read_by_name_and_what_is_missing_is_unknown(tmp_path: Path) -> None:
+    grades = load_grades(table(tmp_path, "file,AU12,AU01\na.jpg,2,\nb.jpg,0,3\n"))
+    assert grades["a.jpg"][AU12] == 2 and grades["b.jpg"][0] == 3
+    assert np.isnan(grades["a.jpg"][0]) and np.isnan(grades["a.jpg"][AU09])
+
+
+@pytest.mark.parametrize("text", ["file,AU99\na.jpg,1\n", "file,AU12\na.jpg,4\n", "file,AU12\na.jpg,x\n"])
+def test_a_wrong_table_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SourcesError):
+        load_grades(table(tmp_path, text))
+
+
+def test_bounds_say_nothing_of_what_is_not_known_or_not_learned() -> None:
+    grades = np.full(N_AU, np.nan, np.float32)
+    grades[AU12], grades[AU09] = 3, 0
+    low, high = intensity_bounds(grades)
+    assert (low[AU12], high[AU12]) == tuple(INTERVALS[3])
+    assert "AU09" not in LEARNED and (low[AU09], high[AU09]) == (0, 1)
+    assert low.sum() == low[AU12] and high.sum() == N_AU - 1 + high[AU12]
+    grades[AU09] = 1
+    assert intensity_bounds(grades)[0][AU09] == INTERVALS[1, 0]
+    np.testing.assert_array_equal(intensity_bounds(None), [np.zeros(N_AU), np.ones(N_AU)])
+
+
+def test_rare_expressions_are_drawn_often() -> None:
+    grades = np.zeros((100, N_AU), np.float32)
+    grades[7, AU12] = 2
+    grades[20:, AU_NAMES.index("AU04")] = 1
+    choice, rng = GradedChoice(grades), np.random.default_rng(0)
+    drawn = np.array([choice.draw(rng) for _ in range(1000)])
+    assert 0.2 < np.mean(drawn == 7) < 0.3
+    assert len(np.unique(drawn)) > 90
+
+
+def test_error_is_the_squared_distance_to_the_bounds_by_hand() -> None:
+    bounds = torch.tensor([[[0.2, 0.0], [0.5, 1.0]]])
+    assert judged_error(torch.tensor([[0.1, 0.7]]), bounds).item() == pytest.approx(0.1**2 / 2)
+    assert judged_error(torch.tensor([[0.8, 0.7]]), bounds).item() == pytest.approx(0.3**2 / 2)
+    assert judged_error(torch.tensor([[0.3, 0.0]]), bounds).item() == 0
+
+
+def test_concordance_by_hand() -> None:
+    grade, score = np.array([0.0, 1.0, 2.0]), np.array([0.1, 0.3, 0.2])
+    assert concordance(grade, score) == pytest.approx(2 / 3)
+    assert concordance(grade > 0, np.array([0.1, 0.1, 0.3])) == auc(grade > 0, np.array([0.1, 0.1, 0.3]))
+
+
+def test_nothing_that_measures_is_judged_for_training(sources_root: Path) -> None:
+    judged = set(load_grades())
+    assert not judged & set(judgements(sources_root)) and not judged & set_aside()
+    photos = load_photos(sources_root, "train")
+    assert np.mean([photo.grades is not None for photo in photos]) > 0.95
