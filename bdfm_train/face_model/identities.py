@@ -11,6 +11,7 @@ those keep the person's skin, hair and iris, the rest change them too, so that t
 from __future__ import annotations
 
 import argparse
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -143,7 +144,8 @@ def write_identities(
             np.savez(stream, **vars(shard))
         draft.replace(out)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
         raise IdentityShardError(f"{out} cannot be written ({error.strerror or error}). Free some space.") from error
 
 
