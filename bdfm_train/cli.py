@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bdfm_infer.errors import BdfmError
 
-from . import cli_generator
+from . import cli_evaluation, cli_generator
 from .config import Config
 from .face_model.sources import sources_root
 
@@ -82,15 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--float", action="store_true", help="leave out the quantisation to 8 bits")
     export.set_defaults(run=_export)
 
-    expressions = commands.add_parser("expressions", help="AUC on the photos judged by eye")
-    expressions.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
-    expressions.set_defaults(run=_expressions)
-
-    clips = commands.add_parser("clips", help="what is read from clips of real people speaking")
-    clips.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
-    clips.add_argument("--out", type=Path, help="folder for a sheet of each clip")
-    clips.set_defaults(run=_clips)
-
+    cli_evaluation.add_commands(commands)
     cli_generator.add_commands(commands)
     return parser
 
@@ -218,17 +210,3 @@ def _export(options: argparse.Namespace) -> None:
         correlation = quantise_reader(options.out / "face.onnx", load_photos(sources_root(), "train"))
         print(f"in 8 bits: action units correlate with those of 32 bits at {correlation:.4f}")
     write_model(options.out, options.id, options.score, options.confidence)
-
-
-def _expressions(options: argparse.Namespace) -> None:
-    from bdfm_infer import Predictor
-
-    from .evaluation.expressions import read_judged, report
-
-    print(report(read_judged(sources_root(), Predictor(options.weights))))
-
-
-def _clips(options: argparse.Namespace) -> None:
-    from .evaluation.clips import report
-
-    print(report(sources_root(), options.weights, options.out))

@@ -74,3 +74,17 @@ class DivergedError(BdfmError):
 
     code = "diverged"
     exit_code = 37
+
+
+class FitError(BdfmError):
+    """A head cannot be fitted to what was given as landmarks."""
+
+    code = "no_fit"
+    exit_code = 45
+
+
+class DatasetError(BdfmError):
+    """A folder of labelled faces differs from its published layout, lacks a file, or holds a label out of range."""
+
+    code = "bad_dataset"
+    exit_code = 50

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""The commands that measure what ships, through ``Predictor``: ``expressions``, ``clips``, ``tables``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .face_model.sources import sources_root
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add them to the command line."""
+    expressions = commands.add_parser("expressions", help="AUC on the photos judged by eye")
+    _add_weights(expressions)
+    expressions.set_defaults(run=_expressions)
+
+    clips = commands.add_parser("clips", help="what is read from clips of real people speaking")
+    _add_weights(clips)
+    clips.add_argument("--out", type=Path, help="folder for a sheet of each clip")
+    clips.set_defaults(run=_clips)
+
+    tables = commands.add_parser("tables", help="tables 1 and 2 of the paper with our rows, on sets that you have")
+    _add_weights(tables)
+    for key in ("bp4d", "disfa", "ck-plus", "mmi", "face-warehouse"):
+        tables.add_argument(f"--{key}", type=Path, help="folder of that set")
+    tables.add_argument("--labels", type=Path, help="CSV of labels of your own")
+    tables.add_argument(
+        "--calibrate", choices=("neutral", "median"), help="print rows with the person's face at rest as reference too"
+    )
+    tables.add_argument("--every", type=int, default=1, help="read each n-th labelled frame alone")
+    tables.set_defaults(run=_tables)
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
+
+
+def _expressions(options: argparse.Namespace) -> None:
+    from bdfm_infer import Predictor
+
+    from .evaluation.expressions import read_judged, report
+
+    print(report(read_judged(sources_root(), Predictor(options.weights))))
+
+
+def _clips(options: argparse.Namespace) -> None:
+    from .evaluation.clips import report
+
+    print(report(sources_root(), options.weights, options.out))
+
+
+def _tables(options: argparse.Namespace) -> None:
+    from bdfm_infer import Predictor
+
+    from .evaluation.tables import LOADERS, report
+
+    sources = {key: path for key in LOADERS if (path := getattr(options, key)) is not None}
+    print(report(sources, Predictor(options.weights), options.calibrate, max(options.every, 1)))
