@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ SIZE: Final = 128
 """Side of a picture, pixels."""
 VIDEO_SIZE: Final = 256
 """Side of a video, pixels."""
-MOST_FPS: Final = 240.0
+LEAST_FPS, MOST_FPS = 1.0, 240.0
 
 Image = NDArray[np.uint8]
 
@@ -108,7 +109,8 @@ def write_avatar(take: Take, output: str | os.PathLike[str], avatar: Avatar, ove
             f"{output} cannot be written: {error.strerror or error}. Free some space or choose another folder."
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
     return len(rows)
 
 
@@ -121,12 +123,12 @@ def check_output(output: Path, overwrite: bool) -> None:
 def schedule(take: Take) -> tuple[float, NDArray[np.int64]]:
     """Frames a second of an even video, and for each of its frames the row of the take that is shown, (n,) int64.
 
-    The rate is the take's own, by the median of its steps; each frame shows the row nearest in time before it.
+    The rate is the take's own, gaps left out; each frame shows the last row up to half a frame after its time.
     """
     times = take.timestamps
-    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
-    rate = round(min(1.0 / max(step, 1.0 / MOST_FPS), MOST_FPS), 2)  # MPEG-4 cannot tell finer rates
-    rate = max(rate, 0.01)
+    steps = np.diff(times) if len(times) > 1 else np.ones(1)
+    step = float(steps[steps <= 1.5 * np.median(steps)].mean())
+    rate = round(1.0 / np.clip(step, 1.0 / MOST_FPS, 1.0 / LEAST_FPS), 2)  # MPEG-4 cannot tell finer rates
     frames = round(float(times[-1] - times[0]) * rate) + 1
     shown = times[0] + (np.arange(frames) + 0.5) / rate
     return rate, np.searchsorted(times, shown, side="right") - 1

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import time
+import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -65,7 +67,7 @@ class Pairs:
                 names = ("images", "parameters", "landmarks", "uniform")
                 images, parameters, landmarks, uniform = (data[name] for name in names)
                 head = str(data["head"])
-        except (OSError, KeyError, ValueError, EOFError) as error:
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise PairsError(f"{path} is no shard of pairs ({error}). Make it again: see {__name__}.") from error
         if images.shape[1:] != (SIZE, SIZE, 3) or parameters.shape != (len(images), N_PARAMETERS):
             raise PairsError(f"{path} holds pairs of another form. Make it again: see {__name__}.")
@@ -161,7 +163,8 @@ def _save(pairs: Pairs, path: Path) -> None:
             np.savez(stream, **arrays)
         draft.replace(path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise PairsError(f"{path} cannot be written ({error.strerror or error}). Free some space and go on.") from error
 
 

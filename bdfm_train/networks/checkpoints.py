@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bdfm_train.errors import CheckpointError
 
 from .reader import FaceReader
 from .regressor import ParameterRegressor
+from .segmentation import SegmentationNetwork
 
 
 def build_reader(config: Config) -> FaceReader:
@@ -30,11 +32,9 @@ def load_config(checkpoint: Path, command: str = "reader") -> Config:
     """The configuration that a checkpoint was trained with.
 
     Raises:
-        CheckpointError: the file is missing; the message names the command that makes it.
+        CheckpointError: the file is missing or damaged; the message names the command that makes it.
     """
-    if not checkpoint.exists():
-        raise CheckpointError(f"{checkpoint} is missing. Train first: python -m bdfm_train {command} --help")
-    return Config.load(torch.load(checkpoint, weights_only=True)["config"])
+    return Config.load(read_checkpoint(checkpoint, command, ("config",))["config"])
 
 
 def load_reader(checkpoint: Path) -> FaceReader:
@@ -44,18 +44,34 @@ def load_reader(checkpoint: Path) -> FaceReader:
         CheckpointError: the file is missing or belongs to another size of network.
     """
     reader = build_reader(load_config(checkpoint))
-    _fill(reader, checkpoint, "average")
+    _fill(reader, checkpoint, "reader", "average")
     return reader.eval()
 
 
+def load_segmentation(checkpoint: Path, config: Config) -> SegmentationNetwork:
+    """F_seg alone of a reader's checkpoint, of the size that the configuration asks for; averaged weights, frozen.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or belongs to another size of network.
+    """
+    network = build_reader(config).segmentation
+    weights = read_checkpoint(checkpoint, "reader", ("average",))["average"]
+    prefix = "segmentation."
+    try:
+        network.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint} was trained with another network: {error}") from error
+    return network.requires_grad_(False).eval()
+
+
 def load_regressor(checkpoint: Path) -> ParameterRegressor:
-    """R with the averaged weights that ``python -m bdfm_train regressor`` wrote.
+    """R with the averaged weights that ``python -m bdfm_train regressor`` or ``paper`` wrote.
 
     Raises:
         CheckpointError: the file is missing or belongs to another size of network.
     """
     regressor = build_regressor(load_config(checkpoint, "regressor"))
-    _fill(regressor, checkpoint, "regressor")
+    _fill(regressor, checkpoint, "regressor", "regressor")
     return regressor.eval()
 
 
@@ -71,7 +87,8 @@ def write_checkpoint(state: dict[str, Any], path: Path) -> None:
         torch.save(state, draft)
         draft.replace(path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as either
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise CheckpointError(
             f"{path} cannot be written ({error}). Free some space and start again; the last checkpoint is intact."
         ) from error
@@ -94,8 +111,8 @@ def read_checkpoint(path: Path, command: str, keys: tuple[str, ...]) -> dict[str
     return state
 
 
-def _fill(network: torch.nn.Module, checkpoint: Path, key: str) -> None:
+def _fill(network: torch.nn.Module, checkpoint: Path, command: str, key: str) -> None:
     try:
-        network.load_state_dict(torch.load(checkpoint, weights_only=True)[key])
+        network.load_state_dict(read_checkpoint(checkpoint, command, (key,))[key])
     except RuntimeError as error:
         raise CheckpointError(f"{checkpoint} was trained with another network: {error}") from error

@@ -124,7 +124,7 @@ def train_generator(
     pool = PairPool(pairs, head)
     generator = Generator(config.widths) if start is None else load_generator(start)[0].train()
     average = WeightAverage(generator, config.average)
-    optimizer = torch.optim.Adam(generator.parameters(), config.learning_rate)
+    optimizer = torch.optim.Adam(generator.parameters(), config.learning_rate, fused=True)
     checkpoint, step = work / "generator.pt", 0
     if checkpoint.exists():
         step = _resume(checkpoint, config, head, generator, average, optimizer)
