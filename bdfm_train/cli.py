@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bdfm_infer.errors import BdfmError
 
-from . import cli_evaluation, cli_generator
+from . import cli_evaluation, cli_generator, cli_paper
 from .config import Config
 from .face_model.sources import sources_root
 
@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_evaluation.add_commands(commands)
     cli_generator.add_commands(commands)
+    cli_paper.add_commands(commands)
     return parser
 
 

@@ -54,14 +54,14 @@ class Generator(nn.Module):
         return self.draw(self.layers((2.0 * y - 1.0)[:, :, None, None])).sigmoid()
 
 
-def aligned_crops(pictures: Tensor) -> Tensor:
-    """What F_seg reads, (n, 1, 96, 96) normalised, of aligned pictures (n, 3, 128, 128), RGB in [0, 1].
+def aligned_crops(pictures: Tensor, size: int = CROP_SIZE) -> Tensor:
+    """What F_seg reads, (n, 1, size, size) normalised, of aligned pictures (n, 3, 128, 128), RGB in [0, 1].
 
     G draws faces as :mod:`bdfm_infer.alignment` would have placed them, so nothing is warped.
     """
     red, green, blue = LUMINANCE
     grey = red * pictures[:, :1] + green * pictures[:, 1:2] + blue * pictures[:, 2:]
-    crops = functional.interpolate(grey, size=(CROP_SIZE, CROP_SIZE), mode="bilinear", align_corners=False)
+    crops = functional.interpolate(grey, size=(size, size), mode="bilinear", align_corners=False)
     return normalise(255.0 * crops[:, 0])
 
 

@@ -29,7 +29,10 @@ from bdfm_train.networks.checkpoints import build_reader
 from bdfm_train.networks.reader import FaceReader, Reading
 
 from .average import WeightAverage
-from .steps import action_unit_error, frozen_statistics, judged_error, learning_rate, steadiness_error
+from .steps import action_unit_error, frozen_statistics, judged_error, learning_rate, set_momentum, steadiness_error
+
+MOMENTUM = 0.05
+"""Of the running batch statistics."""
 
 JAW_LINE_WEIGHT = 0.2
 """Weight of the 17 landmarks of the jaw line, whose place along the line is arbitrary."""
@@ -117,6 +120,7 @@ def train_reader(
     pool.refresh()
     counts = (config.batch.renders, config.batch.photos, config.batch.negatives)
     reader = build_reader(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    set_momentum(reader, MOMENTUM)
     average = WeightAverage(reader, config.training.average)
     optimizer = torch.optim.AdamW(
         reader.parameters(), config.training.learning_rate, weight_decay=config.training.weight_decay

@@ -56,9 +56,21 @@ def learning_rate(training: TrainingConfig, step: int, share: float) -> float:
 @contextmanager
 def frozen_statistics(network: nn.Module) -> Iterator[None]:
     """Batch normalisation by the batch itself that leaves the running statistics as they are."""
-    layers = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
-    for layer in layers:
-        layer.momentum = 0.0
-    yield
-    for layer in layers:
-        layer.momentum = 0.05
+    layers = _batch_norms(network)
+    momenta = [layer.momentum for layer in layers]
+    set_momentum(network, 0.0)
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+
+
+def set_momentum(network: nn.Module, momentum: float) -> None:
+    """How fast the running statistics of batch normalisation follow."""
+    for layer in _batch_norms(network):
+        layer.momentum = momentum
+
+
+def _batch_norms(network: nn.Module) -> list[nn.BatchNorm2d]:
+    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""Commands of the paper's training: ``paper``, ``fit``, ``ablation``, ``curves``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .config import Config
+from .face_model.sources import sources_root
+
+if TYPE_CHECKING:
+    from .training.objective import FrozenNetworks
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands to those of ``python -m bdfm_train``."""
+    paper = commands.add_parser("paper", help="train R on photos by the paper's five losses; torchrun spreads it")
+    paper.add_argument("--config", default="lite", help="name, or a .toml file (default: %(default)s)")
+    _add_frozen(paper)
+    paper.add_argument("--start", type=Path, help="R's checkpoint to begin with, from the command regressor")
+    paper.add_argument("--work", type=Path, required=True, help="folder for checkpoint and log; resumes from it")
+    paper.add_argument("--steps", type=int, help="length of the whole run; the configuration's by default")
+    paper.add_argument("--seed", type=int, default=0)
+    _add_device(paper)
+    paper.set_defaults(run=_paper)
+
+    curves = commands.add_parser("curves", help="curves of a training from its log")
+    curves.add_argument("log", type=Path, help="a .jsonl file in a training's folder")
+    curves.add_argument("--out", type=Path, help="picture; without it a table is printed (needs matplotlib)")
+    curves.set_defaults(run=_curves)
+
+
+def _add_frozen(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reader", type=Path, required=True, help="a reader's checkpoint, for its F_seg")
+    parser.add_argument("--generator", type=Path, required=True, help="G's checkpoint")
+    recognition = parser.add_mutually_exclusive_group(required=True)
+    recognition.add_argument("--identity", type=Path, help="F_rec's checkpoint, from the command identity")
+    recognition.add_argument("--light-cnn", type=Path, help="the published LightCNN-29 v2 in place of our own F_rec")
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default: %(default)s)")
+
+
+def _frozen(options: argparse.Namespace, config: Config) -> FrozenNetworks:
+    from .networks.checkpoints import load_segmentation
+    from .networks.identity import load_identity
+    from .networks.published import load_light_cnn
+    from .training.generator import load_generator
+    from .training.objective import FrozenNetworks
+
+    recognition = load_light_cnn(options.light_cnn) if options.light_cnn else load_identity(options.identity)
+    return FrozenNetworks(
+        load_generator(options.generator)[0],
+        load_segmentation(options.reader, config),
+        recognition,
+        config.network.crop_size,
+    )
+
+
+def _paper(options: argparse.Namespace) -> None:
+    import torch
+
+    from .data.photos import aligned_crops, load_photos
+    from .evaluation.curves import read_log, table
+    from .networks.checkpoints import load_regressor
+    from .training.paper import LOG, train_paper
+    from .training.processes import processes
+
+    torch.set_num_threads(options.threads)
+    config = Config.load(options.config)
+    photos = aligned_crops(load_photos(sources_root(), "train"), config.network.crop_size)
+    with processes(options.device) as process:
+        path = train_paper(
+            config,
+            _frozen(options, config),
+            photos,
+            options.work,
+            options.steps or config.paper.steps,
+            process,
+            options.seed,
+            None if options.start is None else load_regressor(options.start),
+        )
+        if process.rank == 0:
+            if (log := options.work / LOG).exists():
+                print(table(read_log(log)))
+            print(path)
+
+
+def _curves(options: argparse.Namespace) -> None:
+    from .evaluation.curves import draw, read_log, table
+
+    log = read_log(options.log)
+    if options.out is None:
+        print(table(log))
+    else:
+        draw(log, options.out)
+        print(options.out)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""What R is trained by as in the paper (Fig. 2): photos through F_seg and R to y, and y through G back to F_seg."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bdfm_infer.alignment import CROP_SIZE
+from bdfm_infer.parameters import base_face
+from bdfm_train.config import PaperLossConfig
+from bdfm_train.networks.generator import aligned_crops
+from bdfm_train.networks.representation import Representation, represent
+from bdfm_train.networks.segmentation import SegmentationNetwork, normalise
+
+from . import losses
+from .steps import frozen_statistics
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What F_seg gives of n pictures: f_gb (n, 2 width, s/4, s/4), T, and landmarks (n, 68, 2) in crop units."""
+
+    fused: Tensor
+    t: Representation
+    landmarks: Tensor
+
+    def __getitem__(self, part: slice) -> Seen:
+        """Some of the pictures."""
+        t = {field.name: getattr(self.t, field.name)[part] for field in fields(self.t)}
+        return Seen(self.fused[part], Representation(**t), self.landmarks[part])
+
+    def detach(self) -> Seen:
+        """The same without a gradient."""
+        t = {field.name: getattr(self.t, field.name).detach() for field in fields(self.t)}
+        return Seen(self.fused.detach(), Representation(**t), self.landmarks.detach())
+
+
+def join(a: Seen, b: Seen) -> Seen:
+    """The pictures of both."""
+    t = {field.name: torch.cat([getattr(a.t, field.name), getattr(b.t, field.name)]) for field in fields(a.t)}
+    return Seen(torch.cat([a.fused, b.fused]), Representation(**t), torch.cat([a.landmarks, b.landmarks]))
+
+
+@dataclass(frozen=True)
+class FrozenNetworks:
+    """The networks that R's training leaves as they are.
+
+    Attributes:
+        generator: G, from (n, 269) to RGB (n, 3, 128, 128) in [0, 1].
+        segmentation: F_seg.
+        recognition: F_rec, from normalised crops (n, 1, 96, 96) to (n, 256); ours or the published LightCNN.
+        crop_size: side of F_seg's input.
+    """
+
+    generator: nn.Module
+    segmentation: SegmentationNetwork
+    recognition: nn.Module
+    crop_size: int
+
+    def to(self, device: torch.device) -> FrozenNetworks:
+        """The same on a device, frozen."""
+        networks = {
+            name: getattr(self, name).to(device).requires_grad_(False).eval()
+            for name in ("generator", "segmentation", "recognition")
+        }
+        return replace(self, **networks)
+
+    def see(self, crops: Tensor) -> Seen:
+        """F_seg on normalised crops (n, 1, s, s)."""
+        features = self.segmentation(crops)
+        t = represent(features)
+        floats = {field.name: getattr(t, field.name).float() for field in fields(t)}
+        return Seen(features.fused, Representation(**floats), features.landmarks.float())
+
+    def draw(self, y: Tensor) -> Tensor:
+        """G's pictures of parameters (n, 269)."""
+        return self.generator(y).float()
+
+    def see_drawn(self, pictures: Tensor) -> Seen:
+        """F_seg on G's pictures: their luminance at the side of a crop, normalised as a photo's."""
+        return self.see(aligned_crops(pictures, self.crop_size))
+
+    def recognise_drawn(self, pictures: Tensor) -> Tensor:
+        """F_rec of G's pictures, (n, 256)."""
+        return self.recognition(aligned_crops(pictures)).float()
+
+    def recognise(self, crops: Tensor) -> Tensor:
+        """F_rec, (n, 256), of aligned grey crops (n, s, s) uint8."""
+        grey = crops[:, None].float()
+        if grey.shape[-1] != CROP_SIZE:
+            grey = functional.interpolate(grey, size=(CROP_SIZE, CROP_SIZE), mode="bilinear", align_corners=False)
+        return self.recognition(normalise(grey[:, 0])).float()
+
+
+class PaperObjective(nn.Module):
+    """The losses of a batch of photos. R is its only part that has parameters, so it is what is spread over processes.
+
+    R normalises the photos and the generated pictures apart, and photos alone move its batch statistics. G draws y cut
+    to [0, 1]; gradients pass the cut as if it were not there, so that a value outside can come back.
+
+    Args:
+        regressor: R.
+        frozen: the others, on R's device.
+        config: weights. A loss of weight 0 is not computed.
+    """
+
+    def __init__(self, regressor: nn.Module, frozen: FrozenNetworks, config: PaperLossConfig) -> None:
+        super().__init__()
+        self.regressor = regressor
+        self.frozen, self.config = frozen, config
+        device = next(regressor.parameters()).device
+        with torch.no_grad():
+            base = torch.from_numpy(base_face())[None].to(device)
+            self.base_face = frozen.see_drawn(frozen.draw(base))
+
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        """Losses by name, before their weights, of aligned photos (n, s, s) uint8."""
+        frozen, config, n = self.frozen, self.config, len(crops)
+        with torch.no_grad():
+            real = frozen.see(normalise(crops))
+        y = self.regressor(real.fused, real.t).float()
+        shown = within_range(y)
+        base_units = losses.with_base_units(shown)
+        pictures = frozen.draw(torch.cat([shown, base_units]))
+        drawn = frozen.see_drawn(pictures)
+        found = {}
+        if config.content == "T":
+            found["content"] = losses.content_loss(drawn[:n].t, real.t)
+        elif config.content == "heatmaps":
+            found["content"] = losses.heatmap_loss(drawn[:n].landmarks, real.landmarks)
+        if config.identity:
+            with torch.no_grad():
+                person = frozen.recognise(crops)
+            found["identity"] = losses.identity_loss(frozen.recognise_drawn(pictures[n:]), person)
+        if config.parameter:
+            found["parameter"] = losses.parameter_loss(y, config.alpha, config.beta)
+        if config.loopback:
+            found["loopback"] = self._loopback(base_units, drawn[n:], losses.with_base_identity(shown))
+        if config.adversarial:
+            found["adversarial"] = losses.adversarial_loss(drawn[n:].t, self.base_face.t)
+        return found
+
+    def _loopback(self, base_units: Tensor, seen_base_units: Seen, base_identity: Tensor) -> Tensor:
+        frozen = self.frozen
+        with torch.no_grad():
+            seen = join(seen_base_units.detach(), frozen.see_drawn(frozen.draw(base_identity)))
+        with frozen_statistics(self.regressor):
+            read = self.regressor(seen.fused, seen.t).float()
+        n = len(base_units)
+        return losses.loopback_loss(base_units, read[:n], base_identity, read[n:], self.config.lambda_le)
+
+
+def within_range(y: Tensor) -> Tensor:
+    """Parameters cut to [0, 1]; the gradient is that of the uncut ones."""
+    return y + (y.clamp(0.0, 1.0) - y).detach()

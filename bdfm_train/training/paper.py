@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""Trains R on unlabelled photos as in the paper (sections 2.5 and 3.2): ``python -m bdfm_train paper``.
+
+G, F_seg and F_rec are frozen. The same seed, photos and number of steps give the same weights, resumed or not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bdfm_train.config import Config
+from bdfm_train.errors import CheckpointError, DivergedError
+from bdfm_train.networks.checkpoints import build_regressor, read_checkpoint, write_checkpoint
+from bdfm_train.networks.regressor import ParameterRegressor
+
+from .average import WeightAverage
+from .losses import total_loss
+from .objective import FrozenNetworks, PaperObjective
+from .processes import Processes
+from .steps import learning_rate
+
+CHECKPOINT: Final = "paper.pt"
+LOG: Final = "paper.jsonl"
+_KEYS: Final = ("regressor", "trained", "optimizer", "step", "config", "settings")
+_LONGEST_GRADIENT: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Steps between lines of the log and between checkpoints."""
+
+    log: int = 25
+    save: int = 100
+
+
+def train_paper(
+    config: Config,
+    frozen: FrozenNetworks,
+    photos: NDArray[np.uint8],
+    work: Path,
+    steps: int,
+    process: Processes,
+    seed: int = 0,
+    start: ParameterRegressor | None = None,
+    intervals: Intervals = Intervals(),
+) -> Path:
+    """Train R, resuming from ``work`` where a run was broken off.
+
+    Args:
+        config: sizes; photos in a step of one process, learning rate and losses of its section ``paper``.
+        frozen: G, F_seg and F_rec.
+        photos: (n, s, s) uint8 grey, aligned, s the side of F_seg's input.
+        work: where ``paper.pt`` and ``paper.jsonl`` go.
+        steps: length of the whole run; the learning rate falls to nothing over it.
+        process: this process and its device.
+        seed: of weights and batches.
+        start: R's weights to begin with; random ones where there is none.
+        intervals: how often to log and save.
+
+    Returns:
+        Path of the checkpoint, which ``load_regressor`` reads.
+
+    Raises:
+        CheckpointError: the checkpoint to resume is damaged or of other settings, or cannot be written; or ``start`` is
+            of another size.
+        DivergedError: a loss is not finite; the last checkpoint is intact.
+    """
+    torch.manual_seed(seed)
+    settings, checkpoint, device = config.paper, work / CHECKPOINT, process.device
+    regressor = build_regressor(config)
+    if start is not None:
+        try:
+            regressor.load_state_dict(start.state_dict())
+        except RuntimeError as error:
+            raise CheckpointError(f"R to start from is not of the size of configuration {config.name}.") from error
+    regressor.to(device).train()
+    average = WeightAverage(regressor, settings.training.average)
+    optimizer = torch.optim.AdamW(regressor.parameters(), weight_decay=settings.training.weight_decay)
+    step = _resume(checkpoint, config, regressor, average, optimizer) if checkpoint.exists() else 0
+    objective = process.spread(PaperObjective(regressor, frozen.to(device), settings.loss))
+    work.mkdir(parents=True, exist_ok=True)
+
+    def save() -> None:
+        state = {
+            "regressor": average.network.state_dict(),
+            "trained": regressor.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "step": step,
+            "config": config.name,
+            "settings": _settings(config),
+        }
+        if process.rank == 0:
+            write_checkpoint(state, checkpoint)
+
+    sums: dict[str, float] = defaultdict(float)
+    began, first = time.monotonic(), step
+    while step < steps:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(settings.training, step, step / steps)
+        rng = np.random.default_rng((seed, step, process.rank))
+        losses = _step(objective, draw(photos, settings.photos, rng).to(device), optimizer, config, checkpoint, step)
+        step += 1
+        average.update(regressor, step)
+        for name, value in losses.items():
+            sums[name] += value / intervals.log
+        if step % intervals.log == 0:
+            if process.rank == 0:
+                rate = {"steps_a_second": round((step - first) / (time.monotonic() - began), 3)}
+                _write_line(work / LOG, {"step": step} | {k: round(v, 5) for k, v in sums.items()} | rate)
+            sums.clear()
+        if step % intervals.save == 0:
+            save()
+    save()
+    return checkpoint
+
+
+def draw(photos: NDArray[np.uint8], count: int, rng: np.random.Generator) -> Tensor:
+    """Random photos (count, s, s) uint8, half of them mirrored."""
+    chosen = photos[rng.integers(len(photos), size=count)]
+    mirrored = rng.random(count) < 0.5
+    return torch.from_numpy(np.where(mirrored[:, None, None], chosen[:, :, ::-1], chosen))
+
+
+def _step(
+    objective: nn.Module, crops: Tensor, optimizer: torch.optim.Optimizer, config: Config, checkpoint: Path, step: int
+) -> dict[str, float]:
+    with torch.autocast(crops.device.type, dtype=torch.bfloat16):
+        losses = objective(crops)
+    total = total_loss(losses, config.paper.loss)
+    optimizer.zero_grad()
+    total.backward()
+    length = nn.utils.clip_grad_norm_(objective.parameters(), _LONGEST_GRADIENT).item()
+    values = {name: value.item() for name, value in (losses | {"total": total}).items()}
+    if not math.isfinite(length) or not all(map(math.isfinite, values.values())):
+        raise DivergedError(
+            f"A loss of R or its gradient is not finite at step {step + 1}: {values}. Lower learning_rate in the "
+            f"configuration and start again; {checkpoint} still holds the last good state, if one was written."
+        )
+    optimizer.step()
+    return values
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    network = asdict(config.network)
+    return {"network": network | {"blocks": list(config.network.blocks)}, "loss": asdict(config.paper.loss)}
+
+
+def _resume(
+    checkpoint: Path,
+    config: Config,
+    regressor: ParameterRegressor,
+    average: WeightAverage,
+    optimizer: torch.optim.Optimizer,
+) -> int:
+    state = read_checkpoint(checkpoint, "paper", _KEYS)
+    if state["settings"] != _settings(config):
+        raise CheckpointError(f"{checkpoint} was trained with other settings. Choose another folder, or move it away.")
+    regressor.load_state_dict(state["trained"])
+    average.network.load_state_dict(state["regressor"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
+
+
+def _write_line(path: Path, record: dict[str, float]) -> None:
+    with path.open("a", encoding="utf-8") as log:
+        print(json.dumps(record), file=log)

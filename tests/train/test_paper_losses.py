@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS, POSE_SLICE, base_face
+from bdfm_train.config import Config, NetworkConfig, PaperLossConfig
+from bdfm_train.networks.checkpoints import build_reader, build_regressor
+from bdfm_train.networks.generator import Generator
+from bdfm_train.networks.identity import IdentityNetwork
+from bdfm_train.networks.representation import Representation
+from bdfm_train.training import losses
+from bdfm_train.training.objective import FrozenNetworks, PaperObjective, within_range
+
+SIZE = 32
+
+
+def t_of(**values: float) -> Representation:
+    """T whose components are constant, 2 where nothing is said."""
+    sides = {"eyes": 8, "brows": 8, "nose": 4, "mouth": 4, "face": 2}
+    return Representation(**{p: torch.full((2, 3, s, s), values.get(p, 2.0)) for p, s in sides.items()})
+
+
+def base(n: int = 1) -> Tensor:
+    return torch.from_numpy(base_face()).expand(n, -1).clone()
+
+
+def test_content_loss_adds_up_the_components() -> None:
+    # eyes: |3 - 2| / 2; brows: |1 - 4| / 4
+    drawn, real = t_of(eyes=3.0, brows=1.0), t_of(brows=4.0)
+    assert losses.content_loss(drawn, real).item() == pytest.approx(0.5 + 0.75)
+    assert losses.content_loss(real, real).item() == 0.0
+
+
+def test_identity_loss_is_one_minus_the_cosine() -> None:
+    drawn = torch.tensor([[1.0, 0.0], [3.0, 4.0]])
+    real = torch.tensor([[0.0, 2.0], [3.0, 0.0]])
+    # cosines 0 and 9 / 15
+    assert losses.identity_loss(drawn, real).item() == pytest.approx(1.0 - 0.3)
+
+
+def test_parameter_loss_by_hand() -> None:
+    y = base(2)
+    assert losses.parameter_loss(y, 0.1, 0.01).item() == 0.0
+    y[0, POSE_SLICE.start] = 0.7  # 0.04
+    y[0, IDENTITY_SLICE.start : IDENTITY_SLICE.start + 2] = 0.6  # 0.1 * 0.02
+    y[0, AU_SLICE.start] = 0.52  # 0.01 * 0.25
+    y[1, BROW_SLICE] = 1.0  # no base
+    assert losses.parameter_loss(y, 0.1, 0.01).item() == pytest.approx((0.04 + 0.002 + 0.0025) / 2, rel=1e-5)
+
+
+def test_loopback_loss_by_hand() -> None:
+    truth, read_units, read_identity = base(1), base(1), base(1)
+    read_units[0, :3] += 0.1
+    read_identity[0, -2:] += 0.2
+    assert losses.loopback_loss(truth, read_units, truth, read_identity, 1.0).item() == pytest.approx(0.7, rel=1e-5)
+    assert losses.loopback_loss(truth, read_units, truth, read_identity, 0.5).item() == pytest.approx(0.5, rel=1e-5)
+
+
+def test_adversarial_loss_looks_at_the_mouth_alone() -> None:
+    face = t_of(mouth=4.0)
+    assert losses.adversarial_loss(t_of(mouth=3.0, eyes=9.0, nose=9.0), face).item() == pytest.approx(0.25)
+    one = Representation(**{part: value[:1] for part, value in vars(face).items()})
+    assert losses.adversarial_loss(t_of(mouth=3.0), one).item() == pytest.approx(0.25)
+
+
+def test_heatmaps_have_their_peak_at_the_landmark() -> None:
+    landmarks = torch.full((1, 68, 2), 0.5)
+    landmarks[0, 5] = torch.tensor([6.5 / 24, 18.5 / 24])
+    peak = losses.heatmaps(landmarks)[0, 5].flatten().argmax().item()
+    assert divmod(int(peak), 24) == (18, 6)
+    assert losses.heatmap_loss(landmarks, landmarks).item() == 0.0
+    # blobs that do not overlap: both squares remain, 2 in units of one
+    far = torch.full((1, 68, 2), 0.1)
+    assert losses.heatmap_loss(far, torch.full((1, 68, 2), 0.9)).item() == pytest.approx(2.0, rel=0.05)
+
+
+def test_the_sum_has_the_paper_s_weights() -> None:
+    config = Config.load("paper").paper.loss
+    assert config == PaperLossConfig("T", 0.1, 0.1, 0.1, 0.1, alpha=0.1, beta=0.01, lambda_le=1.0)
+    found = dict(zip(("content", "identity", "parameter", "loopback", "adversarial"), torch.ones(5), strict=True))
+    assert losses.total_loss(found, config).item() == pytest.approx(1.4)
+    del found["content"], found["identity"]
+    assert losses.total_loss(found, config).item() == pytest.approx(0.3)
+
+
+def test_bases_replace_one_group_and_leave_the_rest() -> None:
+    y = torch.rand(2, N_PARAMETERS)
+    units, identity = losses.with_base_units(y), losses.with_base_identity(y)
+    assert torch.equal(units[:, AU_SLICE], base(2)[:, AU_SLICE])
+    assert torch.equal(units[:, IDENTITY_SLICE.start :], y[:, IDENTITY_SLICE.start :])
+    assert torch.equal(identity[:, IDENTITY_SLICE.start :], base(2)[:, IDENTITY_SLICE.start :])
+    assert torch.equal(identity[:, : AU_SLICE.stop], y[:, : AU_SLICE.stop])
+
+
+def test_a_value_outside_of_its_range_can_come_back() -> None:
+    y = torch.tensor([-0.5, 0.3, 1.5], requires_grad=True)
+    cut = within_range(y)
+    assert cut.tolist() == pytest.approx([0.0, 0.3, 1.0])
+    cut.sum().backward()
+    assert y.grad is not None and y.grad.tolist() == [1.0, 1.0, 1.0]
+
+
+NOTHING = PaperLossConfig("none", 0.0, 0.0, 0.0, 0.0, alpha=0.1, beta=0.01, lambda_le=1.0)
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[nn.Module, FrozenNetworks]:
+    torch.manual_seed(0)
+    config = replace(Config.load("lite"), network=NetworkConfig(8, (1, 1, 1, 1), 8, 4, SIZE))
+    frozen = FrozenNetworks(
+        Generator((8, 8, 8, 8, 8, 8, 8)), build_reader(config).segmentation, IdentityNetwork(), SIZE
+    ).to(torch.device("cpu"))
+    return build_regressor(config), frozen
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "learns"),
+    [
+        ("content", {"content": "T"}, {"pose", "action_units", "identity", "brow_style"}),
+        ("content", {"content": "heatmaps"}, {"pose", "action_units", "identity", "brow_style"}),
+        ("identity", {"identity": 0.1}, {"pose", "identity", "brow_style"}),
+        ("parameter", {"parameter": 0.1}, {"pose", "action_units", "identity"}),
+        ("loopback", {"loopback": 0.1}, {"pose", "action_units", "identity", "brow_style"}),
+        ("adversarial", {"adversarial": 0.1}, {"pose", "identity", "brow_style"}),
+    ],
+)
+def test_the_gradient_reaches_r_alone(
+    parts: tuple[nn.Module, FrozenNetworks], name: str, change: dict[str, object], learns: set[str]
+) -> None:
+    regressor, frozen = parts
+    regressor.zero_grad(set_to_none=True)
+    objective = PaperObjective(regressor, frozen, replace(NOTHING, **change))  # type: ignore[arg-type]
+    crops = torch.randint(0, 256, (3, SIZE, SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    found = objective(crops)
+    assert set(found) == {name}
+    losses.total_loss(found, objective.config).backward()
+    moved = {
+        part
+        for part, network in regressor.named_children()
+        if any(p.grad is not None and p.grad.abs().max() > 0 for p in network.parameters())
+    }
+    assert moved == learns
+    for network in (frozen.generator, frozen.segmentation, frozen.recognition):
+        assert all(p.grad is None and not p.requires_grad for p in network.parameters())
+    assert {id(p) for p in objective.parameters()} == {id(p) for p in regressor.parameters()}
+
+
+def test_generated_pictures_leave_the_batch_statistics_alone(parts: tuple[nn.Module, FrozenNetworks]) -> None:
+    regressor, frozen = parts
+    crops = torch.randint(0, 256, (3, SIZE, SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+
+    def after(config: PaperLossConfig) -> Tensor:
+        again = build_regressor(replace(Config.load("lite"), network=NetworkConfig(8, (1, 1, 1, 1), 8, 4, SIZE)))
+        again.load_state_dict(regressor.state_dict())
+        PaperObjective(again, frozen, config)(crops)
+        mean = again.pose.reduce[1].running_mean
+        assert isinstance(mean, Tensor)
+        return mean
+
+    photos_alone = after(replace(NOTHING, parameter=0.1))
+    assert torch.equal(after(replace(NOTHING, parameter=0.1, loopback=0.1)), photos_alone)
+    assert not torch.equal(photos_alone, torch.zeros_like(photos_alone))
