@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bdfm_infer.errors import BdfmError
 
-from . import cli_evaluation, cli_generator, cli_paper
+from . import cli_evaluation, cli_generator, cli_identity, cli_paper
 from .config import Config
 from .face_model.sources import sources_root
 
@@ -52,20 +52,6 @@ def _parser() -> argparse.ArgumentParser:
     regressor.add_argument("--start", type=Path, help="R's checkpoint to go on from")
     regressor.set_defaults(run=_regressor)
 
-    identity = commands.add_parser("identity", help="train F_rec, which tells people apart")
-    identity.add_argument("--shards", type=Path, required=True, nargs="+", help="of bdfm_train.face_model.identities")
-    identity.add_argument("--work", type=Path, required=True, help="folder for checkpoint and log; resumes from it")
-    identity.add_argument("--steps", type=int, default=2000)
-    identity.add_argument("--seed", type=int, default=0)
-    identity.add_argument("--threads", type=int, default=2)
-    identity.set_defaults(run=_identity)
-
-    verification = commands.add_parser("verification", help="how well F_rec tells people apart whom it never saw")
-    verification.add_argument("--checkpoint", type=Path, nargs="*", default=[], help="of the command identity")
-    verification.add_argument("--light-cnn", type=Path, help="the published LightCNN-29 v2")
-    verification.add_argument("--renders", type=Path, nargs="*", default=[], help="shards of identities never seen")
-    verification.set_defaults(run=_verification)
-
     held_out = commands.add_parser("held-out", help="errors on renders and photos that training never saw")
     held_out.add_argument("--checkpoint", type=Path, required=True, nargs="+")
     held_out.add_argument("--renders", type=Path, required=True, nargs="+", help="shards of held-out identities")
@@ -84,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_evaluation.add_commands(commands)
     cli_generator.add_commands(commands)
+    cli_identity.add_commands(commands)
     cli_paper.add_commands(commands)
     return parser
 
@@ -147,36 +134,6 @@ def _regressor(options: argparse.Namespace) -> None:
         options.start,
     )
     print(path)
-
-
-def _identity(options: argparse.Namespace) -> None:
-    import cv2
-    import torch
-
-    from .data.identities import IdentityPool
-    from .data.photos import load_photos
-    from .face_model.identities import IdentityShard
-    from .training.identity import train_identity
-
-    cv2.setNumThreads(1)
-    torch.set_num_threads(options.threads)
-    pool = IdentityPool([IdentityShard.load(path) for path in options.shards], load_photos(sources_root(), "train"))
-    print(train_identity(pool, options.work, options.steps, options.seed))
-
-
-def _verification(options: argparse.Namespace) -> None:
-    from .data.photos import load_photos, without_copies
-    from .evaluation.verification import Embed, report
-    from .face_model.identities import IdentityShard
-    from .networks.identity import load_identity
-    from .networks.published import load_light_cnn
-
-    networks: dict[str, Embed] = {str(path): load_identity(path) for path in options.checkpoint}
-    if options.light_cnn is not None:
-        networks[str(options.light_cnn)] = load_light_cnn(options.light_cnn)
-    sources = sources_root()
-    photos = without_copies(load_photos(sources, "held_out"), load_photos(sources, "train"))
-    print(report(networks, {path.name: IdentityShard.load(path) for path in options.renders}, photos))
 
 
 def _held_out(options: argparse.Namespace) -> None:
