@@ -36,7 +36,8 @@ from .face_model.looks import Look, View, default_look
 from .face_model.performance import CLIP_ROWS, FRAMES_PER_SECOND, Performances
 from .face_model.render import Render, Renderer
 from .face_model.sampler import Sampler
-from .face_model.shading import BROW_COLOUR, CLOTH_COLOUR, HAIR_COLOUR, Light
+from .face_model.shading import Light
+from .face_model.surface import BROW_COLOUR, CLOTH_COLOUR, HAIR_COLOUR
 from .face_model.sources import sources_root
 
 HEAD: Final = "b"

@@ -6,13 +6,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .labels import LABEL
-from .shading import ByteArray, FloatArray, IntArray, Light
+from .labels import LABEL, LABELS
+from .raster import ByteArray, FloatArray, IntArray
+from .shading import Light
 
 BACKGROUND, SKIN, HAIR = LABEL["background"], LABEL["skin"], LABEL["hair"]
+BRIGHTEST = 1.5
+"""Of a sample; beyond, it would spoil the smooth edge of its pixel."""
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def shade_cards(
     face_index: IntArray, weights: FloatArray, first: int, faces: IntArray, uv: FloatArray, lash_faces: int,
     normals: FloatArray, luminance: FloatArray, hair: FloatArray, light: Light, rgb: FloatArray, labels: ByteArray,
@@ -49,16 +52,15 @@ def shade_cards(
             i = min(max(int((1 - v) * h), 0), h - 1)
             j = min(max(int(u * w), 0), w - 1)
             strand = 0.35 + 0.65 * luminance[i, j]
+            key = 0.25 + 0.75 * max(nx * direction[0, 0] + ny * direction[0, 1] + nz * direction[0, 2], 0.0)
+            fill = 0.25 + 0.75 * max(nx * direction[1, 0] + ny * direction[1, 1] + nz * direction[1, 2], 0.0)
             for k in range(3):
-                lit = ambient[k, 0] + ambient[k, 2] * ny
-                for q in range(direction.shape[0]):
-                    d = nx * direction[q, 0] + ny * direction[q, 1] + nz * direction[q, 2]
-                    lit += colour[q, k] * (0.25 + 0.75 * max(d, 0.0))
+                lit = ambient[k, 0] + ambient[k, 2] * ny + colour[0, k] * key + colour[1, k] * fill
                 rgb[row, column, k] = (hair[k] * strand) ** 2 * lit
             labels[row, column] = HAIR
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def resolve(
     rgb: FloatArray, labels: ByteArray, face_index: IntArray, background: FloatArray, exposure: float,
     image: ByteArray, label_map: ByteArray,
@@ -66,26 +68,26 @@ def resolve(
     """Box-filter the samples over ``background`` into ``image``, both (H, W, 3); their majority into ``label_map``."""
     height, width = label_map.shape
     n = face_index.shape[0] // height
-    count = np.zeros(16, np.int32)
+    count = np.zeros(len(LABELS), np.int32)
     colour = np.empty(3, np.float32)
     for row in range(height):
         for column in range(width):
             colour[:] = 0
             count[:] = 0
+            best = empty = 0
             for i in range(row * n, row * n + n):
                 for j in range(column * n, column * n + n):
+                    label = BACKGROUND
                     if face_index[i, j] >= 0:
+                        label = labels[i, j]
                         for k in range(3):
-                            colour[k] += min(rgb[i, j, k] * exposure, 1.5)
-                        count[labels[i, j]] += 1
+                            colour[k] += min(rgb[i, j, k] * exposure, BRIGHTEST)
                     else:
-                        for k in range(3):
-                            colour[k] += background[row, column, k] ** 2
-                        count[BACKGROUND] += 1
+                        empty += 1
+                    count[label] += 1
+                    if count[label] > count[best] or (count[label] == count[best] and label < best):
+                        best = label
             for k in range(3):
-                image[row, column, k] = np.uint8(255 * min((colour[k] / (n * n)) ** 0.5, 1.0))
-            best = 0
-            for k in range(16):
-                if count[k] > count[best]:
-                    best = k
+                light = (colour[k] + empty * background[row, column, k] ** 2) / (n * n)
+                image[row, column, k] = np.uint8(255 * min(light**0.5, 1.0))
             label_map[row, column] = best

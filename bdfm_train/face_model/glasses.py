@@ -132,7 +132,7 @@ def _merge(
     return GlassesMesh(vertices, frame.astype(np.int32), lens.astype(np.int32), place)
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def draw_glasses(
     pixels: FloatArray, camera: FloatArray, frame: IntArray, lens: IntArray, place: FloatArray, colour: FloatArray,
     tint: FloatArray, reflection: float, band: FloatArray, light: Light, first: int, depth: FloatArray,

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from .glasses import Glasses, random_glasses
 from .head import Head
-from .shading import Light, Tone
+from .shading import Light
+from .surface import Tone
 from .wrinkles import GROUPS, N_VARIANTS
 
 HAIR_COLOURS: Final = np.array(
@@ -144,9 +145,11 @@ def random_background(shape: tuple[int, int], rng: np.random.Generator) -> Float
     """Gradient, blurred blocks or coarse noise, (H, W, 3) in 0..1."""
     height, width = shape
     colours = _muted(rng.random((3, 3)), rng)
-    down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
-    across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
-    ground = colours[0] * (1 - across) + colours[1] * across * 0.6 + colours[2] * down * 0.4
+    down = np.linspace(0, 1, height, dtype=np.float32)
+    across = np.linspace(0, 1, width, dtype=np.float32)[:, None]
+    row = colours[0] * (1 - across) + colours[1] * across * 0.6
+    below = np.tile(colours[2] * 0.4, width)
+    ground = (row.reshape(-1) + down[:, None] * below).reshape(height, width, 3)
     kind = rng.random()
     if kind < 0.6:
         cells = int(rng.integers(3, 20))
@@ -215,9 +218,7 @@ def _names(head: Head, key: str) -> list[str]:
 
 
 def _direction(azimuth: float, elevation: float) -> NDArray[np.float64]:
-    return np.array(
-        [np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)]
-    )
+    return np.array([np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)])
 
 
 def _light(direction: object, colour: object, ambient: object) -> Light:

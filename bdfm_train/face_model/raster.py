@@ -6,18 +6,48 @@ All kernels are single-threaded; run one process per core. Pixel rows grow downw
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 FAR = np.float32(-1e30)
+ZERO, HALF, ONE = np.array([0, 0.5, 1], np.float32)
+"""Typed, as a plain 1.0 would turn a kernel's arithmetic into doubles."""
+LEAST_AREA, FLAT = np.float32(1e-9), np.float32(1e-7)
+SLACK = np.float32(1e-4)
+"""Pixels that may lie beyond an edge, so that no gap opens between neighbours."""
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 ByteArray = NDArray[np.uint8]
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+class Seen(NamedTuple):
+    """What shows at each sample.
+
+    face_index: (H, W) int32, -1 where empty. weights: (H, W, 2), screen-space barycentric weights of the second and
+    third corner. first: number that face 0 gets.
+    """
+
+    face_index: IntArray
+    weights: FloatArray
+    first: int = 0
+
+
+class Cards(NamedTuple):
+    """Makes triangles cards: alpha tested with ordered dither.
+
+    uv: (F, 3, 2) of the corners. alpha: (h, w) uint8. bias: depth by which they win against what they lie on.
+    """
+
+    uv: FloatArray
+    alpha: ByteArray
+    bias: float
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def project(
     vertices: FloatArray, follow: FloatArray, rotation: FloatArray, pivot: FloatArray, centre: FloatArray,
     distance: float, scale: float, column: float, row: float, camera: FloatArray, pixels: FloatArray,
@@ -51,7 +81,7 @@ def project(
         pixels[i, 2] = near
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def vertex_normals(vertices: FloatArray, faces: IntArray, normals: FloatArray) -> None:
     """Area-weighted unit normals, written into ``normals`` (V, 3)."""
     normals[:] = 0
@@ -80,20 +110,25 @@ def vertex_normals(vertices: FloatArray, faces: IntArray, normals: FloatArray) -
         normals[i, 2] *= s
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def rasterize(
-    pixels: FloatArray, faces: IntArray, face_index: IntArray, weights: FloatArray, depth: FloatArray
+    pixels: FloatArray, faces: IntArray, depth: FloatArray, seen: Seen | None = None, cards: Cards | None = None
 ) -> None:
-    """Front faces into a z-buffer.
+    """Triangles into a z-buffer: front faces or, where they are ``cards``, both sides. ``depth`` starts at ``FAR``.
 
     Args:
-        pixels: (V, 3) column, row, depth. faces: (F, 3).
-        face_index: (H, W) int32 output, -1 where empty. weights: (H, W, 2) output, screen-space barycentric weights of
-            the second and third corner. depth: (H, W) output.
+        pixels: (V, 3) column, row, depth. faces: (F, 3). depth: (H, W), written.
+        seen: written where given; a shadow needs the depth alone.
     """
-    height, width = face_index.shape
-    face_index[:] = -1
-    depth[:] = FAR
+    height, width = depth.shape
+    if seen is not None:
+        face_index, weights, first = seen
+    if cards is not None:
+        uv, alpha = cards.uv, cards.alpha
+        bias = np.float32(cards.bias)
+        texture_height, texture_width = alpha.shape
+    else:
+        bias = ZERO
     for f in range(faces.shape[0]):
         a = faces[f, 0]
         b = faces[f, 1]
@@ -105,134 +140,60 @@ def rasterize(
         x2 = pixels[c, 0] - x0
         y2 = pixels[c, 1] - y0
         area = x1 * y2 - x2 * y1
-        if area >= -1e-9:  # rows grow downwards: front faces have negative area
+        if cards is None:
+            if area > -LEAST_AREA:  # rows grow downwards: front faces have negative area
+                continue
+        elif abs(area) < LEAST_AREA:
             continue
-        left = max(int(np.ceil(x0 + min(0.0, x1, x2) - 0.5)), 0)
-        right = min(int(np.floor(x0 + max(0.0, x1, x2) - 0.5)), width - 1)
-        top = max(int(np.ceil(y0 + min(0.0, y1, y2) - 0.5)), 0)
-        bottom = min(int(np.floor(y0 + max(0.0, y1, y2) - 0.5)), height - 1)
-        inverse = 1.0 / area
+        left = max(int(np.ceil(x0 + min(ZERO, x1, x2) - HALF)), 0)
+        right = min(int(np.floor(x0 + max(ZERO, x1, x2) - HALF)), width - 1)
+        top = max(int(np.ceil(y0 + min(ZERO, y1, y2) - HALF)), 0)
+        bottom = min(int(np.floor(y0 + max(ZERO, y1, y2) - HALF)), height - 1)
         z0 = pixels[a, 2]
         z1 = pixels[b, 2] - z0
         z2 = pixels[c, 2] - z0
+        # Weights grow evenly along a row, so where each of them is 0 bounds the part of the row that is inside.
+        inverse = ONE / area
+        step1 = y2 * inverse
+        step2 = -y1 * inverse
+        step0 = -step1 - step2
+        step0 = step0 if abs(step0) > FLAT else FLAT
+        step1 = step1 if abs(step1) > FLAT else FLAT
+        step2 = step2 if abs(step2) > FLAT else FLAT
+        columns0, columns1, columns2 = ONE / step0, ONE / step1, ONE / step2
+        px = np.float32(left) + HALF - x0
+        last = np.float32(right - left)
         for row in range(top, bottom + 1):
-            py = row + 0.5 - y0
-            for column in range(left, right + 1):
-                px = column + 0.5 - x0
-                w1 = (px * y2 - x2 * py) * inverse
-                w2 = (x1 * py - px * y1) * inverse
-                if w1 < -1e-7 or w2 < -1e-7 or w1 + w2 > 1.0 + 1e-7:
-                    continue
+            py = np.float32(row) + HALF - y0
+            start1 = (px * y2 - x2 * py) * inverse
+            start2 = (x1 * py - px * y1) * inverse
+            zero0, zero1, zero2 = (start1 + start2 - ONE) * columns0, -start1 * columns1, -start2 * columns2
+            low = max(zero0 if step0 > 0 else ZERO, zero1 if step1 > 0 else ZERO, zero2 if step2 > 0 else ZERO, ZERO)
+            high = min(zero0 if step0 < 0 else last, zero1 if step1 < 0 else last, zero2 if step2 < 0 else last, last)
+            for step in range(int(np.ceil(low - SLACK)), int(np.floor(high + SLACK)) + 1):
+                column = left + step
+                w1 = start1 + np.float32(step) * step1
+                w2 = start2 + np.float32(step) * step2
                 z = z0 + w1 * z1 + w2 * z2
-                if z > depth[row, column]:
-                    depth[row, column] = z
-                    face_index[row, column] = f
+                if z + bias <= depth[row, column]:
+                    continue
+                if cards is not None:
+                    w0 = ONE - w1 - w2
+                    u = w0 * uv[f, 0, 0] + w1 * uv[f, 1, 0] + w2 * uv[f, 2, 0]
+                    v = w0 * uv[f, 0, 1] + w1 * uv[f, 1, 1] + w2 * uv[f, 2, 1]
+                    i = min(max(int((ONE - v) * texture_height), 0), texture_height - 1)
+                    j = min(max(int(u * texture_width), 0), texture_width - 1)
+                    if alpha[i, j] < 60 + ((column * 7 + row * 13) % 8) * 18:
+                        continue
+                depth[row, column] = z
+                if seen is not None:
+                    face_index[row, column] = first + f
                     weights[row, column, 0] = w1
                     weights[row, column, 1] = w2
 
 
-@njit(cache=True, fastmath=True, nogil=True)
-def rasterize_depth(pixels: FloatArray, faces: IntArray, depth: FloatArray) -> None:
-    """Front faces into a depth map alone (shadows); arguments as in :func:`rasterize`."""
-    height, width = depth.shape
-    depth[:] = FAR
-    for f in range(faces.shape[0]):
-        a = faces[f, 0]
-        b = faces[f, 1]
-        c = faces[f, 2]
-        x0 = pixels[a, 0]
-        y0 = pixels[a, 1]
-        x1 = pixels[b, 0] - x0
-        y1 = pixels[b, 1] - y0
-        x2 = pixels[c, 0] - x0
-        y2 = pixels[c, 1] - y0
-        area = x1 * y2 - x2 * y1
-        if area >= -1e-9:
-            continue
-        left = max(int(np.ceil(x0 + min(0.0, x1, x2) - 0.5)), 0)
-        right = min(int(np.floor(x0 + max(0.0, x1, x2) - 0.5)), width - 1)
-        top = max(int(np.ceil(y0 + min(0.0, y1, y2) - 0.5)), 0)
-        bottom = min(int(np.floor(y0 + max(0.0, y1, y2) - 0.5)), height - 1)
-        inverse = 1.0 / area
-        z0 = pixels[a, 2]
-        z1 = pixels[b, 2] - z0
-        z2 = pixels[c, 2] - z0
-        for row in range(top, bottom + 1):
-            py = row + 0.5 - y0
-            for column in range(left, right + 1):
-                px = column + 0.5 - x0
-                w1 = (px * y2 - x2 * py) * inverse
-                w2 = (x1 * py - px * y1) * inverse
-                if w1 < 0.0 or w2 < 0.0 or w1 + w2 > 1.0:
-                    continue
-                z = z0 + w1 * z1 + w2 * z2
-                if z > depth[row, column]:
-                    depth[row, column] = z
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def rasterize_cards(
-    pixels: FloatArray, faces: IntArray, uv: FloatArray, lash_faces: int, lash_alpha: ByteArray, hair_alpha: ByteArray,
-    first: int, bias: float, face_index: IntArray, weights: FloatArray, depth: FloatArray,
-) -> None:  # fmt: skip
-    """Second pass over lashes and hair: two-sided triangles, alpha tested with ordered dither.
-
-    Args:
-        faces: (C, 3); the first ``lash_faces`` are lashes. uv: (C, 3, 2). lash_alpha, hair_alpha: (h, w) uint8.
-        first: number that face 0 gets in ``face_index``. bias: depth by which cards win against what they lie on.
-    """
-    height, width = face_index.shape
-    for f in range(faces.shape[0]):
-        a = faces[f, 0]
-        b = faces[f, 1]
-        c = faces[f, 2]
-        x0 = pixels[a, 0]
-        y0 = pixels[a, 1]
-        x1 = pixels[b, 0] - x0
-        y1 = pixels[b, 1] - y0
-        x2 = pixels[c, 0] - x0
-        y2 = pixels[c, 1] - y0
-        area = x1 * y2 - x2 * y1
-        if abs(area) < 1e-9:
-            continue
-        left = max(int(np.ceil(x0 + min(0.0, x1, x2) - 0.5)), 0)
-        right = min(int(np.floor(x0 + max(0.0, x1, x2) - 0.5)), width - 1)
-        top = max(int(np.ceil(y0 + min(0.0, y1, y2) - 0.5)), 0)
-        bottom = min(int(np.floor(y0 + max(0.0, y1, y2) - 0.5)), height - 1)
-        inverse = 1.0 / area
-        z0 = pixels[a, 2]
-        z1 = pixels[b, 2] - z0
-        z2 = pixels[c, 2] - z0
-        alpha = lash_alpha if f < lash_faces else hair_alpha
-        texture_height, texture_width = alpha.shape
-        for row in range(top, bottom + 1):
-            py = row + 0.5 - y0
-            for column in range(left, right + 1):
-                px = column + 0.5 - x0
-                w1 = (px * y2 - x2 * py) * inverse
-                w2 = (x1 * py - px * y1) * inverse
-                w0 = 1.0 - w1 - w2
-                if w0 < 0.0 or w1 < 0.0 or w2 < 0.0:
-                    continue
-                z = z0 + w1 * z1 + w2 * z2
-                if z + bias <= depth[row, column]:
-                    continue
-                u = w0 * uv[f, 0, 0] + w1 * uv[f, 1, 0] + w2 * uv[f, 2, 0]
-                v = w0 * uv[f, 0, 1] + w1 * uv[f, 1, 1] + w2 * uv[f, 2, 1]
-                i = min(max(int((1.0 - v) * texture_height), 0), texture_height - 1)
-                j = min(max(int(u * texture_width), 0), texture_width - 1)
-                if alpha[i, j] < 60 + ((column * 7 + row * 13) % 8) * 18:
-                    continue
-                depth[row, column] = z
-                face_index[row, column] = first + f
-                weights[row, column, 0] = w1
-                weights[row, column, 1] = w2
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def bind_cards(
-    vertices: FloatArray, offset: FloatArray, index: IntArray, weight: FloatArray, out: FloatArray
-) -> None:
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def bind_cards(vertices: FloatArray, offset: FloatArray, index: IntArray, weight: FloatArray, out: FloatArray) -> None:
     """Hair card vertices (C, 3) that ride on the head: ``offset`` plus weighted head vertices."""
     for i in range(offset.shape[0]):
         for k in range(3):

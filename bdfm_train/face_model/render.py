@@ -17,8 +17,9 @@ from .glasses import Glasses, build_glasses, draw_glasses
 from .head import Hair, Head
 from .labels import EYE, LABEL
 from .looks import Look, View, default_look
-from .raster import bind_cards, project, rasterize, rasterize_cards, rasterize_depth, vertex_normals
-from .shading import HAIR_COLOUR, Maps, Mesh, Shadow, shade
+from .raster import FAR, Cards, Seen, bind_cards, project, rasterize, vertex_normals
+from .shading import Shadow, shade
+from .surface import HAIR_COLOUR, Maps, Mesh, room_for_samples
 from .wrinkles import Folds, fold_strength
 
 SHADOW_SIZE: Final = 192
@@ -90,6 +91,7 @@ class Renderer:
         self._depth = np.zeros(fine, np.float32)
         self._rgb = np.zeros((*fine, 3), np.float32)
         self._labels = np.zeros(fine, np.uint8)
+        self._row = room_for_samples(fine[1])
         self._shadow_depth = np.zeros((SHADOW_SIZE, SHADOW_SIZE), np.float32)
         self._mesh = Mesh(
             head.faces, head.uv, head.label, head.material,
@@ -97,6 +99,7 @@ class Renderer:
             np.ascontiguousarray(head.textures["ao"], np.float32),
         )  # fmt: skip
         self._folds = Folds(head)
+        self._lash_alpha = np.ascontiguousarray(head.lash_texture[..., 3])
         self._pores = _pores()
         self._follow = self._share_of_rotation(head.base)
         self._eyeballs = [_eyeball(head, LABEL[name]) for name in ("l_eye", "r_eye")]
@@ -120,21 +123,21 @@ class Renderer:
         in_camera, pixels = self._project(vertices, self._follow, camera)
         normals = np.empty_like(in_camera)
         vertex_normals(in_camera, head.faces, normals)
-        rasterize(pixels, head.faces, self._face_index, self._weights, self._depth)
+        self._depth.fill(FAR)
+        self._face_index.fill(-1)
+        rasterize(pixels, head.faces, self._depth, Seen(self._face_index, self._weights))
         draw_cards = self._rasterize_cards(self._cards[look.hair], vertices, camera)
         shadow = self._cast_shadow(in_camera, look)
         maps = self._maps(y, look)
         shade(
-            self._face_index, self._weights, self._mesh, normals, in_camera, camera.distance, maps, look.palette,
-            look.tone, look.light, shadow, self._rgb, self._labels,
+            self._face_index, self._weights, self._mesh, normals, in_camera, pixels, camera.distance, maps,
+            look.palette, look.tone, look.light, shadow, self._row, self._rgb, self._labels,
         )  # fmt: skip
         draw_cards(look)
         if look.glasses is not None:
             self._draw_glasses(look.glasses, vertices, camera, look)
         image, labels = np.empty((*self.shape, 3), np.uint8), np.empty(self.shape, np.uint8)
-        resolve(
-            self._rgb, self._labels, self._face_index, look.background, look.exposure, image, labels
-        )
+        resolve(self._rgb, self._labels, self._face_index, look.background, look.exposure, image, labels)
         landmarks = pixels[head.landmarks, :2] / self._samples - 0.5  # pixel centres lie at whole numbers
         return Render(image, labels, landmarks)
 
@@ -189,7 +192,8 @@ class Renderer:
         seen = in_camera @ rotation.T
         seen[:, 0] = seen[:, 0] * scale + SHADOW_SIZE / 2
         seen[:, 1] = seen[:, 1] * -scale + SHADOW_SIZE / 2
-        rasterize_depth(seen, self.head.faces, self._shadow_depth)
+        self._shadow_depth.fill(FAR)
+        rasterize(seen, self.head.faces, self._shadow_depth)
         return Shadow(rotation, scale, self._shadow_depth)
 
     def _maps(self, y: FloatArray, look: Look) -> Maps:
@@ -240,10 +244,10 @@ class Renderer:
             vertices = np.concatenate([vertices, own])
         in_camera, pixels = self._project(vertices, cards.follow, camera)
         first, lashes = len(head.faces), len(head.lash_faces)
-        rasterize_cards(
-            pixels, cards.faces, cards.uv, lashes, head.lash_texture[..., 3], cards.alpha, first,
-            CARD_BIAS, self._face_index, self._weights, self._depth,
-        )  # fmt: skip
+        for start, stop, alpha in ((0, lashes, self._lash_alpha), (lashes, len(cards.faces), cards.alpha)):
+            seen = Seen(self._face_index, self._weights, first + start)
+            some = Cards(cards.uv[start:stop], alpha, CARD_BIAS)
+            rasterize(pixels, cards.faces[start:stop], self._depth, seen, some)
 
         def draw(look: Look) -> None:
             normals = np.empty_like(in_camera)

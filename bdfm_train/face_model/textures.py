@@ -19,7 +19,7 @@ from bdfm_infer.parameters import N_BROW_STYLES
 from bdfm_train.face_model.labels import EYE, LABEL, SKIN
 from bdfm_train.face_model.makehuman import MakeHuman, read_part
 from bdfm_train.face_model.mesh import Floats, HeadMesh
-from bdfm_train.face_model.raster import rasterize, vertex_normals
+from bdfm_train.face_model.raster import FAR, Seen, rasterize, vertex_normals
 from bdfm_train.face_model.sources import Sources
 
 ATLAS: Final = 1024
@@ -70,10 +70,10 @@ def atlas_positions(mesh: HeadMesh, size: int) -> tuple[Floats, NDArray[np.int64
 
 def raster(pixels: NDArray[np.float32], f: NDArray, size: int) -> tuple[NDArray, NDArray, NDArray]:
     """Nearest front face, its barycentric weights (two last corners) and depth for each pixel of a square picture."""
-    index = np.empty((size, size), np.int32)
+    index = np.full((size, size), -1, np.int32)
     weight = np.zeros((size, size, 2), np.float32)
-    depth = np.empty((size, size), np.float32)
-    rasterize(pixels, np.ascontiguousarray(f, np.int32), index, weight, depth)
+    depth = np.full((size, size), FAR, np.float32)
+    rasterize(pixels, np.ascontiguousarray(f, np.int32), depth, Seen(index, weight))
     return index, weight, depth
 
 
@@ -143,9 +143,7 @@ class BrowCards:
             self.points.append(np.vstack([grid @ v[p] for p, _ in quads]))
             self.opacity.append(alpha[texel[:, 0], texel[:, 1]].astype(float))
 
-    def paint(
-        self, position: Floats, fit: Floats | None = None, arch: float = 0.045
-    ) -> tuple[tuple[int, int], Image]:
+    def paint(self, position: Floats, fit: Floats | None = None, arch: float = 0.045) -> tuple[tuple[int, int], Image]:
         """36 styles (12 cards as drawn, bushy, thin and arched) painted into the atlas.
 
         Args:

@@ -20,7 +20,7 @@ from bdfm_infer.parameters import AU_NAMES, N_AU
 
 from .head import Head
 from .labels import LABEL, SKIN
-from .raster import rasterize
+from .raster import FAR, Seen, rasterize
 
 FoldSpec = list[dict[str, Any]]
 FOLDS: Final[FoldSpec] = tomllib.loads((Path(__file__).parent / "data" / "folds.toml").read_text("utf-8"))["group"]
@@ -135,8 +135,8 @@ def _unroll(head: Head) -> tuple[FloatArray, NDArray[np.bool_], NDArray[np.int64
     a, b, c = (pixels[triangles[:, k]] for k in range(3))
     flipped = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1]) > 0
     triangles[flipped] = triangles[flipped][:, ::-1]
-    face, weight, depth = np.empty(shape, np.int32), np.zeros((*shape, 2), np.float32), np.empty(shape, np.float32)
-    rasterize(pixels, triangles, face, weight, depth)
+    face, weight = np.full(shape, -1, np.int32), np.zeros((*shape, 2), np.float32)
+    rasterize(pixels, triangles, np.full(shape, FAR, np.float32), Seen(face, weight))
     corners = place[triangles[np.maximum(face, 0)]]
     first = 1 - weight.sum(axis=-1)
     position = first[..., None] * corners[..., 0, :] + (weight[..., None] * corners[..., 1:, :]).sum(axis=-2)
