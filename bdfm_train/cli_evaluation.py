@@ -31,6 +31,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     tables.add_argument("--every", type=int, default=1, help="read each n-th labelled frame alone")
     tables.set_defaults(run=_tables)
 
+    renders = commands.add_parser("render-test", help="action units, pose and fairness on renders of people never seen")
+    _add_weights(renders)
+    renders.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
+    renders.add_argument("--head", choices=("a", "b"), help="one head alone")
+    renders.add_argument("--count", type=int, help="people of each head; 2000 is the test, fewer are a trial")
+    renders.set_defaults(run=_render_test)
+
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
@@ -57,3 +64,15 @@ def _tables(options: argparse.Namespace) -> None:
 
     sources = {key: path for key in LOADERS if (path := getattr(options, key)) is not None}
     print(report(sources, Predictor(options.weights), options.calibrate, max(options.every, 1)))
+
+
+def _render_test(options: argparse.Namespace) -> None:
+    from bdfm_infer import Predictor
+
+    from .evaluation.render_draw import TEST
+    from .evaluation.render_test import report, run
+
+    predictor = Predictor(options.weights)
+    count = TEST["count"] if options.count is None else options.count
+    for head in [options.head] if options.head else ["a", "b"]:
+        print(report(run(options.heads, head, predictor, count)), end="\n\n")
