@@ -26,6 +26,27 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_device(paper)
     paper.set_defaults(run=_paper)
 
+    fit = commands.add_parser("fit", help="parameters of photos by gradient descent, beside what bdfm_infer reads")
+    fit.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    _add_frozen(fit)
+    fit.add_argument("--steps", type=int, default=150, help="of gradient descent (default: %(default)s)")
+    fit.add_argument("--weights", type=Path, help="folder of bdfm_infer's weights; the package's own by default")
+    fit.add_argument("--out", type=Path, help="picture: each photo beside what was fitted to it")
+    _add_device(fit)
+    fit.set_defaults(run=_fit)
+
+    ablation = commands.add_parser("ablation", help="R without one of the losses, or with another content (Table 3)")
+    ablation.add_argument("name", help="which one, or all; a wrong name lists them")
+    ablation.add_argument("--config", default="lite", help="name, or a .toml file (default: %(default)s)")
+    _add_frozen(ablation)
+    ablation.add_argument("--start", type=Path, help="R's checkpoint that all begin with")
+    ablation.add_argument("--renders", type=Path, required=True, nargs="+", help="shards of held-out identities")
+    ablation.add_argument("--work", type=Path, required=True, help="folder for trainings and figures; resumes from it")
+    ablation.add_argument("--steps", type=int, default=200, help="of each variant (default: %(default)s)")
+    ablation.add_argument("--seed", type=int, default=0)
+    _add_device(ablation)
+    ablation.set_defaults(run=_ablation)
+
     curves = commands.add_parser("curves", help="curves of a training from its log")
     curves.add_argument("log", type=Path, help="a .jsonl file in a training's folder")
     curves.add_argument("--out", type=Path, help="picture; without it a table is printed (needs matplotlib)")
@@ -88,6 +109,61 @@ def _paper(options: argparse.Namespace) -> None:
             if (log := options.work / LOG).exists():
                 print(table(read_log(log)))
             print(path)
+
+
+def _fit(options: argparse.Namespace) -> None:
+    import torch
+
+    from .networks.checkpoints import load_config
+    from .training.fit import fit_photos, report, write_sheet
+    from .training.processes import processes
+
+    torch.set_num_threads(options.threads)
+    with processes(options.device) as process:
+        frozen = _frozen(options, load_config(options.reader)).to(process.device)
+        fitted = fit_photos(frozen, options.images, options.steps, options.weights)
+    print(report(fitted))
+    if options.out is not None:
+        write_sheet(fitted, options.out)
+        print(options.out)
+
+
+def _ablation(options: argparse.Namespace) -> None:
+    import torch
+
+    from .data.photos import aligned_crops, load_photos, without_copies
+    from .data.shards import Shard
+    from .errors import ConfigError
+    from .evaluation.regressor import measure
+    from .networks.checkpoints import load_regressor
+    from .training.ablation import VARIANTS, Budget, Results, run_ablations
+    from .training.processes import processes
+
+    if options.name not in ("all", *VARIANTS):
+        raise ConfigError(f"There is no ablation {options.name!r}. Choose all, or one of: {', '.join(VARIANTS)}.")
+    torch.set_num_threads(options.threads)
+    config = Config.load(options.config)
+    size = config.network.crop_size
+    train = load_photos(sources_root(), "train")
+    held_out = without_copies(load_photos(sources_root(), "held_out"), train)
+    renders = [Shard.load(path) for path in options.renders]
+    start = None if options.start is None else load_regressor(options.start)
+    budget = Budget(config.name, options.steps, options.seed, "random" if start is None else options.start.name)
+    results = Results(options.work, budget)
+    with processes(options.device) as process:
+        frozen = _frozen(options, config).to(process.device)
+        run_ablations(
+            tuple(VARIANTS) if options.name == "all" else (options.name,),
+            config,
+            frozen,
+            aligned_crops(train, size),
+            lambda regressor: measure(frozen.segmentation, regressor, size, renders, held_out),
+            results,
+            start,
+            process,
+        )
+        if process.rank == 0:
+            print(results.table())
 
 
 def _curves(options: argparse.Namespace) -> None:

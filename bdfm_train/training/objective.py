@@ -61,6 +61,11 @@ class FrozenNetworks:
     recognition: nn.Module
     crop_size: int
 
+    @property
+    def device(self) -> torch.device:
+        """Where they compute."""
+        return next(self.segmentation.parameters()).device
+
     def to(self, device: torch.device) -> FrozenNetworks:
         """The same on a device, frozen."""
         networks = {
@@ -112,9 +117,8 @@ class PaperObjective(nn.Module):
         super().__init__()
         self.regressor = regressor
         self.frozen, self.config = frozen, config
-        device = next(regressor.parameters()).device
         with torch.no_grad():
-            base = torch.from_numpy(base_face())[None].to(device)
+            base = torch.from_numpy(base_face())[None].to(frozen.device)
             self.base_face = frozen.see_drawn(frozen.draw(base))
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""The paper's ablations (section 3.4: Table 3, Fig. 6): ``python -m bdfm_train ablation NAME`` or ``all``.
+
+Each variant is R trained on the same photos, from the same start, in the same order and for the same number of steps;
+what it is worth is measured on what is at hand, renders and judged photos, in place of BP4D and DISFA.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bdfm_train.config import Config
+from bdfm_train.errors import CheckpointError, MeasureError
+from bdfm_train.evaluation.regressor import Figures
+from bdfm_train.networks.checkpoints import load_regressor
+from bdfm_train.networks.regressor import ParameterRegressor
+
+from .objective import FrozenNetworks
+from .paper import train_paper
+from .processes import Processes
+
+START: Final = "start"
+"""In a table of results, R before any step."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One ablation.
+
+    Attributes:
+        title: what it leaves out.
+        change: settings of ``PaperLossConfig`` that differ.
+        paper: ICC(3,1) and MAE on BP4D, then on DISFA; empty where the paper prints none.
+    """
+
+    title: str
+    change: Mapping[str, Any]
+    paper: tuple[float, ...]
+
+
+VARIANTS: Final[dict[str, Variant]] = {
+    name: Variant(entry["title"], entry["change"], tuple(entry["paper"]))
+    for name, entry in tomllib.loads(Path(__file__).with_name("ablations.toml").read_text("utf-8"))["variant"].items()
+}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What all variants have in common: name of the configuration, steps, seed, name of R's file to start from."""
+
+    config: str
+    steps: int
+    seed: int
+    start: str
+
+
+class Results:
+    """Figures of the variants in ``ablation.json`` of a folder.
+
+    Args:
+        work: the folder.
+        budget: of the variants; a folder holds one.
+
+    Raises:
+        MeasureError: the folder holds figures of another budget, or a damaged file.
+    """
+
+    def __init__(self, work: Path, budget: Budget) -> None:
+        self.path, self.budget = work / "ablation.json", budget
+        self.figures: dict[str, Figures] = {}
+        if not self.path.exists():
+            return
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            there = Budget(**content["budget"])
+            self.figures = {name: Figures(**entry) for name, entry in content["figures"].items()}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MeasureError(f"{self.path} is no table of ablations ({error!r}). Move it away.") from error
+        if there != budget:
+            raise MeasureError(f"{self.path} holds figures of another budget, {there}. Choose another folder.")
+
+    def add(self, name: str, figures: Figures) -> None:
+        """Take in a variant's figures, in place of older ones.
+
+        Raises:
+            CheckpointError: they cannot be written.
+        """
+        self.figures[name] = figures
+        content = {
+            "budget": asdict(self.budget),
+            "figures": {key: asdict(value) for key, value in self.figures.items()},
+        }
+        draft = self.path.with_suffix(".part")
+        try:
+            draft.write_text(json.dumps(content, indent=1), encoding="utf-8")
+            draft.replace(self.path)
+        except OSError as error:
+            raise CheckpointError(f"{self.path} cannot be written ({error}). Free some space.") from error
+
+    def table(self) -> str:
+        """Markdown: the paper's figures, then ours."""
+        lines = [
+            "| R | paper: BP4D ICC, MAE | DISFA ICC, MAE | renders: ICC(3,1) | r | MAE | yaw, pitch | identity r "
+            "| judged photos: AUC |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
+        for name in (START, *VARIANTS):
+            if (ours := self.figures.get(name)) is None:
+                continue
+            variant = VARIANTS.get(name, Variant("before any step", {}, ()))
+            theirs = [f"{icc:.2f}, {mae:.2f}" for icc, mae in zip(variant.paper[::2], variant.paper[1::2], strict=True)]
+            cells = [
+                variant.title,
+                *(theirs or ["", ""]),
+                f"{ours.icc:.3f}",
+                f"{ours.correlation:.3f}",
+                f"{ours.mae:.2f}",
+                f"{ours.degrees:.2f}°",
+                f"{ours.identity:.3f}",
+                f"{ours.auc:.3f} ({ours.units} units)",
+            ]
+            lines.append("| " + " | ".join(cells) + " |")
+        return "\n".join(lines)
+
+
+def run_ablations(
+    names: Sequence[str],
+    config: Config,
+    frozen: FrozenNetworks,
+    photos: NDArray[np.uint8],
+    measure: Callable[[ParameterRegressor], Figures],
+    results: Results,
+    start: ParameterRegressor | None,
+    process: Processes,
+) -> None:
+    """Train and measure variants in turn, the start first; a variant that was broken off goes on.
+
+    Args:
+        names: of :data:`VARIANTS`.
+        config: sizes and settings that the variants change.
+        frozen: G, F_seg and F_rec.
+        photos: (n, s, s) uint8, aligned, to train on.
+        measure: from R to its figures.
+        results: where figures go; each variant's training lies in a folder beside it.
+        start: R's weights to begin with; the same random ones where there is none.
+        process: this process and its device.
+    """
+    budget = results.budget
+    for name in dict.fromkeys((START, *names)):
+        loss = replace(config.paper.loss, **VARIANTS[name].change) if name != START else config.paper.loss
+        changed = replace(config, paper=replace(config.paper, loss=loss))
+        steps = 0 if name == START else budget.steps
+        folder = results.path.parent / name
+        checkpoint = train_paper(changed, frozen, photos, folder, steps, process, budget.seed, start)
+        if process.rank == 0:
+            results.add(name, measure(load_regressor(checkpoint).to(process.device)))

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bdfm_infer.parameters import AU_NAMES, AU_SLICE, BROW_SLICE, N_PARAMETERS, POSE_SLICE
+from bdfm_train import cli
+from bdfm_train.config import Config, NetworkConfig, PaperLossConfig
+from bdfm_train.data.photos import Photo
+from bdfm_train.data.shards import Shard
+from bdfm_train.errors import MeasureError
+from bdfm_train.evaluation import regressor as evaluation
+from bdfm_train.evaluation.regressor import Figures, measure
+from bdfm_train.networks.checkpoints import build_reader, build_regressor
+from bdfm_train.networks.generator import Generator
+from bdfm_train.networks.identity import IdentityNetwork
+from bdfm_train.networks.regressor import ParameterRegressor
+from bdfm_train.training import ablation, paper
+from bdfm_train.training.ablation import VARIANTS, Budget, Results, run_ablations
+from bdfm_train.training.objective import FrozenNetworks
+from bdfm_train.training.processes import Processes
+
+SIZE = 32
+BUDGET = Budget("lite", 2, 0, "random")
+FIGURES = Figures(icc=0.5, correlation=0.6, mae=0.4, degrees=3.0, identity=0.1, auc=0.7, units=9)
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    lite = Config.load("lite")
+    network = NetworkConfig(8, (1, 1, 1, 1), 8, 4, SIZE)
+    return dataclasses.replace(lite, network=network, paper=dataclasses.replace(lite.paper, photos=2))
+
+
+@pytest.fixture(scope="module")
+def frozen(config: Config) -> FrozenNetworks:
+    torch.manual_seed(0)
+    networks = FrozenNetworks(
+        Generator((8, 8, 8, 8, 8, 8, 8)), build_reader(config).segmentation, IdentityNetwork(), SIZE
+    )
+    return networks.to(torch.device("cpu"))
+
+
+def landmarks(rng: np.random.Generator) -> np.ndarray:
+    points = rng.uniform(30, 110, (68, 2)).astype(np.float32)
+    points[36:42], points[42:48] = (47.0, 58.0), (97.0, 58.0)
+    points[30], points[48], points[54] = (72.0, 84.0), (53.0, 109.0), (91.0, 109.0)
+    return points
+
+
+def test_the_variants_are_those_of_the_paper() -> None:
+    full = Config.load("paper").paper.loss
+    changed = {name: dataclasses.replace(full, **variant.change) for name, variant in VARIANTS.items()}
+    assert changed.pop("full") == full
+    for name in ("identity", "loopback", "parameter", "adversarial"):
+        assert changed.pop(f"no-{name}") == dataclasses.replace(full, **{name: 0.0})
+    assert changed == {
+        "no-content": PaperLossConfig("none", *dataclasses.astuple(full)[1:]),
+        "landmarks": PaperLossConfig("heatmaps", *dataclasses.astuple(full)[1:]),
+    }
+    assert VARIANTS["no-loopback"].paper == (0.60, 0.64, 0.52, 0.37)
+
+
+def test_what_is_read_right_has_full_marks(frozen: FrozenNetworks, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random((20, N_PARAMETERS)).astype(np.float16)
+    shard = Shard(
+        rng.integers(0, 256, (20, 144, 144), np.uint8),
+        truth,
+        np.stack([landmarks(rng)] * 20),
+        np.zeros((20, 72, 72), np.uint8),
+        "a",
+    )
+    grades = np.full((20, 23), np.nan, np.float32)
+    grades[:, 0], grades[:10, 1], grades[10:, 1] = 0.0, 1.0, 2.0
+    grades[:6, 2], grades[6:, 2] = 3.0, 0.0
+    photos = [
+        Photo("x.jpg", shard.images[i], shard.landmarks[i], shard.landmarks[i][:36], grades[i]) for i in range(20)
+    ]
+    said = truth.astype(np.float32)
+    said[:6, AU_SLICE.start + 2], said[6:, AU_SLICE.start + 2] = 0.9, 0.1
+    answers = [truth.astype(np.float32), said]
+    monkeypatch.setattr(evaluation, "read", lambda *_: answers.pop(0))
+    regressor = torch.nn.Linear(1, 1)
+    right = measure(frozen.segmentation, regressor, SIZE, [shard], photos)
+    assert (right.icc, right.correlation, right.identity) == pytest.approx((1.0, 1.0, 1.0))
+    assert right.mae == right.degrees == 0.0
+    # AU01 is shown by none, AU02 is nowhere absent: AU04 alone counts
+    assert (right.auc, right.units) == (1.0, 1)
+
+    off = truth.astype(np.float32)
+    off[:, AU_SLICE] = np.clip(truth[:, AU_SLICE].astype(np.float32), 0.2, 0.8)
+    off[:, POSE_SLICE] = truth[:, POSE_SLICE].astype(np.float32) + 0.1
+    answers = [off, said]
+    wrong = measure(frozen.segmentation, regressor, SIZE, [shard], photos)
+    assert wrong.degrees == pytest.approx(12.0 * (1 - np.mean(off[:, POSE_SLICE] > 1)), abs=2.0)
+    assert 0.9 < wrong.icc < 1.0 and wrong.mae > 0.05
+    with pytest.raises(MeasureError, match="renders"):
+        measure(frozen.segmentation, regressor, SIZE, [], photos)
+
+
+def test_r_is_read_in_batches_and_cut_to_its_range(frozen: FrozenNetworks, config: Config) -> None:
+    regressor = build_regressor(config)
+    with torch.no_grad():
+        regressor.pose.second.bias.fill_(7.0)
+    crops = np.random.default_rng(0).integers(0, 256, (70, SIZE, SIZE), np.uint8)
+    y = evaluation.read(frozen.segmentation, regressor, crops)
+    assert y.shape == (70, N_PARAMETERS)
+    assert (y[:, POSE_SLICE] == 1.0).all() and y.min() >= 0.0
+    assert y[:, BROW_SLICE].sum(1) == pytest.approx(np.ones(70), abs=1e-4)
+
+
+def test_variants_run_in_turn_from_one_start(
+    config: Config, frozen: FrozenNetworks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+
+    def load(path: Path) -> ParameterRegressor:
+        regressor = build_regressor(config)
+        regressor.load_state_dict(torch.load(path, weights_only=True)["regressor"])
+        return regressor
+
+    def figures(regressor: ParameterRegressor) -> Figures:
+        seen.append(regressor.pose.second.weight.detach().clone())
+        return dataclasses.replace(FIGURES, icc=len(seen) / 10)
+
+    monkeypatch.setattr(ablation, "load_regressor", load)
+    torch.manual_seed(5)
+    start = build_regressor(config)
+    photos = np.random.default_rng(1).integers(0, 256, (4, SIZE, SIZE), np.uint8)
+    results = Results(tmp_path, BUDGET)
+    process = Processes(0, 1, torch.device("cpu"))
+    run_ablations(["no-content", "no-identity"], config, frozen, photos, figures, results, start, process)
+    assert torch.equal(seen[0], start.pose.second.weight)
+    assert not torch.equal(seen[1], seen[0]) and not torch.equal(seen[1], seen[2])
+    state = torch.load(tmp_path / "no-content" / paper.CHECKPOINT, weights_only=True)
+    assert state["step"] == 2 and state["settings"]["loss"]["content"] == "none"
+    again = Results(tmp_path, BUDGET)
+    assert {name: value.icc for name, value in again.figures.items()} == {
+        "start": 0.1,
+        "no-content": 0.2,
+        "no-identity": 0.3,
+    }
+    rows = again.table().splitlines()
+    assert [row.split("|")[1].strip() for row in rows[2:]] == [
+        "before any step", VARIANTS["no-identity"].title, VARIANTS["no-content"].title
+    ]  # fmt: skip
+    assert "| 0.53, 0.65 | 0.55, 0.35 | 0.300 |" in rows[3]
+
+
+def test_figures_of_another_budget_are_not_mixed(tmp_path: Path) -> None:
+    Results(tmp_path, BUDGET).add("full", FIGURES)
+    with pytest.raises(MeasureError, match="another budget"):
+        Results(tmp_path, dataclasses.replace(BUDGET, steps=3))
+    content = json.loads((tmp_path / "ablation.json").read_text())
+    del content["figures"]["full"]["auc"]
+    (tmp_path / "ablation.json").write_text(json.dumps(content))
+    with pytest.raises(MeasureError, match=r"ablation\.json"):
+        Results(tmp_path, BUDGET)
+
+
+def test_an_unknown_ablation_lists_the_known_ones(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    options = ["--reader", "r", "--generator", "g", "--identity", "i", "--renders", "x", "--work", str(tmp_path)]
+    assert cli.main(["ablation", "no-nose", *options]) != 0
+    said = capsys.readouterr().err
+    assert "no-nose" in said and "no-loopback" in said
+    assert AU_NAMES[0] not in said
