@@ -20,6 +20,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     clips.add_argument("--out", type=Path, help="folder for a sheet of each clip")
     clips.set_defaults(run=_clips)
 
+    mirror = commands.add_parser("mirror", help="whether held-out photos and their mirror images are read alike")
+    _add_weights(mirror)
+    mirror.set_defaults(run=_mirror)
+
     tables = commands.add_parser("tables", help="tables 1 and 2 of the paper with our rows, on sets that you have")
     _add_weights(tables)
     for key in ("bp4d", "disfa", "ck-plus", "mmi", "face-warehouse"):
@@ -55,6 +59,17 @@ def _clips(options: argparse.Namespace) -> None:
     from .evaluation.clips import report
 
     print(report(sources_root(), options.weights, options.out))
+
+
+def _mirror(options: argparse.Namespace) -> None:
+    from bdfm_infer import Predictor
+
+    from .data.photos import load_photos, without_copies
+    from .evaluation.mirror import report, run
+
+    sources = sources_root()
+    photos = without_copies(load_photos(sources, "held_out"), load_photos(sources, "train"))
+    print(report(run(photos, Predictor(options.weights))))
 
 
 def _tables(options: argparse.Namespace) -> None:
