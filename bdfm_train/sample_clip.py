@@ -37,8 +37,8 @@ from .face_model.performance import CLIP_ROWS, FRAMES_PER_SECOND, Performances
 from .face_model.render import Render, Renderer
 from .face_model.sampler import Sampler
 from .face_model.shading import Light
-from .face_model.surface import BROW_COLOUR, CLOTH_COLOUR, HAIR_COLOUR
 from .face_model.sources import sources_root
+from .face_model.surface import BROW_COLOUR, CLOTH_COLOUR, HAIR_COLOUR
 
 HEAD: Final = "b"
 SHAPE: Final = (480, 640)
