@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What is read from clips of real people speaking: ``python -m bdfm_train clips [--out FOLDER]``.
 
-Nobody labelled these clips; the figures say whether the mouth opens, whether the eyes blink, and what trembles.
+The figures say whether the mouth opens, whether the eyes blink, and what trembles. Three of the clips were judged frame
+by frame (:mod:`judged_clips`): they are never trained on, and what was read is held against what was seen.
 """
 
 from __future__ import annotations
@@ -14,25 +15,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer import Predictor, capture
+from bdfm_infer.frames import VideoSource
 from bdfm_infer.parameters import AU_NAMES
 from bdfm_infer.take import Take
 
-BLINK: Final = 0.5
-"""Mean closure of both eyes from which an eye counts as closed."""
+from .judged_clips import BLINK, closure, load_judged, report_lines, stretches
 
 DRAWN: Final = ("AU26", "AU25", "eye_closed_left", "AU12", "AU01", "AU04")
 
 
 def blinks(take: Take) -> int:
     """How often the eyes close."""
-    closed = (take.channel("eye_closed_left") + take.channel("eye_closed_right")) / 2 > BLINK
-    return int(np.count_nonzero(closed[1:] & ~closed[:-1]) + closed[0])
+    return len(stretches(np.nan_to_num(closure(take)) > BLINK))
 
 
 def tremble(take: Take) -> NDArray[np.float64]:
     """Of each action unit, the median of |second difference| over frames in a row, (23,): jitter, not movement."""
     second = np.abs(np.diff(take.action_units, 2, axis=0))
     return np.nanmedian(second, axis=0)
+
+
+def jumps(path: Path, take: Take, predictor: Predictor) -> NDArray[np.float64]:
+    """How far each unit jumps where a followed face is found anew, (n, 23); NaN where no face is found.
+
+    Args:
+        path: the video.
+        take: its capture.
+        predictor: finds the face in each frame by itself.
+    """
+    values = np.full(take.action_units.shape, np.nan)
+    for frame in VideoSource(path):
+        face = None if frame.image is None else predictor.predict(frame.image)
+        if face is not None:
+            values[frame.index] = face.action_units
+    return np.abs(values - take.action_units)
+
+
+def jump_line(difference: NDArray[np.float64]) -> str:
+    """Mean and largest jump of :func:`jumps`."""
+    frame, unit = np.unravel_index(int(np.nanargmax(difference)), difference.shape)
+    return (
+        f"  found anew in a frame instead of followed: {np.nanmean(difference):.3f} apart in the mean, at most "
+        f"{difference[frame, unit]:.3f} ({AU_NAMES[unit]}, frame {frame})"
+    )
 
 
 def report_line(name: str, take: Take) -> str:
@@ -78,11 +103,14 @@ def _curve(name: str, values: NDArray[np.float64], width: int, marks: NDArray[np
 
 def report(sources: Path, weights: Path | None, out: Path | None) -> str:
     """Capture every clip; draw sheets where a folder is named."""
-    predictor = Predictor(weights)
+    predictor, judged = Predictor(weights), load_judged()
     lines = []
     for path in sorted((sources / "videos").glob("*.mpg")):
         take = capture(path, predictor=predictor)
         lines.append(report_line(path.stem, take))
+        if path.stem in judged:
+            lines += report_lines(take, judged[path.stem])
+            lines.append(jump_line(jumps(path, take, predictor)))
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(out / f"{path.stem}.png"), draw(path, take))
