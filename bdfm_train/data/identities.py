@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bdfm_infer import alignment
+from bdfm_infer.alignment import MIRRORED_LANDMARK
 from bdfm_train.errors import IdentityShardError
 from bdfm_train.face_model.identities import IdentityShard
 from bdfm_train.networks.segmentation import normalise
@@ -22,16 +23,27 @@ from .photos import Photo
 
 _COARSE_SHARE: Final = 0.2
 _BORROWED_SHARE: Final = 0.3
+_CHANGED_SHARE: Final = 0.3
+"""Of the renders, which differ from view to view already."""
+_MIRROR: Final = np.array([-1, 1, 1], np.float32)
 
 FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class IdentityBatch:
-    """Normalised crops (n, 1, 96, 96) and whom each shows, (n,) int64; numbers mean nothing beyond the batch."""
+    """Crops of several people; the renders come first.
+
+    Attributes:
+        crops: (n, 1, 96, 96) normalised.
+        person: (n,) int64, whom each shows; the numbers mean nothing beyond the batch.
+        shape: (m, 204) what the face at rest of each of the m renders differs in from the base face, each value divided
+            by its deviation over all renders.
+    """
 
     crops: Tensor
     person: Tensor
+    shape: Tensor
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,9 @@ class IdentityPool:
                 "Make them: python -m bdfm_train.face_model.identities --help"
             )
 
+        shapes = np.concatenate([shard.shape[shard.first_views] for shard in shards])
+        self._spread = np.maximum(shapes.std(0), 1e-6)
+
     def __len__(self) -> int:
         """Rendered identities."""
         return len(self._views)
@@ -73,21 +88,29 @@ class IdentityPool:
     def draw(self, counts: Counts, rng: np.random.Generator) -> IdentityBatch:
         """A batch; the same state of ``rng`` gives the same one. Nobody is in it twice."""
         crops: list[FloatArray] = []
+        shapes: list[FloatArray] = []
         person: list[int] = []
-
-        def add(crop: FloatArray, number: int) -> None:
-            crops.append(crop)
-            person.append(number)
-
-        for number, i in enumerate(rng.choice(len(self._views), counts.rendered, replace=False)):
+        for number, i in enumerate(rng.permutation(len(self._views))[: counts.rendered]):
             shard, views = self._views[i]
             for view in rng.choice(views, min(counts.views, len(views)), replace=False):
-                add(changed_crop(shard.images[view], shard.landmarks[view], self._look(rng), rng), number)
-        for number, i in enumerate(rng.choice(len(self._photos), counts.photographed, replace=False)):
+                image, landmarks, shape = shard.images[view], shard.landmarks[view], shard.shape[view] / self._spread
+                if rng.random() < _CHANGED_SHARE:
+                    crop = changed_crop(image, landmarks, self._look(rng), rng)
+                else:
+                    crop = alignment.crop(image, jittered_alignment(landmarks, FINE, rng)).astype(np.float32) / 255.0
+                if rng.random() < 0.5:
+                    crop, shape = crop[:, ::-1], shape[MIRRORED_LANDMARK] * _MIRROR
+                crops.append(crop)
+                shapes.append(shape.ravel())
+                person.append(number)
+        for number, i in enumerate(rng.permutation(len(self._photos))[: counts.photographed]):
             photo = self._photos[i]
             for _ in range(counts.views):
-                add(changed_crop(photo.image, photo.landmarks, self._look(rng), rng), counts.rendered + number)
-        return IdentityBatch(network_crops(crops), torch.tensor(person))
+                crop = changed_crop(photo.image, photo.landmarks, self._look(rng), rng)
+                crops.append(crop[:, ::-1] if rng.random() < 0.5 else crop)
+                person.append(counts.rendered + number)
+        shape = torch.from_numpy(np.stack(shapes).astype(np.float32))
+        return IdentityBatch(network_crops(crops), torch.tensor(person), shape)
 
     def _look(self, rng: np.random.Generator) -> Photo | None:
         if not self._photos or rng.random() >= _BORROWED_SHARE:
@@ -98,7 +121,7 @@ class IdentityPool:
 def changed_crop(
     image: NDArray[np.uint8], landmarks: FloatArray, look: Photo | None, rng: np.random.Generator
 ) -> FloatArray:
-    """A crop (96, 96) of a face, about 0..1, as another camera might show it: place, light, noise, occlusion, mirror.
+    """A crop (96, 96) of a face, about 0..1, as another camera might show it: place, light, noise, occlusion.
 
     Args:
         image: (h, w) uint8.
@@ -110,7 +133,7 @@ def changed_crop(
     crop = photograph(alignment.crop(image, matrix), rng)
     if look is not None:
         crop = borrow_look(crop, clean_crop(look.image, look.landmarks).astype(np.float32) / 255.0, rng)
-    return crop[:, ::-1] if rng.random() < 0.5 else crop
+    return crop
 
 
 def clean_crop(image: NDArray[np.uint8], landmarks: FloatArray) -> NDArray[np.uint8]:

@@ -97,7 +97,8 @@ def photo_crops(photos: Sequence[Photo], seed: int = 0) -> tuple[Tensor, NDArray
     """:data:`PHOTO_VIEWS` changed crops of each photo, and which photo each shows; the same seed gives the same."""
     rng = np.random.default_rng(seed)
     person = np.repeat(np.arange(len(photos)), PHOTO_VIEWS)
-    return network_crops([changed_crop(photos[i].image, photos[i].landmarks, None, rng) for i in person]), person
+    crops = [changed_crop(photos[i].image, photos[i].landmarks, None, rng) for i in person]
+    return network_crops([crop[:, ::-1] if rng.random() < 0.5 else crop for crop in crops]), person
 
 
 def report(networks: dict[str, Embed], shards: dict[str, IdentityShard], photos: Sequence[Photo]) -> str:

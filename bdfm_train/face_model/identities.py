@@ -19,7 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bdfm_infer.parameters import AU_BASE, AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS
+from bdfm_infer.alignment import five_points
+from bdfm_infer.parameters import AU_BASE, AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS, base_face
 from bdfm_train.errors import IdentityShardError
 
 from .camera import photograph
@@ -46,6 +47,7 @@ class IdentityShard:
         images: (n, s, s) uint8 grey.
         parameters: (n, 269) float16.
         landmarks: (n, 68, 2) float32 pixels.
+        shape: (n, 68, 3) float32, :func:`resting_shape` of the identity.
         identity: (n,) int32, numbered from 0 in this shard; view ``i % views`` of each, the first in G's look.
         head: ``a`` or ``b``; identities of different heads or shards are different.
     """
@@ -53,6 +55,7 @@ class IdentityShard:
     images: NDArray[np.uint8]
     parameters: NDArray[np.float16]
     landmarks: FloatArray
+    shape: FloatArray
     identity: NDArray[np.int32]
     head: str
 
@@ -65,19 +68,42 @@ class IdentityShard:
         """
         try:
             with np.load(path, allow_pickle=False) as data:
-                names = ("images", "parameters", "landmarks", "identity")
-                images, parameters, landmarks, identity = (data[name] for name in names)
+                names = ("images", "parameters", "landmarks", "shape", "identity")
+                images, parameters, landmarks, shape, identity = (data[name] for name in names)
                 head = str(data["head"])
         except (OSError, KeyError, ValueError, EOFError) as error:
             raise IdentityShardError(f"{path} is no shard of identities ({error}). Make it: see {__name__}.") from error
-        if not len(images) == len(parameters) == len(landmarks) == len(identity):
+        if not len(images) == len(parameters) == len(landmarks) == len(shape) == len(identity):
             raise IdentityShardError(f"{path} is damaged: its arrays differ in length. Make it again: see {__name__}.")
-        return cls(images, parameters, landmarks, identity, head)
+        return cls(images, parameters, landmarks, shape, identity, head)
 
     @property
     def first_views(self) -> NDArray[np.bool_]:
         """(n,) whether a render is the first of its identity, in G's look."""
         return np.r_[True, self.identity[1:] != self.identity[:-1]]
+
+
+def resting_shape(head: Head, identity: FloatArray) -> FloatArray:
+    """What a face at rest differs in from the base face: its landmarks in space, without size and place.
+
+    Args:
+        head: which head.
+        identity: (208,) parameters.
+
+    Returns:
+        (68, 3) offsets in units of the five points' mean distance from their middle; x to the person's left, y up. On
+        both heads they mean the same.
+    """
+    y = base_face()
+    base = _without_size(head.vertices(y)[head.landmarks])
+    y[IDENTITY_SLICE] = identity
+    return (_without_size(head.vertices(y)[head.landmarks]) - base).astype(np.float32)
+
+
+def _without_size(points: FloatArray) -> FloatArray:
+    five = five_points(points)
+    middle = five.mean(0)
+    return (points - middle) / np.linalg.norm(five - middle, axis=1).mean()
 
 
 def draw_identities(
@@ -93,9 +119,11 @@ def draw_identities(
     images = np.empty((n, *renderer.shape), np.uint8)
     parameters = np.empty((n, N_PARAMETERS), np.float16)
     landmarks = np.empty((n, 68, 2), np.float32)
+    shape = np.empty((n, 68, 3), np.float32)
     for first in range(0, n, views):
         person, _ = sampler.parameters()
         person[IDENTITY_SLICE] = sampler.identity(rng.uniform(*strength))
+        shape[first : first + views] = resting_shape(renderer.head, person[IDENTITY_SLICE])
         own = random_look(renderer.head, renderer.shape, rng)
         for i in range(first, first + views):
             y, rotation = sampler.parameters()
@@ -110,7 +138,7 @@ def draw_identities(
                 images[i] = photograph(grey(render.image, rng), rng)
             parameters[i], landmarks[i] = y, render.landmarks
     identity = np.repeat(np.arange(count, dtype=np.int32), views)
-    return IdentityShard(images, parameters, landmarks, identity, renderer.head.name)
+    return IdentityShard(images, parameters, landmarks, shape, identity, renderer.head.name)
 
 
 def _new_look(own: Look, drawn: Look, rng: np.random.Generator) -> Look:

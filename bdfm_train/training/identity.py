@@ -2,7 +2,9 @@
 """Trains F_rec of our own (paper, section 2.5): ``python -m bdfm_train identity``.
 
 Views of a rendered identity differ in expression, pose, camera, light and look; a photo is a person of its own, seen
-under strong changes. A supervised contrastive loss draws views of a person together and pushes others away.
+under strong changes. A supervised contrastive loss draws views of a person together and pushes others away. That alone
+learns slowly from a few thousand people, so a linear layer, not kept, also has to read the shape of the face at rest
+off each render's embedding.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bdfm_infer.alignment import N_LANDMARKS
 from bdfm_train.config import TrainingConfig
 from bdfm_train.data.identities import Counts, IdentityBatch, IdentityPool
 from bdfm_train.errors import CheckpointError, DivergedError
@@ -37,24 +40,41 @@ class IdentitySettings:
     Attributes:
         counts: people and views in a batch.
         temperature: of the contrastive loss.
+        shape: weight of the shape's squared error.
         training: learning rate and the like.
         log_steps, save_steps: how often a line is written, and a checkpoint.
     """
 
     counts: Counts
     temperature: float
+    shape: float
     training: TrainingConfig
     log_steps: int
     save_steps: int
 
 
 SETTINGS: Final = IdentitySettings(
-    counts=Counts(rendered=40, photographed=16, views=3),
+    counts=Counts(rendered=48, photographed=8, views=3),
     temperature=0.1,
+    shape=2.0,
     training=TrainingConfig(learning_rate=2e-3, weight_decay=1e-3, warm_up_steps=50, average=0.99),
     log_steps=25,
     save_steps=100,
 )
+
+
+class ShapedNetwork(nn.Module):
+    """F_rec and the layer that reads shapes off its embeddings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = IdentityNetwork()
+        self.shape = nn.Linear(IdentityNetwork.EMBEDDING, 3 * N_LANDMARKS)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings (n, 256) and shapes (n, 204) of normalised crops (n, 1, 96, 96)."""
+        embeddings = self.network(crops)
+        return embeddings, self.shape(embeddings * IdentityNetwork.EMBEDDING**0.5)
 
 
 def contrastive_loss(embeddings: Tensor, person: Tensor, temperature: float) -> Tensor:
@@ -94,8 +114,8 @@ def train_identity(
         DivergedError: the loss is not finite; the last checkpoint is intact.
     """
     torch.manual_seed(seed)
-    network = IdentityNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = WeightAverage(network, settings.training.average)
+    network = ShapedNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = WeightAverage(network.network, settings.training.average)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=settings.training.weight_decay)
     checkpoint, step = work / "identity.pt", 0
     if checkpoint.exists():
@@ -112,24 +132,25 @@ def train_identity(
         write_checkpoint(state, checkpoint)
 
     began, first = time.monotonic(), step
-    losses: list[float] = []
+    losses: list[dict[str, float]] = []
     with (work / "identity.jsonl").open("a", encoding="utf-8") as log:
         while step < steps:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(settings.training, step, step / steps)
             batch = pool.draw(settings.counts, np.random.default_rng((seed, step)))
-            loss = _step(network, batch, settings.temperature, optimizer)
-            if not math.isfinite(loss):
+            loss = _step(network, batch, settings, optimizer)
+            if not all(map(math.isfinite, loss.values())):
                 raise DivergedError(
-                    f"The loss of F_rec is {loss} at step {step}. Lower the learning rate and start again; "
+                    f"A loss of F_rec is not finite, {loss}, at step {step}. Lower the learning rate and start again; "
                     f"{checkpoint} still holds the last good state."
                 )
             step += 1
             losses.append(loss)
-            average.update(network, step)
+            average.update(network.network, step)
             if step % settings.log_steps == 0:
                 rate = (step - first) / (time.monotonic() - began)
-                record = {"step": step, "loss": round(float(np.mean(losses)), 4), "steps_a_second": round(rate, 3)}
+                means = {name: round(float(np.mean([loss[name] for loss in losses])), 4) for name in loss}
+                record = {"step": step, "steps_a_second": round(rate, 3)} | means
                 print(json.dumps(record), file=log, flush=True)
                 losses.clear()
             if step % settings.save_steps == 0:
@@ -138,23 +159,24 @@ def train_identity(
     return checkpoint
 
 
-def _step(network: nn.Module, batch: IdentityBatch, temperature: float, optimizer: torch.optim.Optimizer) -> float:
+def _step(
+    network: ShapedNetwork, batch: IdentityBatch, settings: IdentitySettings, optimizer: torch.optim.Optimizer
+) -> dict[str, float]:
     network.train()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        embeddings = network(batch.crops.contiguous(memory_format=torch.channels_last))
-    loss = contrastive_loss(embeddings, batch.person, temperature)
-    if not torch.isfinite(loss):
-        return loss.item()
-    optimizer.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-    optimizer.step()
-    return loss.item()
+        embeddings, shapes = network(batch.crops.contiguous(memory_format=torch.channels_last))
+    contrast = contrastive_loss(embeddings, batch.person, settings.temperature)
+    shape = (shapes[: len(batch.shape)].float() - batch.shape).square().mean()
+    total = contrast + settings.shape * shape
+    if torch.isfinite(total):
+        optimizer.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+        optimizer.step()
+    return {"contrast": contrast.item(), "shape": shape.item()}
 
 
-def _resume(
-    checkpoint: Path, network: IdentityNetwork, average: WeightAverage, optimizer: torch.optim.Optimizer
-) -> int:
+def _resume(checkpoint: Path, network: ShapedNetwork, average: WeightAverage, optimizer: torch.optim.Optimizer) -> int:
     state = read_checkpoint(checkpoint, "identity", _KEYS)
     try:
         network.load_state_dict(state["network"])

@@ -12,14 +12,24 @@ import numpy as np
 import pytest
 import torch
 
-from bdfm_infer.parameters import AU_BASE, AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS, POSE_SLICE
+from bdfm_infer.alignment import MIRRORED_LANDMARK
+from bdfm_infer.parameters import (
+    AU_BASE,
+    AU_SLICE,
+    BROW_SLICE,
+    IDENTITY_SLICE,
+    N_IDENTITY,
+    N_PARAMETERS,
+    POSE_SLICE,
+    base_face,
+)
 from bdfm_train.cli import main
 from bdfm_train.data.identities import Counts, IdentityBatch, IdentityPool
 from bdfm_train.data.photos import Photo
 from bdfm_train.errors import CheckpointError, DivergedError, IdentityShardError, MeasureError
 from bdfm_train.evaluation.verification import report, verification
 from bdfm_train.face_model.head import Head
-from bdfm_train.face_model.identities import IdentityShard, write_identities
+from bdfm_train.face_model.identities import IdentityShard, resting_shape, write_identities
 from bdfm_train.networks.identity import IdentityNetwork, load_identity
 from bdfm_train.training.identity import SETTINGS, contrastive_loss, train_identity
 
@@ -47,10 +57,10 @@ def people(count: int, views: int, seed: int, head: str = "a") -> IdentityShard:
     faces = rng.integers(0, 230, (count, 12, 12), np.uint8)
     images = np.stack([face for face in np.kron(faces, np.ones((8, 8), np.uint8)) for _ in range(views)])
     images = images + rng.integers(0, 25, images.shape, np.uint8)
+    shape = rng.normal(size=(count, 68, 3)).astype(np.float32).repeat(views, 0)
     n = count * views
-    return IdentityShard(
-        images, np.zeros((n, N_PARAMETERS), np.float16), np.stack([FACE] * n), np.repeat(np.arange(count), views), head
-    )
+    identity = np.repeat(np.arange(count, dtype=np.int32), views)
+    return IdentityShard(images, np.zeros((n, N_PARAMETERS), np.float16), np.stack([FACE] * n), shape, identity, head)
 
 
 def photos(count: int) -> list[Photo]:
@@ -117,6 +127,19 @@ def test_a_batch_holds_the_views_of_different_people(pool: IdentityPool) -> None
     again = pool.draw(Counts(rendered=5, photographed=4, views=2), np.random.default_rng(3))
     assert torch.equal(batch.crops, again.crops)
     assert not torch.equal(batch.crops[0], batch.crops[1])
+    assert batch.shape.shape == (10, 204)
+
+
+def test_shapes_of_a_batch_are_in_units_of_their_spread_and_mirrored_with_the_crop() -> None:
+    shard = people(40, 2, 5)
+    batch = IdentityPool([shard], []).draw(Counts(rendered=40, photographed=0, views=2), np.random.default_rng(0))
+    assert float(batch.shape.std()) == pytest.approx(1.0, abs=0.05)
+    truth = (shard.shape / shard.shape[::2].std(0)).reshape(80, 204)
+    mirrored = (shard.shape / shard.shape[::2].std(0))[:, MIRRORED_LANDMARK] * [-1, 1, 1]
+    for shape in batch.shape.numpy():
+        here = np.abs(truth - shape).max(1).min() < 1e-4
+        there = np.abs(mirrored.reshape(80, 204) - shape).max(1).min() < 1e-4
+        assert here != there
 
 
 def test_a_person_seen_once_cannot_be_learned() -> None:
@@ -129,8 +152,8 @@ def test_training_lowers_the_loss_and_tells_people_apart(pool: IdentityPool, tmp
     checkpoint = train_identity(pool, tmp_path, 20, settings=settings)
     records = [json.loads(line) for line in (tmp_path / "identity.jsonl").read_text().splitlines()]
     chance = math.log(6 * 3 + 2 * 3 - 1)
-    assert records[-1]["loss"] < records[0]["loss"] < chance
-    assert records[-1]["loss"] < chance - 0.4
+    assert records[-1]["contrast"] < records[0]["contrast"] < chance
+    assert records[-1]["contrast"] < chance - 0.4
     network = load_identity(checkpoint)
     assert not network.training
     text = report({"own": network}, {"seen": people(4, 3, 0)}, photos(5))
@@ -241,9 +264,21 @@ def test_views_of_a_rendered_identity_share_shape_and_brows_alone(heads_folder: 
         assert y[own][0, AU_SLICE] == pytest.approx(AU_BASE, abs=1e-3)
         assert y[own][1:, AU_SLICE].max(1).min() > 0.05
     assert np.abs(y[0, IDENTITY_SLICE] - y[4, IDENTITY_SLICE]).max() > 0.2
+    assert np.ptp(shard.shape[:4], axis=0).max() == 0
+    assert np.abs(shard.shape[0] - shard.shape[4]).max() > 0.02
     again = tmp_path / "again.npz"
     write_identities(Head.load(heads_folder, "a"), None, 2, 4, 3, again)
     assert np.array_equal(IdentityShard.load(again).images, shard.images)
+
+
+def test_the_base_face_has_no_shape_of_its_own(heads_folder: Path) -> None:
+    for name in ("a", "b"):
+        head = Head.load(heads_folder, name)
+        assert np.abs(resting_shape(head, base_face()[IDENTITY_SLICE])).max() < 1e-6
+        wide = np.full(N_IDENTITY, 0.8, np.float32)
+        shape = resting_shape(head, wide)
+        assert shape.shape == (68, 3)
+        assert np.abs(shape).max() > 0.01
 
 
 def test_verification_without_a_network_file_says_what_to_do(
