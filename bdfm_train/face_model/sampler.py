@@ -36,7 +36,7 @@ LIDS: Final = [UNIT["eye_closed_left"], UNIT["eye_closed_right"]]
 JAW: Final = UNIT["AU26"]
 EXCLUSIVE: Final = [[UNIT[name] for name in names] for names in _COMBINATIONS["exclusive"]]
 FAINT: Final = [UNIT[name] for name in _COMBINATIONS["faint"]]
-SINGLE_SHARE, PERFORMANCE_SHARE, FAINT_SHARE = 0.35, 0.20, 0.25
+SINGLE_SHARE, PERFORMANCE_SHARE, FAINT_SHARE = 0.35, 0.20, 0.3
 """Shares of faces with few independent units and of recorded frames, the rest are prototypes with noise; and of faces
 of all kinds in which a faint unit is drawn besides."""
 
@@ -118,8 +118,10 @@ class Sampler:
         for rivals in EXCLUSIVE:
             if faint in rivals:
                 units[rivals] = 0
+        if faint in LIDS:
+            units[LIDS] = 0
         units[faint] = self._rng.beta(1.5, 1.0)
-        return units
+        return self._finish(units)
 
     def small_set(self) -> FloatArray:
         """Few units, each for itself; of the sets in ``EXCLUSIVE`` at most one unit is above rest."""

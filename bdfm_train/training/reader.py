@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bdfm_infer.parameters import AU_NAMES, N_POSE
+from bdfm_infer.parameters import N_POSE
 from bdfm_train.config import Config
 from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
 from bdfm_train.data.crops import is_side_view
@@ -29,7 +29,15 @@ from bdfm_train.networks.checkpoints import build_reader
 from bdfm_train.networks.reader import FaceReader, Reading
 
 from .average import WeightAverage
-from .steps import action_unit_error, frozen_statistics, judged_error, learning_rate, set_momentum, steadiness_error
+from .steps import (
+    action_unit_error,
+    emphasis_of,
+    frozen_statistics,
+    judged_error,
+    learning_rate,
+    set_momentum,
+    steadiness_error,
+)
 
 MOMENTUM = 0.05
 """Of the running batch statistics."""
@@ -165,8 +173,7 @@ def _step(
         teacher.train()
         with torch.no_grad(), frozen_statistics(teacher):
             clean = teacher(_last(batch.clean_photos)).parameters.float()
-    emphasis = torch.tensor([config.emphasis.get(name, 1.0) for name in AU_NAMES])
-    losses = reader_losses(batch, renders, real, clean, emphasis)
+    losses = reader_losses(batch, renders, real, clean, emphasis_of(config))
     weights = asdict(config.loss)
     weights["consistency"] *= min(1.0, max(0.0, (step - 1500) / 2000))
     values: dict[str, Tensor] = vars(losses)

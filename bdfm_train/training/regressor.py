@@ -23,10 +23,12 @@ from bdfm_train.networks.representation import Representation, represent
 from bdfm_train.networks.segmentation import SegmentationNetwork
 
 from .average import WeightAverage
-from .steps import action_unit_error, judged_error, learning_rate, steadiness_error
+from .steps import action_unit_error, emphasis_of, judged_error, learning_rate, steadiness_error
 
 
-def regressor_losses(batch: Batch, renders: Tensor, photos: Tensor, teacher: Tensor) -> dict[str, Tensor]:
+def regressor_losses(
+    batch: Batch, renders: Tensor, photos: Tensor, teacher: Tensor, emphasis: Tensor
+) -> dict[str, Tensor]:
     """The losses of one step, by name.
 
     Args:
@@ -34,6 +36,7 @@ def regressor_losses(batch: Batch, renders: Tensor, photos: Tensor, teacher: Ten
         renders: (n, 269) what R says of the renders.
         photos: (m, 269) what R says of the photos.
         teacher: (m, 269) what the mean teacher says of the clean photos.
+        emphasis: (23,) weights of the action units.
     """
     units, true_units = renders[:, AU_SLICE], batch.parameters[:, AU_SLICE]
     known = batch.identity_known
@@ -42,7 +45,7 @@ def regressor_losses(batch: Batch, renders: Tensor, photos: Tensor, teacher: Ten
     )
     style = renders[:, BROW_SLICE].clamp_min(1e-6).log()
     return {
-        "action_units": action_unit_error(units, true_units).mean(),
+        "action_units": (action_unit_error(units, true_units) * emphasis).mean(),
         "pose": (renders[:, POSE_SLICE] - batch.parameters[:, POSE_SLICE]).abs().mean(),
         "identity": identity,
         "brow_style": functional.nll_loss(style, batch.brow_style),
@@ -100,12 +103,13 @@ def train_regressor(
     average = WeightAverage(regressor, config.training.average)
     rate = config.training.learning_rate
     optimizer = torch.optim.AdamW(regressor.parameters(), rate, weight_decay=config.training.weight_decay)
+    emphasis = emphasis_of(config)
     began, step = time.monotonic(), 0
     with (work / "regressor.jsonl").open("a", encoding="utf-8") as log:
         while (share := (time.monotonic() - began) / 60.0 / minutes) < 1.0:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(config.training, step, share)
-            losses = _step(segmentation, regressor, average.network, next(batches), optimizer)
+            losses = _step(segmentation, regressor, average.network, next(batches), emphasis, optimizer)
             step += 1
             average.update(regressor, step)
             if step % 100 == 0:
@@ -120,6 +124,7 @@ def _step(
     regressor: nn.Module,
     teacher: nn.Module,
     batch: Batch,
+    emphasis: Tensor,
     optimizer: torch.optim.Optimizer,
 ) -> dict[str, float]:
     teacher.eval()
@@ -130,7 +135,7 @@ def _step(
         joined = _join(seen[0], seen[1])
         read = regressor(*joined).float()
     n = len(batch.renders)
-    losses = regressor_losses(batch, read[:n], read[n:], clean)
+    losses = regressor_losses(batch, read[:n], read[n:], clean, emphasis)
     total: Tensor = sum((_WEIGHTS[name] * value for name, value in losses.items()), torch.zeros(()))
     optimizer.zero_grad()
     total.backward()

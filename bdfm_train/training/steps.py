@@ -10,13 +10,18 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from bdfm_infer.parameters import AU_SLICE, MIRRORED_AU
-from bdfm_train.config import TrainingConfig
+from bdfm_infer.parameters import AU_NAMES, AU_SLICE, MIRRORED_AU
+from bdfm_train.config import Config, TrainingConfig
 
 
 def action_unit_error(read: Tensor, truth: Tensor) -> Tensor:
     """Squared error of action units (n, 23), weighted 1 + 3 y: absolute error collapses to their median. (n, 23)."""
     return (read - truth).square() * (1.0 + 3.0 * truth)
+
+
+def emphasis_of(config: Config) -> Tensor:
+    """Weights (23,) of the action units' errors."""
+    return torch.tensor([config.emphasis.get(name, 1.0) for name in AU_NAMES])
 
 
 def steadiness_error(read: Tensor, teacher: Tensor, mirrored: Tensor) -> Tensor:
