@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands that measure what ships, through ``Predictor``: ``expressions``, ``clips``, ``tables``."""
+"""The commands that measure what ships, through ``Predictor``: on photos, clips, labelled sets and renders."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     expressions = commands.add_parser("expressions", help="AUC on the photos judged by eye")
     _add_weights(expressions)
     expressions.set_defaults(run=_expressions)
+
+    set_aside = commands.add_parser("set-aside", help="AUC of eight more action units on photos set aside")
+    _add_weights(set_aside)
+    set_aside.set_defaults(run=_set_aside)
 
     clips = commands.add_parser("clips", help="what is read from clips of real people speaking")
     _add_weights(clips)
@@ -53,6 +57,14 @@ def _expressions(options: argparse.Namespace) -> None:
     from .evaluation.expressions import read_judged, report
 
     print(report(read_judged(sources_root(), Predictor(options.weights))))
+
+
+def _set_aside(options: argparse.Namespace) -> None:
+    from bdfm_infer import Predictor
+
+    from .evaluation.set_aside import report
+
+    print(report(sources_root(), Predictor(options.weights)))
 
 
 def _clips(options: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import tarfile
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from bdfm_infer.parameters import ACTION_UNITS, AU_NAMES
 from bdfm_infer.predictor import Predictor
 from bdfm_train.data.photos import judgements
-from bdfm_train.errors import MeasureError
+from bdfm_train.errors import MeasureError, SourcesError
 
 from .statistics import auc, auc_interval
 
@@ -77,25 +78,51 @@ class JudgedReadings:
     truth: dict[str, NDArray[np.bool_]]
 
 
+def read_photos(
+    sources: Path, names: Collection[str], predictor: Predictor
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.bool_]]:
+    """Read photos of the archive, one pass, no mirror.
+
+    Returns:
+        Names in the archive's order, intensities (n, 23), zeros where no face was found, and whether one was (n,).
+
+    Raises:
+        SourcesError: the archive is missing, or lacks one of the photos.
+    """
+    read, rows, found = [], [], []
+    for name, image in archive_photos(sources, names):
+        face = predictor.predict(image)
+        read.append(name)
+        found.append(face is not None)
+        rows.append(np.zeros(len(AU_NAMES)) if face is None else face.action_units)
+    return tuple(read), np.array(rows, np.float64).reshape(-1, len(AU_NAMES)), np.array(found, bool)
+
+
+def archive_photos(sources: Path, names: Collection[str]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Names and pictures (h, w, 3) BGR of photos of the archive, in its order."""
+    path = sources / "faces" / "photos.tar"
+    missing = set(names)
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                name = Path(member.name).name
+                file = archive.extractfile(member) if name in missing else None
+                if file is not None:
+                    missing.discard(name)
+                    yield name, cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
+    except (OSError, tarfile.TarError) as error:
+        raise SourcesError(f"{path} cannot be read ({error}). Point BDFM_SOURCES at the folder of faces.") from error
+    if missing:
+        raise SourcesError(f"{path} lacks {len(missing)} judged photos, first {min(missing)}. Copy the archive again.")
+
+
 def read_judged(sources: Path, predictor: Predictor) -> JudgedReadings:
-    """Read every judged photo, one pass, no mirror."""
+    """Read every judged photo."""
     judged = judgements(sources)
-    names, rows, found = [], [], []
-    with tarfile.open(sources / "faces" / "photos.tar") as archive:
-        for member in archive:
-            name = Path(member.name).name
-            if name not in judged:
-                continue
-            file = archive.extractfile(member)
-            assert file is not None
-            image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
-            face = predictor.predict(image)
-            names.append(name)
-            found.append(face is not None)
-            rows.append(np.zeros(len(AU_NAMES)) if face is None else face.action_units)
+    names, action_units, found = read_photos(sources, judged, predictor)
     kinds = next(iter(judged.values()))
     truth = {kind: np.array([judged[name][kind] for name in names]) for kind in kinds}
-    return JudgedReadings(tuple(names), np.array(rows, np.float64), np.array(found), truth)
+    return JudgedReadings(names, action_units, found, truth)
 
 
 def report(readings: JudgedReadings) -> str:
