@@ -73,7 +73,7 @@ def test_faint_units_are_drawn_strongly_now_and_then_without_their_rivals(sample
         assert np.mean(drawn[:, unit] > 0.5) > 0.01
     for _ in range(50):
         units = sampler._with_faint(np.full(len(AU_NAMES), 0.9, np.float32))
-        assert any((units[rivals] > 0).sum() == 1 for rivals in EXCLUSIVE)
+        assert any((units[rivals] > 0).sum() == 1 for rivals in [*EXCLUSIVE, LIDS])
 
 
 def test_brow_height_at_rest_is_a_persons_own(sampler: Sampler, head: Head) -> None:
