@@ -22,6 +22,7 @@ class GeneratorConfig:
         perceptual: weight lambda of the perceptual loss (paper, Eq. 3).
         perceptual_share: of each batch on which it is taken, 0 to 1; on a CPU its networks cost as much as G.
         batch: pairs in a step.
+        coarse_steps: at first, that learn small pictures by the content loss alone.
         learning_rate: highest; a cosine takes it to nothing over the run.
         warm_up_steps: over which the rate rises at first.
         average: decay of the weights' running mean.
@@ -31,6 +32,7 @@ class GeneratorConfig:
     perceptual: float
     perceptual_share: float
     batch: int
+    coarse_steps: int
     learning_rate: float
     warm_up_steps: int
     average: float

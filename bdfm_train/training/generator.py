@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Trains G on pairs of parameters and renders (paper, section 2.2, Eq. 1-3): ``python -m bdfm_train generator``."""
+"""Trains G on pairs of parameters and renders (paper, section 2.2, Eq. 1-3): ``python -m bdfm_train generator``.
+
+The first steps learn pictures of 32 pixels, where a step costs a third: what moves where is learned there.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from bdfm_train.config.generator import GeneratorConfig
 from bdfm_train.errors import CheckpointError, DivergedError, PairsError
 from bdfm_train.face_model.pairs import PREFIX, Pairs
 from bdfm_train.networks.checkpoints import read_checkpoint, write_checkpoint
-from bdfm_train.networks.generator import Generator, perceptual_distance
+from bdfm_train.networks.generator import COARSE_SIZE, SIZE, Generator, perceptual_distance
 
 from .average import WeightAverage
 
@@ -71,9 +74,7 @@ def pictures(images: np.ndarray) -> Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255.0
 
 
-def generator_losses(
-    drawn: Tensor, real: Tensor, features: nn.Module | None, share: float = 1.0
-) -> dict[str, Tensor]:
+def generator_losses(drawn: Tensor, real: Tensor, features: nn.Module | None, share: float = 1.0) -> dict[str, Tensor]:
     """The content loss (paper, Eq. 1) and, where there are ``features``, the perceptual loss (Eq. 2).
 
     Args:
@@ -148,7 +149,8 @@ def train_generator(
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(config, step, steps)
             y, real = pool.draw(config.batch, np.random.default_rng((seed, step)))
-            losses = _step(generator, y, real, features, config, optimizer)
+            coarse = step < config.coarse_steps
+            losses = _step(generator, y, real, features, config, coarse, optimizer)
             step += 1
             average.update(generator, step)
             if not all(map(math.isfinite, losses.values())):
@@ -214,10 +216,15 @@ def _step(
     real: Tensor,
     features: nn.Module | None,
     config: GeneratorConfig,
+    coarse: bool,
     optimizer: torch.optim.Optimizer,
 ) -> dict[str, float]:
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        losses = generator_losses(generator(y).float(), real, features, config.perceptual_share)
+        if coarse:
+            small = functional.avg_pool2d(real, SIZE // COARSE_SIZE)
+            losses = generator_losses(generator.coarse(y).float(), small, None)
+        else:
+            losses = generator_losses(generator(y).float(), real, features, config.perceptual_share)
     total = losses["content"]
     if "perceptual" in losses:
         total = total + config.perceptual * losses["perceptual"]

@@ -31,7 +31,7 @@ from bdfm_train.networks.segmentation import SegmentationNetwork, normalise
 from bdfm_train.training import generator as training
 from bdfm_train.training.generator import generator_losses, load_generator, pictures, train_generator
 
-TINY = GeneratorConfig((8, 8, 8, 8, 8, 8, 8), 0.1, 1.0, 2, 1e-3, 1, 0.9)
+TINY = GeneratorConfig((8, 8, 8, 8, 8, 8, 8), 0.1, 1.0, 2, 0, 1e-3, 1, 0.9)
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,7 @@ def test_eight_transposed_convolutions() -> None:
     assert sides == [4, 4, 8, 8, 16, 32, 64, 128]
     assert drawn.shape == (1, 3, SIZE, SIZE)
     assert 0 <= drawn.min() <= drawn.max() <= 1
+    assert generator.coarse(torch.rand(2, N_PARAMETERS)).shape == (2, 3, 32, 32)
     assert not [m for m in generator.modules() if isinstance(m, nn.BatchNorm2d)]
     assert 2 * sum(p.numel() for p in generator.parameters()) < MOST_BYTES
 
@@ -150,7 +151,9 @@ def test_gradient_reaches_g_alone(segmentation: SegmentationNetwork) -> None:
     drawn = features(generator(torch.rand(2, N_PARAMETERS)))
     assert [x.shape[1:] for x in drawn] == [(16, 24, 24), (32, 12, 12), (64, 6, 6)]
     perceptual_distance(drawn, features(torch.rand(2, 3, SIZE, SIZE))).backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in generator.parameters() if p.dim() > 1)
+    weights = [p for name, p in generator.named_parameters() if p.dim() > 1 and not name.startswith("sketch")]
+    assert len(weights) == 8
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in weights)
     assert all(p.grad is None for p in segmentation.parameters())
 
 
@@ -191,6 +194,19 @@ def test_training_learns_and_goes_on_as_if_not_broken_off(
     from_other = train_generator(TINY, folder, "a", tmp_path / "start", 0, start=whole)
     started = torch.load(from_other, weights_only=True)["generator"]
     assert all(torch.equal(one["average"][name], started[name]) for name in started)
+
+
+def test_coarse_steps_leave_the_last_layers_alone(folder: Path, tmp_path: Path) -> None:
+    config = replace(TINY, coarse_steps=2)
+    parts = []
+    for steps in (0, 2, 4):
+        path = train_generator(config, folder, "a", tmp_path / str(steps), steps)
+        parts.append(torch.load(path, weights_only=True)["generator"])
+    first, coarse, full = parts
+    for name in ("layers.6.0.weight", "draw.weight"):
+        assert torch.equal(first[name], coarse[name])
+        assert not torch.equal(first[name], full[name])
+    assert not torch.equal(first["layers.5.0.weight"], coarse["layers.5.0.weight"])
 
 
 def test_nan_ends_in_an_error_and_leaves_the_checkpoint(folder: Path, tmp_path: Path) -> None:
