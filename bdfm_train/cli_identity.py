@@ -17,6 +17,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     identity.add_argument("--steps", type=int, default=2000)
     identity.add_argument("--seed", type=int, default=0)
     identity.add_argument("--threads", type=int, default=2)
+    identity.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one"
+    )
     identity.set_defaults(run=_identity)
 
     verification = commands.add_parser("verification", help="how well F_rec tells people apart whom it never saw")
@@ -33,12 +36,14 @@ def _identity(options: argparse.Namespace) -> None:
     from .data.identities import IdentityPool
     from .data.photos import load_photos
     from .face_model.identities import IdentityShard
-    from .training.identity import train_identity
+    from .training.identity import SETTINGS, train_identity
+    from .training.processes import processes
 
     cv2.setNumThreads(1)
     torch.set_num_threads(options.threads)
     pool = IdentityPool([IdentityShard.load(path) for path in options.shards], load_photos(sources_root(), "train"))
-    print(train_identity(pool, options.work, options.steps, options.seed))
+    with processes(options.device) as group:
+        print(train_identity(pool, options.work, options.steps, options.seed, SETTINGS, group.device))
 
 
 def _verification(options: argparse.Namespace) -> None:

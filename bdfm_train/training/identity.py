@@ -30,6 +30,7 @@ from bdfm_train.networks.identity import IdentityNetwork
 from .average import WeightAverage
 from .steps import learning_rate
 
+_CPU: Final = torch.device("cpu")
 _KEYS: Final = ("network", "average", "optimizer", "step")
 
 
@@ -95,7 +96,12 @@ def contrastive_loss(embeddings: Tensor, person: Tensor, temperature: float) -> 
 
 
 def train_identity(
-    pool: IdentityPool, work: Path, steps: int, seed: int = 0, settings: IdentitySettings = SETTINGS
+    pool: IdentityPool,
+    work: Path,
+    steps: int,
+    seed: int = 0,
+    settings: IdentitySettings = SETTINGS,
+    device: torch.device = _CPU,
 ) -> Path:
     """Train F_rec, resuming from ``work`` where a run was broken off.
 
@@ -105,6 +111,7 @@ def train_identity(
         steps: length of the whole run; the learning rate falls to nothing over it.
         seed: of weights and batches. The same seed, data and steps give the same weights, resumed or not.
         settings: sizes of a batch, learning rate and the like.
+        device: where the network computes; batches are made on the CPU.
 
     Returns:
         Path of the checkpoint.
@@ -114,7 +121,7 @@ def train_identity(
         DivergedError: the loss is not finite; the last checkpoint is intact.
     """
     torch.manual_seed(seed)
-    network = ShapedNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = ShapedNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = WeightAverage(network.network, settings.training.average)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=settings.training.weight_decay)
     checkpoint, step = work / "identity.pt", 0
@@ -163,10 +170,12 @@ def _step(
     network: ShapedNetwork, batch: IdentityBatch, settings: IdentitySettings, optimizer: torch.optim.Optimizer
 ) -> dict[str, float]:
     network.train()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        embeddings, shapes = network(batch.crops.contiguous(memory_format=torch.channels_last))
-    contrast = contrastive_loss(embeddings, batch.person, settings.temperature)
-    shape = (shapes[: len(batch.shape)].float() - batch.shape).square().mean()
+    device = network.shape.weight.device
+    crops, person, truth = (x.to(device) for x in (batch.crops, batch.person, batch.shape))
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        embeddings, shapes = network(crops.contiguous(memory_format=torch.channels_last))
+    contrast = contrastive_loss(embeddings, person, settings.temperature)
+    shape = (shapes[: len(truth)].float() - truth).square().mean()
     total = contrast + settings.shape * shape
     if torch.isfinite(total):
         optimizer.zero_grad()
