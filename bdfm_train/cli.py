@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bdfm_infer.errors import BdfmError
 
-from . import cli_evaluation, cli_generator, cli_identity, cli_paper
+from . import cli_evaluation, cli_generator, cli_identity, cli_paper, cli_sheets
 from .config import Config
 from .face_model.sources import sources_root
 
@@ -46,6 +46,17 @@ def _parser() -> argparse.ArgumentParser:
     negatives.add_argument("--out", type=Path, required=True, help=".npy file")
     negatives.set_defaults(run=_negatives)
 
+    confidence = commands.add_parser("confidence", help="go on training a reader's confidence, nothing else of it")
+    confidence.add_argument("--checkpoint", type=Path, required=True, help="a reader's checkpoint")
+    confidence.add_argument("--shards", type=Path, required=True, help="folder of renders, wide ones among them")
+    confidence.add_argument("--pattern", default="*.npz", help="names of the shards (default: %(default)s)")
+    confidence.add_argument("--negatives", type=Path, required=True, help="crops that the command negatives wrote")
+    confidence.add_argument("--minutes", type=float, default=8.0)
+    confidence.add_argument("--seed", type=int, default=0)
+    confidence.add_argument("--threads", type=int, default=2)
+    confidence.add_argument("--out", type=Path, required=True, help="checkpoint to write")
+    confidence.set_defaults(run=_confidence)
+
     regressor = commands.add_parser("regressor", help="train R on the frozen F_seg of a reader, and compare the two")
     regressor.add_argument("--checkpoint", type=Path, required=True, help="a reader's checkpoint")
     _add_run(regressor, minutes=20.0)
@@ -72,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_generator.add_commands(commands)
     cli_identity.add_commands(commands)
     cli_paper.add_commands(commands)
+    cli_sheets.add_commands(commands)
     return parser
 
 
@@ -104,6 +116,27 @@ def _reader(options: argparse.Namespace) -> None:
         options.negatives,
     )
     print(path)
+
+
+def _confidence(options: argparse.Namespace) -> None:
+    import cv2
+    import torch
+
+    from .training.confidence import train_confidence
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(options.threads)
+    error = train_confidence(
+        options.checkpoint,
+        sources_root(),
+        options.shards,
+        options.pattern,
+        options.negatives,
+        options.minutes,
+        options.seed,
+        options.out,
+    )
+    print(f"{options.out}: cross-entropy {error:.4f}")
 
 
 def _negatives(options: argparse.Namespace) -> None:

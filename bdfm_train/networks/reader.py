@@ -56,9 +56,16 @@ class FaceReader(nn.Module):
     def forward(self, crops: Tensor) -> Reading:
         """Reading of normalised crops (n, 1, s, s)."""
         features = self.segmentation(crops)
-        joined = torch.cat([features.embedding, (features.landmarks - 0.5).flatten(1)], 1)
+        return Reading(features, self.head(_joined(features)), self.confidence(features))
+
+    def confidence(self, features: FaceFeatures) -> Tensor:
+        """Logit (n,) that what F_seg saw is an aligned face."""
         parsed = functional.adaptive_avg_pool2d(features.parsing.softmax(1), _PARSED).flatten(1)
-        return Reading(features, self.head(joined), self.face(torch.cat([joined, parsed], 1))[:, 0])
+        return self.face(torch.cat([_joined(features), parsed], 1))[:, 0]
+
+
+def _joined(features: FaceFeatures) -> Tensor:
+    return torch.cat([features.embedding, (features.landmarks - 0.5).flatten(1)], 1)
 
 
 class ExportedReader(nn.Module):

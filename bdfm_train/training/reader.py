@@ -22,13 +22,13 @@ from torch.nn import functional
 from bdfm_infer.parameters import N_POSE
 from bdfm_train.config import Config
 from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
-from bdfm_train.data.crops import is_side_view
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
 from bdfm_train.networks.checkpoints import build_reader
 from bdfm_train.networks.reader import FaceReader, Reading
 
 from .average import WeightAverage
+from .confidence import confidence_error
 from .steps import (
     action_unit_error,
     emphasis_of,
@@ -75,11 +75,6 @@ def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor
     n_photos = len(batch.photo_landmarks)
     photos, photo_parsing = real.features.landmarks[:n_photos], real.features.parsing[:n_photos]
     units, true_units = renders.parameters[:, N_POSE:], batch.parameters[:, N_POSE:]
-    faces = torch.cat([renders.confidence, real.confidence])
-    truth = torch.zeros(len(faces))
-    truth[: len(renders.confidence) + n_photos] = 1.0
-    saturated = torch.from_numpy(is_side_view(batch.parameters.numpy()))
-    truth[: len(saturated)][saturated] = SATURATED_CONFIDENCE
     return Losses(
         landmarks_renders=_landmark_error(renders.features.landmarks, batch.render_landmarks, weights),
         landmarks_photos=_landmark_error(photos, batch.photo_landmarks, weights),
@@ -87,14 +82,12 @@ def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor
         pose=(renders.parameters[:, :N_POSE] - batch.parameters[:, :N_POSE]).abs().mean(),
         parsing=_parsing_error(renders.features.parsing, batch.render_parsing)
         + _parsing_error(photo_parsing, batch.photo_parsing),
-        confidence=functional.binary_cross_entropy_with_logits(faces, truth),
+        confidence=confidence_error(
+            renders.confidence, real.confidence[:n_photos], real.confidence[n_photos:], batch.parameters
+        ),
         consistency=steadiness_error(real.parameters[:n_photos], teacher, batch.mirrored),
         judged=judged_error(real.parameters[:n_photos, N_POSE:], batch.photo_bounds),
     )
-
-
-SATURATED_CONFIDENCE = 0.85
-"""Confidence of a face turned beyond 60 degrees, where the angle saturates."""
 
 
 def train_reader(

@@ -21,7 +21,8 @@ from bdfm_train.data.shards import Shard, ShardPool
 from bdfm_train.networks.checkpoints import build_reader
 from bdfm_train.networks.segmentation import CLASSES
 from bdfm_train.training.average import WeightAverage
-from bdfm_train.training.reader import SATURATED_CONFIDENCE, reader_losses, train_reader
+from bdfm_train.training.confidence import SATURATED_CONFIDENCE, confidence_error, train_confidence
+from bdfm_train.training.reader import reader_losses, train_reader
 
 SOURCES = os.environ.get("BDFM_SOURCES")
 needs_sources = pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")
@@ -181,21 +182,33 @@ def test_a_missed_action_unit_costs_more_than_a_false_one() -> None:
 
 
 def test_a_profile_is_worth_less_confidence() -> None:
-    batch = make_batch_maker().draw()
-    parameters = batch.parameters.clone()
-    parameters[:, 0] = 1.0
-    reader = build_reader(tiny_config())
-    renders, real = reader(batch.renders), reader(torch.cat([batch.photos, batch.negatives]))
-    teacher = real.parameters[:3].detach()
+    profile, frontal, nothing = torch.tensor([[1.0, 0.5]]), torch.tensor([[0.5, 0.5]]), torch.zeros(0)
 
-    def cost(logit: float) -> float:
-        reading = replace(renders, confidence=torch.full((4,), logit))
-        return reader_losses(
-            replace(batch, parameters=parameters), reading, real, teacher, torch.ones(23)
-        ).confidence.item()
+    def cost(logit: float, parameters: torch.Tensor) -> float:
+        return confidence_error(torch.tensor([logit]), nothing, nothing, parameters).item()
 
     best = float(np.log(SATURATED_CONFIDENCE / (1 - SATURATED_CONFIDENCE)))
-    assert cost(best) < cost(best + 2) and cost(best) < cost(best - 2)
+    assert cost(best, profile) < cost(best + 2, profile) and cost(best, profile) < cost(best - 2, profile)
+    assert cost(0.0, frontal) == pytest.approx(np.log(2)) and cost(5.0, frontal) < cost(best, frontal)
+    three = confidence_error(torch.zeros(1), torch.full((1,), 9.0), torch.full((2,), -9.0), frontal)
+    assert three.item() == pytest.approx((np.log(2) + 3 * np.log1p(np.exp(-9))) / 4, rel=1e-4)
+
+
+@needs_sources
+def test_confidence_is_trained_alone(tmp_path: Path) -> None:
+    assert SOURCES
+    np.savez(tmp_path / "one.npz", **vars(make_shard(12)))
+    np.save(tmp_path / "negatives.npy", np.random.default_rng(0).integers(0, 256, (8, 96, 96), np.uint8))
+    reader = build_reader(Config.load("lite"))
+    before = {name: value.clone() for name, value in reader.state_dict().items()}
+    torch.save({"average": before, "config": "lite", "step": 7}, tmp_path / "reader.pt")
+    out = tmp_path / "sure.pt"
+    negatives = tmp_path / "negatives.npy"
+    train_confidence(tmp_path / "reader.pt", Path(SOURCES), tmp_path, "one.npz", negatives, 0.02, 0, out)
+    after = torch.load(out, weights_only=True)
+    changed = {name for name, value in after["average"].items() if not torch.equal(value, before[name])}
+    assert changed and all(name.startswith("face.") for name in changed)
+    assert after["step"] == 7 and after["config"] == "lite"
 
 
 def test_average_starts_fast_and_then_follows_slowly() -> None:
