@@ -33,11 +33,6 @@ class Seen:
         t = {field.name: getattr(self.t, field.name)[part] for field in fields(self.t)}
         return Seen(self.fused[part], Representation(**t), self.landmarks[part])
 
-    def detach(self) -> Seen:
-        """The same without a gradient."""
-        t = {field.name: getattr(self.t, field.name).detach() for field in fields(self.t)}
-        return Seen(self.fused.detach(), Representation(**t), self.landmarks.detach())
-
 
 def join(a: Seen, b: Seen) -> Seen:
     """The pictures of both."""
@@ -151,7 +146,7 @@ class PaperObjective(nn.Module):
     def _loopback(self, base_units: Tensor, seen_base_units: Seen, base_identity: Tensor) -> Tensor:
         frozen = self.frozen
         with torch.no_grad():
-            seen = join(seen_base_units.detach(), frozen.see_drawn(frozen.draw(base_identity)))
+            seen = join(seen_base_units, frozen.see_drawn(frozen.draw(base_identity)))
         with frozen_statistics(self.regressor):
             read = self.regressor(seen.fused, seen.t).float()
         n = len(base_units)

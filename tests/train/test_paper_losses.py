@@ -59,6 +59,13 @@ def test_loopback_loss_by_hand() -> None:
     assert losses.loopback_loss(truth, read_units, truth, read_identity, 0.5).item() == pytest.approx(0.5, rel=1e-5)
 
 
+def test_what_g_drew_is_the_truth_and_gets_no_gradient() -> None:
+    truth, read = base(1).requires_grad_(), torch.rand(1, N_PARAMETERS).requires_grad_()
+    losses.loopback_loss(truth, read, truth, read, 1.0).backward()
+    assert truth.grad is None
+    assert read.grad is not None
+
+
 def test_adversarial_loss_looks_at_the_mouth_alone() -> None:
     face = t_of(mouth=4.0)
     assert losses.adversarial_loss(t_of(mouth=3.0, eyes=9.0, nose=9.0), face).item() == pytest.approx(0.25)
