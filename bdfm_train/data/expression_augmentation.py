@@ -18,7 +18,7 @@ from scipy.spatial import Delaunay, cKDTree
 from bdfm_infer.parameters import AU_NAMES
 from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.landmark_fit import LandmarkFit, LandmarkFitter, intensities_of, photo_points
-from bdfm_train.face_model.raster import rasterize
+from bdfm_train.face_model.raster import FAR, Seen, rasterize
 
 from .photos import Photo
 
@@ -29,6 +29,11 @@ _SAME: Final = 0.08
 _BORDER: Final = np.array([[0, 0], [0.5, 0], [1, 0], [0, 0.5], [1, 0.5], [0, 1], [0.5, 1], [1, 1]])
 """Points that stay where they are, shares of the picture's width and height."""
 _INNER_LIPS: Final = slice(60, 68)
+_EYES_AND_LIPS: Final = (slice(36, 42), slice(42, 48), slice(48, 60))
+_FACING: Final = np.array([[37, 41], [38, 40], [43, 47], [44, 46], [61, 67], [62, 66], [63, 65]])
+"""Landmarks of lids and inner lips that lie above each other."""
+_SMOOTH: Final = 0.07
+"""Share of the distance between the eyes over which the folds between triangles are smoothed."""
 _SHADE: Final = 0.75
 """How much of the light is lost in a mouth that the photo shows closed."""
 
@@ -64,21 +69,24 @@ class ExpressionAugmenter:
             change: as in :meth:`displacement`.
         """
         source = photo.landmarks.astype(np.float64)
-        target = source + self.displacement(fit, change)
+        target = _closed(source + self.displacement(fit, change), source)
+        eyes = float(np.linalg.norm(source[36:42].mean(0) - source[42:48].mean(0)))
         distance, nearest = cKDTree(source[:17]).query(photo.oval)
-        on_outline = distance < _SAME * np.linalg.norm(source[36:42].mean(0) - source[42:48].mean(0))
+        on_outline = distance < _SAME * eyes
         oval = photo.oval + np.where(on_outline[:, None], (target - source)[nearest], 0)
 
         height, width = photo.image.shape[:2]
         still = np.concatenate([photo.oval[~on_outline], _BORDER * [width - 1, height - 1]])
-        origin = _triangle_by_triangle(np.concatenate([source, still]), np.concatenate([target, still]), (height, width))
-        image = cv2.remap(photo.image, origin, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        moves = _triangle_by_triangle(np.concatenate([source, still]), np.concatenate([target, still]), (height, width))
+        moves = _smoothed(moves, target, _SMOOTH * eyes)
+        grid = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), axis=2)
+        image = cv2.remap(photo.image, grid + moves, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         image = _shade_mouth(image, source[_INNER_LIPS], target[_INNER_LIPS])
         return Photo(photo.name, image, target.astype(np.float32), oval.astype(np.float32))
 
 
 def _triangle_by_triangle(source: Floats, target: Floats, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Where each pixel comes from, (h, w, 2) columns and rows, where points (n, 2) move from source to target."""
+    """From each pixel to where it comes from, (h, w, 2), when points (n, 2) move from source to target."""
     middle = (source + target) / 2  # lips apart in either picture are apart here
     triangles = Delaunay(middle, qhull_options="QJ").simplices
     edges = middle[triangles[:, 1:]] - middle[triangles[:, :1]]
@@ -87,15 +95,32 @@ def _triangle_by_triangle(source: Floats, target: Floats, shape: tuple[int, int]
     triangles = triangles.astype(np.int32)
 
     at = np.column_stack([target + 0.5, np.zeros(len(target))]).astype(np.float32)
-    index, depth = np.empty(shape, np.int32), np.empty(shape, np.float32)
-    weights = np.zeros((*shape, 2), np.float32)
-    rasterize(at, triangles, index, weights, depth)
+    index, weights = np.full(shape, -1, np.int32), np.zeros((*shape, 2), np.float32)
+    rasterize(at, triangles, np.full(shape, FAR), Seen(index, weights))
     moves = (source - target)[triangles[index]]
     w1, w2 = weights[..., :1], weights[..., 1:]
     between = (1 - w1 - w2) * moves[..., 0, :] + w1 * moves[..., 1, :] + w2 * moves[..., 2, :]
     between[index < 0] = 0
-    grid = np.stack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0])), axis=2)
-    return (grid + between).astype(np.float32)
+    return between.astype(np.float32)
+
+
+def _closed(target: Floats, source: Floats) -> Floats:
+    """Target landmarks in which lids and lips meet halfway where the move has carried one past the other."""
+    down = source[8] - source[36:48].mean(0)
+    crossed = _FACING[((target - source)[_FACING[:, 1]] - (target - source)[_FACING[:, 0]]) @ down < 0]
+    crossed = crossed[(target[crossed[:, 1]] - target[crossed[:, 0]]) @ down < 0]
+    target = target.copy()
+    target[crossed] = target[crossed].mean(1, keepdims=True)
+    return target
+
+
+def _smoothed(moves: NDArray[np.float32], target: Floats, width: float) -> NDArray[np.float32]:
+    """Moves (h, w, 2) without folds, except at eyes and lips, whose edges are to stay sharp."""
+    sharp = np.zeros(moves.shape[:2], np.float32)
+    for part in _EYES_AND_LIPS:
+        cv2.fillConvexPoly(sharp, cv2.convexHull(np.round(target[part]).astype(np.int32)), 1.0)
+    sharp = cv2.GaussianBlur(cv2.dilate(sharp, np.ones((5, 5))), (0, 0), 2.0)[..., None]
+    return moves * sharp + cv2.GaussianBlur(moves, (0, 0), width) * (1 - sharp)
 
 
 def _shade_mouth(image: NDArray[np.uint8], source: Floats, target: Floats) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.landmark_fit import DISTANCE, LandmarkFit, LandmarkFitter, photo_points
-from bdfm_train.face_model.raster import project, rasterize, vertex_normals
+from bdfm_train.face_model.raster import FAR, Seen, project, rasterize, vertex_normals
 from bdfm_train.face_model.render import rotation_matrix
 
 from .photos import Photo
@@ -69,7 +69,7 @@ class _Surface:
         vertices: (V, 3) camera's axes about the head's centre.
         pixels: (V, 3) column, row, reciprocal distance; edges of pixels at whole numbers.
         facing: (V,) cosine between the normal and the way to the camera.
-        face_index, weights: as :func:`bdfm_train.face_model.raster.rasterize` writes them.
+        face_index, weights: as in :class:`bdfm_train.face_model.raster.Seen`.
         depth: (H, W).
     """
 
@@ -127,7 +127,7 @@ class PoseAugmenter:
         return TurnedPhoto(turned, old[0] + yaw, old[1] + pitch)
 
     def _fitted(self, photo: Photo, fit: LandmarkFit) -> tuple[FloatArray, Floats]:
-        """Vertices (V, 3) moved so that the landmarks fall where the photo has them, and what is left, (68, 2) pixels."""
+        """Vertices (V, 3) moved so that the landmarks fall where the photo has them; what is left, (68, 2) pixels."""
         vertices = self.fitter.vertices(fit)
         anchors = vertices[self.fitter.points]
         missing = photo.landmarks - fit.camera.project(anchors)
@@ -149,46 +149,47 @@ class PoseAugmenter:
         vertex_normals(turned, self._faces, normals)
         towards = np.array([0, 0, DISTANCE], np.float32) - turned
         facing = (normals * towards).sum(1) / np.linalg.norm(towards, axis=1)
-        face_index, depth = np.empty(shape, np.int32), np.zeros(shape, np.float32)
-        weights = np.zeros((*shape, 2), np.float32)
-        rasterize(pixels, self._faces, face_index, weights, depth)
-        return _Surface(turned, pixels, facing, face_index, weights, depth)
+        depth = np.full(shape, FAR)
+        seen = Seen(np.full(shape, -1, np.int32), np.zeros((*shape, 2), np.float32))
+        rasterize(pixels, self._faces, depth, seen)
+        return _Surface(turned, pixels, facing, seen.face_index, seen.weights, depth)
 
     def _picture(self, photo: Photo, source: _Surface, target: _Surface) -> tuple[FloatArray, FloatArray]:
         """The turned picture (h, w, c) and where each pixel comes from, (h, w, 2) columns and rows."""
         image, shape = photo.image, photo.image.shape[:2]
-        sight = self._sight(source, target, _inside(photo.oval, shape))
-        places = source.pixels[:, :2] - 0.5
-        values = np.column_stack([places, places[self._mirrored], sight, sight[self._mirrored]]).astype(np.float32)
-        at = target.at_pixels(values, self._faces)
-        covered = target.face_index >= 0
-        own, mirrored = at[..., 4] * covered, at[..., 5] * covered
+        low, high = _SEEN
+        ratio = np.clip((source.facing / np.maximum(target.facing, 0.05) - low) / (high - low), 0, 1)
+        ratio[source.facing >= target.facing] = 1
+        places = np.column_stack([source.pixels - [0.5, 0.5, 0], ratio]).astype(np.float32)
+        at = target.at_pixels(np.column_stack([places, places[self._mirrored]]), self._faces)
+        covered = (target.face_index >= 0).astype(np.float32)
+        face = _inside(photo.oval, shape)
+        own, mirrored = (_sight(at[..., i : i + 4], source.depth, face) * covered for i in (0, 4))
 
         grid = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape[::-1])), axis=2)
         around, outside = _surroundings(source.pixels[self._drawn], target.pixels[self._drawn], grid)
-        outside &= ~covered
+        outside &= target.face_index < 0
         known = np.where(outside, np.float32(1), own)
         moves = np.where(outside[..., None], around, at[..., :2]) - grid
         origin = grid + _relax(moves, known)
-        picture, other = _sample(image, origin), _sample(image, at[..., 2:4])
-        share = (np.clip(mirrored - own, 0, 1) * covered)[..., None]
+        picture, other = _sample(image, origin), _sample(image, at[..., 4:6])
+        share = np.clip(mirrored - own, 0, 1)[..., None]
         other *= _relight(picture, other, own * mirrored)
         return picture * (1 - share) + other * share, origin
 
-    def _sight(self, source: _Surface, target: _Surface, face: FloatArray) -> FloatArray:
-        """How well the photo shows each vertex, (V,) 0..1, for what the target view needs of it.
 
-        Args:
-            face: (h, w) 1 where the photo shows the face itself, 0 where hair, ears or something else lies.
-        """
-        height, width = face.shape
-        column, row = (np.floor(source.pixels[:, i]).astype(int) for i in (0, 1))
-        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        at = np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)
-        seen = inside & (source.pixels[:, 2] > source.depth[at] - _HIDDEN)
-        low, high = _SEEN
-        ratio = np.clip((source.facing / np.maximum(target.facing, 0.05) - low) / (high - low), 0, 1)
-        return (seen * ratio * face[at]).astype(np.float32)
+def _sight(places: FloatArray, depth: FloatArray, face: FloatArray) -> FloatArray:
+    """How well the photo shows what each pixel of the turned picture needs, (h, w) 0..1.
+
+    Args:
+        places: (h, w, 4) column and row in the photo, reciprocal distance, and how well it faces the camera there.
+        depth: (h, w) reciprocal distance of what the photo shows.
+        face: (h, w) 1 where the photo shows the face itself, 0 where hair, ears or something else lies.
+    """
+    at = np.ascontiguousarray(places[..., :2])
+    front = cv2.remap(depth, at, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=1e9)
+    shown = cv2.remap(face, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return (places[..., 2] > front - _HIDDEN) * places[..., 3] * shown
 
 
 def _inside(oval: FloatArray, shape: tuple[int, ...]) -> FloatArray:
@@ -198,9 +199,7 @@ def _inside(oval: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     return np.clip(cv2.GaussianBlur(mask, (0, 0), _RIM) * 2 - 1, 0, 1)
 
 
-def _surroundings(
-    source: FloatArray, target: FloatArray, grid: FloatArray
-) -> tuple[FloatArray, NDArray[np.bool_]]:
+def _surroundings(source: FloatArray, target: FloatArray, grid: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Where in the photo what lies around the head comes from, (h, w, 2), and which pixels lie around it, (h, w)."""
     centre, before = _outline(source)
     new_centre, after = _outline(target)

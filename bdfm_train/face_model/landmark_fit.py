@@ -45,6 +45,8 @@ REST: Final = 0.35
 _RIGID_STEPS: Final = 8
 _STEPS: Final = 15
 _N_CAMERA: Final = 6
+_DEPTH_SHARE: Final = 0.35
+"""How much depth counts beside width and height where the surface below a photo's landmark is looked for."""
 _TURN: Final = 0.1
 """Degrees by which the derivative of the rotation is taken."""
 
@@ -159,7 +161,8 @@ class LandmarkFitter:
     def _improve(self, state: _State, target: Floats, deviation: Floats, rigid: bool) -> _State:
         """One step of Gauss-Newton; intensities stay within 0..1, those that push against a bound rest there."""
         points, camera = self._points(state), state.camera
-        residual = ((camera.project(points @ rotation_matrix(*camera.rotation).T) - target) / deviation[:, None]).ravel()
+        found = camera.project(points @ rotation_matrix(*camera.rotation).T)
+        residual = ((found - target) / deviation[:, None]).ravel()
         jacobian = self._camera_jacobian(points, camera)
         if not rigid:
             jacobian = np.concatenate([jacobian, self._shape_jacobian(state, points)])
@@ -185,10 +188,10 @@ class LandmarkFitter:
     def _points(self, state: _State) -> Floats:
         """Landmarks (68, 3) about the head's centre, before the head turns."""
         t = np.clip(self._mix @ state.latent, -1, 1)
-        points = self._base + np.tensordot(np.maximum(t, 0), self._up, 1) + np.tensordot(np.maximum(-t, 0), self._down, 1)
+        identity = np.tensordot(np.maximum(t, 0), self._up, 1) + np.tensordot(np.maximum(-t, 0), self._down, 1)
         k, rest = self._jaw_step(state)
         jaw = (1 - rest) * self._jaw[k] + rest * self._jaw[k + 1]
-        return points + np.tensordot(state.intensity, self._units, 1) + jaw
+        return self._base + identity + np.tensordot(state.intensity, self._units, 1) + jaw
 
     def _shape_jacobian(self, state: _State, points: Floats) -> Floats:
         """Derivative (209 + 23, 68, 2) of the pixels."""
@@ -230,14 +233,15 @@ def photo_points(head: Head) -> NDArray[np.int32]:
     vertex_normals(head.base, head.faces, normals)
     skin = np.unique(head.faces[head.material == SKIN])
     skin = skin[normals[skin, 2] > 0]
-    right, left = _eye_centres(head.base[head.landmarks])
+    right, left = _eye_centres(head.base[head.landmarks].astype(np.float64))
     unit = float(np.linalg.norm(left - right)) / 100
     points = head.landmarks.copy()
     for number, (outwards, up) in _PHOTO["offset"].items():
         for landmark in (int(number), int(MIRRORED_LANDMARK[int(number)])):
-            place = head.base[head.landmarks[landmark], :2]
-            place = place + np.array([np.sign(place[0]) * outwards, up]) * unit
-            points[landmark] = skin[((head.base[skin, :2] - place) ** 2).sum(1).argmin()]
+            place = head.base[head.landmarks[landmark]].astype(np.float64)
+            place += np.array([np.sign(place[0]) * outwards, up, 0]) * unit
+            away = (head.base[skin] - place) * [1, 1, _DEPTH_SHARE]
+            points[landmark] = skin[(away**2).sum(1).argmin()]
     return points
 
 
@@ -257,7 +261,7 @@ def _fields_at(offsets: Offsets, points: NDArray[np.int32]) -> Floats:
 
 
 def _identity_mix(head: Head) -> Floats:
-    """What carries 209 independent normal numbers to identities t = 2 (y - 0.5) as the sampler draws them, (208, 209)."""
+    """Carries 209 independent normal numbers to identities t = 2 (y - 0.5) as the sampler draws them, (208, 209)."""
     names = head.identity_names
     mix = np.zeros((N_IDENTITY, N_IDENTITY + 1))
     mix[np.diag_indices(N_IDENTITY)] = [_PRIOR["spread"][group] for group in head.identity_groups]
@@ -275,14 +279,15 @@ def _pixel_moves(points: Floats, moves: Floats, camera: Camera) -> Floats:
     """How pixels move (..., n, 2) where points (n, 3) in the camera's axes move by (..., n, 3)."""
     near = DISTANCE / (DISTANCE - points[:, 2:])
     flat = moves[..., :2] + points[:, :2] * near / DISTANCE * moves[..., 2:]
-    return camera.scale * near * flat * [1, -1]
+    return np.array([1.0, -1.0]) * camera.scale * near * flat
 
 
 def _moved(camera: Camera, step: Floats) -> Camera:
     turn = np.clip(step[:3], -20, 20)
     yaw, pitch, roll = np.array(camera.rotation) + turn
     scale = camera.scale * float(np.exp(np.clip(step[3], -0.5, 0.5)))
-    return Camera((float(yaw), float(pitch), float(roll)), scale, (camera.place[0] + step[4], camera.place[1] + step[5]))
+    place = camera.place[0] + float(step[4]), camera.place[1] + float(step[5])
+    return Camera((float(yaw), float(pitch), float(roll)), scale, place)
 
 
 def _eye_centres(points: Floats) -> tuple[Floats, Floats]:

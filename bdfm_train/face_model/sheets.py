@@ -60,15 +60,15 @@ def write_sheets(head: Head, performances: Performances | None, folder: Path) ->
     paths = []
     for name, (tiles, columns) in sheets.items():
         paths.append(folder / f"{name}_{head.name}.png")
-        cv2.imwrite(str(paths[-1]), _grid(list(tiles), columns)[..., ::-1])
+        cv2.imwrite(str(paths[-1]), grid(list(tiles), columns)[..., ::-1])
     return paths
 
 
 def _action_units(renderer: Renderer, look: Look) -> Iterable[Image]:
     view = View(rotation=(12.0, 0.0, 0.0))
-    yield _tag(renderer(base_face(), look, view).image, "rest")
+    yield tag(renderer(base_face(), look, view).image, "rest")
     for name in AU_NAMES:
-        yield _tag(renderer(_face({name: 1.0}), look, view).image, name)
+        yield tag(renderer(_face({name: 1.0}), look, view).image, name)
 
 
 def _labels(image: Image, labels: Image, landmarks: NDArray[np.float32]) -> Image:
@@ -82,18 +82,18 @@ def _poses(renderer: Renderer, look: Look) -> Iterable[Image]:
     for pitch in (30, 0, -30):
         for yaw in (-60, -30, 0, 30, 60):
             view = View(rotation=(float(yaw), float(pitch), 0.0))
-            yield _tag(renderer(base_face(), look, view).image, f"yaw {yaw} pitch {pitch}")
+            yield tag(renderer(base_face(), look, view).image, f"yaw {yaw} pitch {pitch}")
     for roll in (-20, 20):
-        yield _tag(renderer(base_face(), look, View(rotation=(0.0, 0.0, float(roll)))).image, f"roll {roll}")
+        yield tag(renderer(base_face(), look, View(rotation=(0.0, 0.0, float(roll)))).image, f"roll {roll}")
     for yaw in (-90, 90):
-        yield _tag(renderer(base_face(), look, View(rotation=(float(yaw), 0.0, 0.0))).image, f"yaw {yaw}")
+        yield tag(renderer(base_face(), look, View(rotation=(float(yaw), 0.0, 0.0))).image, f"yaw {yaw}")
 
 
 def _gaze_and_glasses(renderer: Renderer, look: Look) -> Iterable[Image]:
     rng = np.random.default_rng(0)
     for left, up in ((-20, 0), (20, 0), (0, 15), (0, -15), (15, 10), (0, 0)):
         view = View(gaze=(float(left), float(up)), zoom=1.3)
-        yield _tag(renderer(base_face(), look, view).image, f"gaze left {left} up {up}")
+        yield tag(renderer(base_face(), look, view).image, f"gaze left {left} up {up}")
     for yaw in (0, 0, 0, -35, 35, 60):
         view = View(rotation=(float(yaw), 0.0, 0.0))
         yield renderer(base_face(), replace(look, glasses=random_glasses(rng)), view).image
@@ -103,21 +103,21 @@ def _brows(renderer: Renderer, look: Look) -> Iterable[Image]:
     for style in range(N_BROW_STYLES):
         y = base_face()
         y[BROW_SLICE] = np.eye(N_BROW_STYLES, dtype=np.float32)[style]
-        yield _tag(renderer(y, look, View(zoom=1.5, shift=(0.0, 0.2))).image[SIZE // 4 : SIZE * 3 // 4], str(style))
+        yield tag(renderer(y, look, View(zoom=1.5, shift=(0.0, 0.2))).image[SIZE // 4 : SIZE * 3 // 4], str(style))
 
 
 def _folds(head: Head) -> Iterable[Image]:
     renderer = Renderer(head, (CLOSE_UP, CLOSE_UP))
     look = default_look(head, renderer.shape)
     view = View(rotation=(15.0, 0.0, 0.0), zoom=1.25, shift=(0.0, 0.05))
-    yield _tag(renderer(base_face(), look, view).image, "rest")
+    yield tag(renderer(base_face(), look, view).image, "rest")
     for group in FOLDS:
         unit = max(group["drive"], key=group["drive"].get)
-        yield _tag(renderer(_face({unit: 1.0}), look, view).image, f"{group['name']}: {unit}")
+        yield tag(renderer(_face({unit: 1.0}), look, view).image, f"{group['name']}: {unit}")
     aged = replace(look, folds_at_rest=np.full(len(FOLDS), 0.6, np.float32))
-    yield _tag(renderer(base_face(), aged, view).image, "aged, at rest")
+    yield tag(renderer(base_face(), aged, view).image, "aged, at rest")
     for units in ({"AU01": 1.0, "AU02": 1.0}, {"AU06": 1.0, "AU12": 1.0, "AU25": 0.6}, {"AU04": 1.0, "AU09": 1.0}):
-        yield _tag(renderer(_face(units), look, view).image, " + ".join(units))
+        yield tag(renderer(_face(units), look, view).image, " + ".join(units))
 
 
 def _face(intensities: dict[str, float]) -> NDArray[np.float32]:
@@ -127,7 +127,8 @@ def _face(intensities: dict[str, float]) -> NDArray[np.float32]:
     return y
 
 
-def _tag(image: Image, text: str) -> Image:
+def tag(image: Image, text: str) -> Image:
+    """A copy of a picture (h, w, 3) with a line of text on its upper edge."""
     image = np.ascontiguousarray(image)
     put: Callable[..., object] = cv2.putText
     for colour, thickness in (((0, 0, 0), 2), ((255, 255, 0), 1)):
@@ -135,7 +136,8 @@ def _tag(image: Image, text: str) -> Image:
     return image
 
 
-def _grid(tiles: list[Image], columns: int) -> Image:
+def grid(tiles: list[Image], columns: int) -> Image:
+    """Pictures of one size (h, w, 3) row by row, black where there are no more."""
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
 
