@@ -164,7 +164,8 @@ class PoseAugmenter:
         at = target.at_pixels(np.column_stack([places, places[self._mirrored]]), self._faces)
         covered = (target.face_index >= 0).astype(np.float32)
         face = _inside(photo.oval, shape)
-        own, mirrored = (_sight(at[..., i : i + 4], source.depth, face) * covered for i in (0, 4))
+        seen, mirrored = (_sight(at[..., i : i + 4], source.depth) * covered for i in (0, 4))
+        own, mirrored = seen * _sample(face, at[..., :2])[..., 0], mirrored * _sample(face, at[..., 4:6])[..., 0]
 
         grid = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape[::-1])), axis=2)
         around, outside = _surroundings(source.pixels[self._drawn], target.pixels[self._drawn], grid)
@@ -173,23 +174,21 @@ class PoseAugmenter:
         moves = np.where(outside[..., None], around, at[..., :2]) - grid
         origin = grid + _relax(moves, known)
         picture, other = _sample(image, origin), _sample(image, at[..., 4:6])
-        share = np.clip(mirrored - own, 0, 1)[..., None]
+        share = np.clip(mirrored - seen, 0, 1)[..., None]
         other *= _relight(picture, other, own * mirrored)
         return picture * (1 - share) + other * share, origin
 
 
-def _sight(places: FloatArray, depth: FloatArray, face: FloatArray) -> FloatArray:
+def _sight(places: FloatArray, depth: FloatArray) -> FloatArray:
     """How well the photo shows what each pixel of the turned picture needs, (h, w) 0..1.
 
     Args:
         places: (h, w, 4) column and row in the photo, reciprocal distance, and how well it faces the camera there.
         depth: (h, w) reciprocal distance of what the photo shows.
-        face: (h, w) 1 where the photo shows the face itself, 0 where hair, ears or something else lies.
     """
     at = np.ascontiguousarray(places[..., :2])
     front = cv2.remap(depth, at, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=1e9)
-    shown = cv2.remap(face, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    return (places[..., 2] > front - _HIDDEN) * places[..., 3] * shown
+    return (places[..., 2] > front - _HIDDEN) * places[..., 3]
 
 
 def _inside(oval: FloatArray, shape: tuple[int, ...]) -> FloatArray:
@@ -213,10 +212,10 @@ def _surroundings(source: FloatArray, target: FloatArray, grid: FloatArray) -> t
     return (share * moved + (1 - share) * grid).astype(np.float32), radius > r_after
 
 
-def _sample(image: NDArray[np.uint8], places: FloatArray) -> FloatArray:
-    """Colours (h, w, c) float32 at places (h, w, 2); outside of the image those of its border."""
-    colours = cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.atleast_3d(colours).astype(np.float32)
+def _sample(image: NDArray, places: FloatArray) -> FloatArray:
+    """Values (h, w, c) float32 of an image at places (h, w, 2); outside of it those of its border."""
+    values = cv2.remap(image, np.ascontiguousarray(places), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.atleast_3d(values).astype(np.float32)
 
 
 def _soften_edges(picture: FloatArray, origin: FloatArray) -> NDArray[np.uint8]:
