@@ -43,6 +43,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ablation.add_argument("--renders", type=Path, required=True, nargs="+", help="shards of held-out identities")
     ablation.add_argument("--work", type=Path, required=True, help="folder for trainings and figures; resumes from it")
     ablation.add_argument("--steps", type=int, default=200, help="of each variant (default: %(default)s)")
+    ablation.add_argument("--photos", type=int, help="in a step; the configuration's by default")
     ablation.add_argument("--seed", type=int, default=0)
     _add_device(ablation)
     ablation.set_defaults(run=_ablation)
@@ -148,7 +149,9 @@ def _ablation(options: argparse.Namespace) -> None:
     held_out = without_copies(load_photos(sources_root(), "held_out"), train)
     renders = [Shard.load(path) for path in options.renders]
     start = None if options.start is None else load_regressor(options.start)
-    budget = Budget(config.name, options.steps, options.seed, "random" if start is None else options.start.name)
+    photos = options.photos or config.paper.photos
+    begins = "random" if start is None else options.start.name
+    budget = Budget(config.name, options.steps, photos, options.seed, begins)
     results = Results(options.work, budget)
     with processes(options.device) as process:
         frozen = _frozen(options, config).to(process.device)

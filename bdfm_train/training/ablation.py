@@ -54,10 +54,11 @@ VARIANTS: Final[dict[str, Variant]] = {
 
 @dataclass(frozen=True)
 class Budget:
-    """What all variants have in common: name of the configuration, steps, seed, name of R's file to start from."""
+    """What all variants have in common: configuration, steps, photos in a step, seed, name of R's file to start from."""
 
     config: str
     steps: int
+    photos: int
     seed: int
     start: str
 
@@ -156,7 +157,7 @@ def run_ablations(
     budget = results.budget
     for name in dict.fromkeys((START, *names)):
         loss = replace(config.paper.loss, **VARIANTS[name].change) if name != START else config.paper.loss
-        changed = replace(config, paper=replace(config.paper, loss=loss))
+        changed = replace(config, paper=replace(config.paper, loss=loss, photos=budget.photos))
         steps = 0 if name == START else budget.steps
         folder = results.path.parent / name
         checkpoint = train_paper(changed, frozen, photos, folder, steps, process, budget.seed, start)

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
@@ -103,7 +104,7 @@ def train_paper(
         if process.rank == 0:
             write_checkpoint(state, checkpoint)
 
-    sums: dict[str, float] = defaultdict(float)
+    since: dict[str, list[float]] = defaultdict(list)
     began, first = time.monotonic(), step
     while step < steps:
         for group in optimizer.param_groups:
@@ -113,12 +114,12 @@ def train_paper(
         step += 1
         average.update(regressor, step)
         for name, value in losses.items():
-            sums[name] += value / intervals.log
-        if step % intervals.log == 0:
+            since[name].append(value)
+        if step % intervals.log == 0 or step == steps:
             if process.rank == 0:
                 rate = {"steps_a_second": round((step - first) / (time.monotonic() - began), 3)}
-                _write_line(work / LOG, {"step": step} | {k: round(v, 5) for k, v in sums.items()} | rate)
-            sums.clear()
+                _write_line(work / LOG, {"step": step} | {k: round(fmean(v), 5) for k, v in since.items()} | rate)
+            since.clear()
         if step % intervals.save == 0:
             save()
     save()

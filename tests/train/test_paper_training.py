@@ -174,6 +174,16 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
         pass
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_is_used_where_there_is_one(tmp_path: Path) -> None:
+    with processes() as process:
+        assert process.device.type == "cuda"
+        path = train_paper(tiny_config(), tiny_networks(), photos(), tmp_path, 1, process, intervals=OFTEN)
+        again = train_paper(tiny_config(), tiny_networks(), photos(), tmp_path, 2, process, intervals=OFTEN)
+    assert path == again
+    assert torch.load(path, weights_only=True, map_location="cpu")["step"] == 2
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
