@@ -54,7 +54,7 @@ VARIANTS: Final[dict[str, Variant]] = {
 
 @dataclass(frozen=True)
 class Budget:
-    """What all variants have in common: configuration, steps, photos in a step, seed, name of R's file to start from."""
+    """What all variants have in common: configuration, steps, photos in a step, seed, file of R at the start."""
 
     config: str
     steps: int
