@@ -91,10 +91,8 @@ class Predictor:
             image = load_image(Path(image))
         found: list[Face] = []
         for longer_side in self._sides(image):
-            for points in self._detector(image, longer_side):
-                face = self._settle(image, points, _PASSES_OF_A_FIND)
-                if face is not None and all(face.distance(other.place) > _SAME_FACE for other in found):
-                    found.append(face)
+            finds = [self._settle(image, points, _PASSES_OF_A_FIND) for points in self._detector(image, longer_side)]
+            found = _different(found + [face for face in finds if face is not None])
             if len(found) >= at_least:
                 break
         return sorted(found, key=lambda face: -face.size)
@@ -164,6 +162,15 @@ class Predictor:
             return None
         face = Face.from_reading(last.reading, last.matrix)
         return face if face.lies_in(*image.shape[:2]) else None
+
+
+def _different(faces: list[Face]) -> list[Face]:
+    """Of finds of the same face the one of greatest confidence."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: -face.confidence):
+        if all(face.distance(other.place) > _SAME_FACE for other in kept):
+            kept.append(face)
+    return kept
 
 
 def _grey(image: Image) -> Image:

@@ -12,6 +12,8 @@ from synthetic_face import picture
 
 from bdfm_infer import Predictor
 from bdfm_infer.errors import WeightsError
+from bdfm_infer.faces import Face
+from bdfm_infer.predictor import _different
 
 RNG = np.random.default_rng(7)
 
@@ -53,6 +55,15 @@ def test_faces_by_size(predictor: Predictor) -> None:
 )
 def test_no_face(predictor: Predictor, image: np.ndarray) -> None:
     assert predictor.faces(image) == []
+
+
+def test_of_two_finds_of_one_face_the_surer_stays() -> None:
+    def face(x: float, confidence: float) -> Face:
+        place = np.array([x, 50.0, 40.0])
+        return Face(np.zeros((68, 2)), np.zeros(3), place, np.zeros(23), confidence)
+
+    doubtful, sure, other = face(50, 0.6), face(55, 0.9), face(150, 0.7)
+    assert _different([doubtful, sure, other]) == [sure, other]
 
 
 def test_grey_and_colour_and_file_agree(predictor: Predictor, tmp_path: Path) -> None:
