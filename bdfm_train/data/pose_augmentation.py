@@ -36,6 +36,10 @@ _SEEN: Final = (0.15, 0.4)
 photo, from the second on all."""
 _RIM: Final = 2.0
 """Pixels from the face's outline inwards over which the photo's texture is trusted less and less."""
+_SEAM: Final = 1.5
+"""Pixels over which the two sides of the face fade into each other."""
+_RELIT: Final = 0.4
+"""Logarithm of the most that the mirrored side is lightened or darkened by."""
 _JUMP: Final = 6.0
 """Pixels of the photo between neighbours in the turned picture from which an edge is seen there."""
 _DARK: Final = 16.0
@@ -165,7 +169,7 @@ class PoseAugmenter:
         covered = (target.face_index >= 0).astype(np.float32)
         face = _inside(photo.oval, shape)
         seen, mirrored = (_sight(at[..., i : i + 4], source.depth) * covered for i in (0, 4))
-        own, mirrored = seen * _sample(face, at[..., :2])[..., 0], mirrored * _sample(face, at[..., 4:6])[..., 0]
+        own = seen * _sample(face, at[..., :2])[..., 0]
 
         grid = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape[::-1])), axis=2)
         around, outside = _surroundings(source.pixels[self._drawn], target.pixels[self._drawn], grid)
@@ -174,7 +178,7 @@ class PoseAugmenter:
         moves = np.where(outside[..., None], around, at[..., :2]) - grid
         origin = grid + _relax(moves, known)
         picture, other = _sample(image, origin), _sample(image, at[..., 4:6])
-        share = np.clip(mirrored - seen, 0, 1)[..., None]
+        share = cv2.GaussianBlur(np.clip(mirrored - seen, 0, 1), (0, 0), _SEAM)[..., None]
         other *= _relight(picture, other, own * mirrored)
         return picture * (1 - share) + other * share, origin
 
@@ -231,7 +235,7 @@ def _relight(own: FloatArray, mirrored: FloatArray, both: FloatArray) -> FloatAr
     """Factor (h, w, 1) that gives the mirrored side the light of the own side, from where ``both`` are known."""
     ratio = np.log((own.mean(2) + _DARK) / (mirrored.mean(2) + _DARK))
     smooth = cv2.GaussianBlur(_grow(ratio[..., None], both)[..., 0], (0, 0), own.shape[1] / 20)
-    return np.exp(np.clip(smooth, -0.7, 0.7))[..., None]
+    return np.exp(np.clip(smooth, -_RELIT, _RELIT))[..., None]
 
 
 def _kernel(a: Floats, b: Floats) -> Floats:
