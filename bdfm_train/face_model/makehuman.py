@@ -90,9 +90,7 @@ class MakeHuman:
             "macro-age-old": (-0.25 * old, 0.8 * old),
             "macro-weight": (self.average("young", "min") - young, self.average("young", "max") - young),
         }
-        ethnic = {
-            e: np.mean([self.target(f"macrodetails/{e}-{s}-young") for s in SEXES], 0) for e in ETHNICITIES
-        }
+        ethnic = {e: np.mean([self.target(f"macrodetails/{e}-{s}-young") for s in SEXES], 0) for e in ETHNICITIES}
         mean = np.mean(list(ethnic.values()), 0)
         for e in ETHNICITIES:
             macros[f"macro-{e}"] = (-0.5 * (ethnic[e] - mean), ethnic[e] - mean)
