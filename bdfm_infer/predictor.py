@@ -44,6 +44,12 @@ class Attempt:
     reading: Reading
     fit: Fit
 
+    @property
+    def points(self) -> FloatArray:
+        """The five points (5, 2) that were read, pixels of the picture."""
+        pixels = alignment.crop_pixels(self.reading.landmarks.astype(np.float64))
+        return alignment.five_points(alignment.apply(alignment.invert(self.matrix), pixels))
+
 
 class Predictor:
     """Reads faces off single pictures. Safe to call from several threads.
@@ -141,7 +147,7 @@ class Predictor:
             yield attempt
             if not attempt.fit.is_plausible:
                 return
-            points = alignment.five_points(_in_picture(reading, matrix))
+            points = attempt.points
 
     def _settle(self, image: Image, points: FloatArray, passes: tuple[int, int]) -> Face | None:
         """Read until the crop fits the face.
@@ -175,8 +181,3 @@ def _different(faces: list[Face]) -> list[Face]:
 
 def _grey(image: Image) -> Image:
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-
-
-def _in_picture(reading: Reading, matrix: FloatArray) -> FloatArray:
-    pixels = alignment.crop_pixels(reading.landmarks.astype(np.float64))
-    return alignment.apply(alignment.invert(matrix), pixels)

@@ -46,11 +46,20 @@ def _parser() -> argparse.ArgumentParser:
     negatives.add_argument("--out", type=Path, required=True, help=".npy file")
     negatives.set_defaults(run=_negatives)
 
+    faces = commands.add_parser("faces", help="crops that renders painted into frames lead to")
+    faces.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
+    faces.add_argument("--renders", type=Path, nargs="+", required=True, help="files of bdfm_train.detector.render")
+    faces.add_argument("--count", type=int, default=3500, help="renders to paint (default: %(default)s)")
+    faces.add_argument("--seed", type=int, default=40000)
+    faces.add_argument("--out", type=Path, required=True, help=".npz file")
+    faces.set_defaults(run=_faces)
+
     confidence = commands.add_parser("confidence", help="go on training a reader's confidence, nothing else of it")
     confidence.add_argument("--checkpoint", type=Path, required=True, help="a reader's checkpoint")
     confidence.add_argument("--shards", type=Path, required=True, help="folder of renders, wide ones among them")
     confidence.add_argument("--pattern", default="*.npz", help="names of the shards (default: %(default)s)")
     confidence.add_argument("--negatives", type=Path, required=True, help="crops that the command negatives wrote")
+    confidence.add_argument("--faces", type=Path, required=True, help="crops that the command faces wrote")
     confidence.add_argument("--minutes", type=float, default=8.0)
     confidence.add_argument("--seed", type=int, default=0)
     confidence.add_argument("--threads", type=int, default=2)
@@ -132,6 +141,7 @@ def _confidence(options: argparse.Namespace) -> None:
         options.shards,
         options.pattern,
         options.negatives,
+        options.faces,
         options.minutes,
         options.seed,
         options.out,
@@ -146,6 +156,18 @@ def _negatives(options: argparse.Namespace) -> None:
 
     np.save(options.out, mine_negatives(sources_root(), options.weights, options.count, options.seed))
     print(options.out)
+
+
+def _faces(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from .detector.faces import Renders
+    from .detector.mine import mine_faces
+
+    renders = [Renders.load(path) for path in options.renders]
+    mined = mine_faces(sources_root(), options.weights, renders, options.count, options.seed)
+    np.savez(options.out, **mined._asdict())
+    print(f"{options.out}: {len(mined.crops)} crops of faces, {len(mined.beside)} beside them")
 
 
 def _regressor(options: argparse.Namespace) -> None:

@@ -97,20 +97,20 @@ class BatchMaker:
             for _ in range(n_renders)
         ]
         return Batch(
-            renders=_crops([item.crop for item in renders]),
+            renders=normalised([item.crop for item in renders]),
             parameters=_stack([item.parameters for item in renders]),
             identity=_stack([item.identity for item in renders]),
             identity_known=torch.tensor([item.identity_known for item in renders]),
             brow_style=torch.tensor([item.brow_style for item in renders]),
             render_landmarks=_stack([item.landmarks for item in renders]),
             render_parsing=_classes([item.labels for item in renders]),
-            photos=_crops([item.crop for item in photos]),
-            clean_photos=_crops([item.clean for item in photos]),
+            photos=normalised([item.crop for item in photos]),
+            clean_photos=normalised([item.clean for item in photos]),
             photo_landmarks=_stack([item.landmarks for item in photos]),
             photo_parsing=_classes([item.labels for item in photos]),
             photo_bounds=_stack([item.bounds for item in photos]),
             mirrored=torch.tensor([item.mirrored for item in photos]),
-            negatives=_crops([_enlarged(self._negative(), self.size) for _ in range(n_negatives)]),
+            negatives=normalised([_enlarged(self._negative(), self.size) for _ in range(n_negatives)]),
         )
 
     def _negative(self) -> FloatArray:
@@ -139,8 +139,8 @@ def feed(maker: BatchMaker, ahead: int = 6) -> Iterator[Batch]:
         yield batches.get()
 
 
-def _crops(crops: Sequence[FloatArray]) -> Tensor:
-    """Stacked and normalised, (n, 1, s, s)."""
+def normalised(crops: Sequence[FloatArray]) -> Tensor:
+    """Crops (s, s) of one size stacked, each to mean 0 and deviation 1: (n, 1, s, s)."""
     x = np.stack(crops)
     x = (x - x.mean((1, 2), keepdims=True)) / (x.std((1, 2), keepdims=True) + 0.05)
     return torch.from_numpy(np.ascontiguousarray(x, np.float32))[:, None]

@@ -16,8 +16,8 @@ from .regressor import ParameterRegressor
 from .representation import represent
 from .segmentation import CLASSES, FaceFeatures, SegmentationNetwork, normalise
 
-_PARSED = 3
-"""Side that the parsing is pooled to for the confidence."""
+_POOLED = 3
+"""Side that the last stage and the parsing are pooled to for the confidence."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class FaceReader(nn.Module):
         self.segmentation = SegmentationNetwork(width, blocks, crop_size)
         inputs = SegmentationNetwork.EMBEDDING + 2 * N_LANDMARKS
         self.head = nn.Sequential(nn.Linear(inputs, 192), nn.ReLU(), nn.Linear(192, N_POSE + N_AU))
-        inputs += len(CLASSES) * _PARSED**2
+        inputs += (8 * width + len(CLASSES)) * _POOLED**2
         self.face = nn.Sequential(nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, 1))
 
     def forward(self, crops: Tensor) -> Reading:
@@ -60,8 +60,19 @@ class FaceReader(nn.Module):
 
     def confidence(self, features: FaceFeatures) -> Tensor:
         """Logit (n,) that what F_seg saw is an aligned face."""
-        parsed = functional.adaptive_avg_pool2d(features.parsing.softmax(1), _PARSED).flatten(1)
-        return self.face(torch.cat([_joined(features), parsed], 1))[:, 0]
+        return self.face(evidence(features))[:, 0]
+
+
+def evidence(features: FaceFeatures) -> Tensor:
+    """What the confidence is read from, (n, k): embedding, landmarks, the last stage and the parsing, both pooled."""
+    maps = torch.cat(
+        [
+            functional.adaptive_avg_pool2d(features.stages[2], _POOLED),
+            functional.adaptive_avg_pool2d(features.parsing.softmax(1), _POOLED),
+        ],
+        1,
+    )
+    return torch.cat([_joined(features), maps.flatten(1)], 1)
 
 
 def _joined(features: FaceFeatures) -> Tensor:

@@ -13,13 +13,16 @@ import onnxruntime
 import pytest
 import torch
 
+from bdfm_infer.alignment import crop_face
 from bdfm_infer.detector import Detector as ProductDetector
+from bdfm_train.data.photos import load_photos
 from bdfm_train.detector import backgrounds, bodies, data, evaluate
 from bdfm_train.detector.export import export
 from bdfm_train.detector.faces import Face, Renders, spread
-from bdfm_train.detector.mine import mine_negatives
+from bdfm_train.detector.mine import mine_faces, mine_negatives
 from bdfm_train.detector.model import STRIDE, Detector, point_loss, score_loss
 from bdfm_train.detector.train import batch_of
+from bdfm_train.face_model.labels import LABEL
 
 POINTS = np.array([[70, 80], [130, 80], [100, 110], [78, 150], [122, 150]], np.float32)
 SOURCES = os.environ.get("BDFM_SOURCES")
@@ -244,3 +247,22 @@ def test_mined_negatives_are_crops_and_depend_on_the_seed() -> None:
     assert first.dtype == np.uint8
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@needs_sources
+def test_mined_faces_show_the_face_and_carry_its_yaw() -> None:
+    sources = Path(os.environ["BDFM_SOURCES"])
+    photos = load_photos(sources, "held_out")[:4]
+    labels = np.full((4, *photos[0].image.shape), LABEL["skin"], np.uint8)
+    labels[:, 0, 0], labels[:, 0, 1] = LABEL["nose"], LABEL["l_eye"]
+    images, landmarks = np.stack([p.image for p in photos]), np.stack([p.landmarks for p in photos])
+    yaw = np.array([10, 20, 30, 120], np.float32)
+    mined = mine_faces(sources, None, [Renders(images, labels, landmarks, yaw)], 6, seed=3)
+    assert len(mined.crops) >= 6 and set(mined.yaw.tolist()) <= {10.0, 20.0, 30.0}
+    alike = []
+    for crop, angle in zip(mined.crops, mined.yaw, strict=True):
+        photo = photos[yaw.tolist().index(angle)]
+        straight = crop_face(photo.image, photo.landmarks)
+        alike.append(np.corrcoef(cv2.blur(crop, (9, 9)).ravel(), cv2.blur(straight, (9, 9)).ravel())[0, 1])
+    assert np.median(alike) > 0.7
+    assert mined.beside.shape[1:] == (96, 96)

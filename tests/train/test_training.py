@@ -203,8 +203,10 @@ def test_confidence_is_trained_alone(tmp_path: Path) -> None:
     before = {name: value.clone() for name, value in reader.state_dict().items()}
     torch.save({"average": before, "config": "lite", "step": 7}, tmp_path / "reader.pt")
     out = tmp_path / "sure.pt"
-    negatives = tmp_path / "negatives.npy"
-    train_confidence(tmp_path / "reader.pt", Path(SOURCES), tmp_path, "one.npz", negatives, 0.02, 0, out)
+    negatives, faces = tmp_path / "negatives.npy", tmp_path / "faces.npz"
+    crops = np.load(negatives)
+    np.savez(faces, crops=crops, yaw=np.linspace(-90, 90, 8, dtype=np.float32), beside=crops)
+    train_confidence(tmp_path / "reader.pt", Path(SOURCES), tmp_path, "one.npz", negatives, faces, 0.02, 0, out)
     after = torch.load(out, weights_only=True)
     changed = {name for name, value in after["average"].items() if not torch.equal(value, before[name])}
     assert changed and all(name.startswith("face.") for name in changed)
