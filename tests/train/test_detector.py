@@ -101,15 +101,16 @@ def composer(seed: int = 0) -> data.Composer:
     landmarks = np.repeat(POINTS[[0]], 68, 0)[None].astype(np.float32)
     landmarks[0, 42:48], landmarks[0, 30], landmarks[0, 48], landmarks[0, 54] = POINTS[1:]
     landmarks[0, 8] = 100, 185
-    labels = np.ones((2, 200, 200), np.uint8)
-    images = np.repeat(photo.image[None], 2, 0)
-    heads = Renders(images, labels, np.repeat(landmarks, 2, 0), np.array([10.0, 170.0], np.float32))
+    labels = np.full((4, 200, 200), LABEL["skin"], np.uint8)
+    labels[:2, 0, 0], labels[:2, 0, 1] = LABEL["nose"], LABEL["l_eye"]
+    images = np.repeat(photo.image[None], 4, 0)
+    heads = Renders(images, labels, np.repeat(landmarks, 4, 0), np.array([10, -80, 20, 170], np.float32))
     return data.Composer([photo], [heads], pool, seed)
 
 
 def test_composed_pictures_have_their_faces_inside_and_the_shape_asked_for() -> None:
     drawn = composer()
-    assert (len(drawn.heads), len(drawn.backs)) == (1, 1)
+    assert (drawn.heads, drawn.side_views, drawn.backs) == ([(0, 0), (0, 1)], [(0, 1)], [(0, 3)])
     for shape in data.SHAPES:
         for _ in range(8):
             positive, negative = drawn.positive(shape), drawn.negative(shape)
