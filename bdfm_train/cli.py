@@ -106,13 +106,10 @@ def _add_run(parser: argparse.ArgumentParser, minutes: float) -> None:
 
 
 def _reader(options: argparse.Namespace) -> None:
-    import cv2
-    import torch
-
     from .training.reader import train_reader
+    from .training.steps import limit_threads
 
-    cv2.setNumThreads(1)
-    torch.set_num_threads(options.threads)
+    limit_threads(options.threads)
     config = Config.load(options.config)
     path = train_reader(
         config,
@@ -128,13 +125,10 @@ def _reader(options: argparse.Namespace) -> None:
 
 
 def _confidence(options: argparse.Namespace) -> None:
-    import cv2
-    import torch
-
     from .training.confidence import train_confidence
+    from .training.steps import limit_threads
 
-    cv2.setNumThreads(1)
-    torch.set_num_threads(options.threads)
+    limit_threads(options.threads)
     error = train_confidence(
         options.checkpoint,
         sources_root(),
@@ -171,13 +165,10 @@ def _faces(options: argparse.Namespace) -> None:
 
 
 def _regressor(options: argparse.Namespace) -> None:
-    import cv2
-    import torch
-
     from .training.regressor import train_regressor
+    from .training.steps import limit_threads
 
-    cv2.setNumThreads(1)
-    torch.set_num_threads(options.threads)
+    limit_threads(options.threads)
     path = train_regressor(
         options.checkpoint,
         sources_root(),

@@ -30,17 +30,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _identity(options: argparse.Namespace) -> None:
-    import cv2
-    import torch
-
     from .data.identities import IdentityPool
     from .data.photos import load_photos
     from .face_model.identities import IdentityShard
     from .training.identity import SETTINGS, train_identity
     from .training.processes import processes
+    from .training.steps import limit_threads
 
-    cv2.setNumThreads(1)
-    torch.set_num_threads(options.threads)
+    limit_threads(options.threads)
     pool = IdentityPool([IdentityShard.load(path) for path in options.shards], load_photos(sources_root(), "train"))
     with processes(options.device) as group:
         print(train_identity(pool, options.work, options.steps, options.seed, SETTINGS, group.device))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -120,7 +120,7 @@ def photo_crop(photo: Photo, rng: np.random.Generator, size: int = CROP_SIZE) ->
 def render_crop(shard: Shard, index: int, look: FloatArray, rng: np.random.Generator) -> RenderCrop:
     """A crop of a render, as large as ``look``, a photo's crop; half of them borrow its look."""
     every = shard.parameters[index].astype(np.float32)
-    if is_side_view(every) and rng.random() < _FAR_SHARE:
+    if is_side_view(every[0]) and rng.random() < _FAR_SHARE:
         matrix = jittered_alignment(shard.landmarks[index], FAR, rng)
     else:
         matrix = _alignment(shard.landmarks[index], rng)
@@ -145,9 +145,9 @@ def render_crop(shard: Shard, index: int, look: FloatArray, rng: np.random.Gener
     )
 
 
-def is_side_view(parameters: FloatArray) -> NDArray[np.bool_]:
-    """Whether the yaw of parameters (..., 2 or more) saturates: the face is turned by 60 degrees or more."""
-    return (parameters[..., 0] <= 0.0) | (parameters[..., 0] >= 1.0)
+def is_side_view(yaw: Any) -> Any:
+    """Whether yaw parameters, a number, array or tensor, saturate: the face is turned by 60 degrees or more."""
+    return (yaw <= 0.0) | (yaw >= 1.0)
 
 
 def texture_crop(rng: np.random.Generator) -> FloatArray:

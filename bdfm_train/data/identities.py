@@ -132,13 +132,8 @@ def changed_crop(
     matrix = jittered_alignment(landmarks, COARSE if rng.random() < _COARSE_SHARE else FINE, rng)
     crop = photograph(alignment.crop(image, matrix), rng)
     if look is not None:
-        crop = borrow_look(crop, clean_crop(look.image, look.landmarks).astype(np.float32) / 255.0, rng)
+        crop = borrow_look(crop, alignment.crop_face(look.image, look.landmarks).astype(np.float32) / 255.0, rng)
     return crop
-
-
-def clean_crop(image: NDArray[np.uint8], landmarks: FloatArray) -> NDArray[np.uint8]:
-    """A crop (96, 96) aligned without error."""
-    return alignment.crop(image, alignment.alignment(alignment.five_points(landmarks)))
 
 
 def network_crops(crops: Sequence[FloatArray]) -> Tensor:

@@ -28,6 +28,7 @@ from bdfm_train.detector.data import SHAPES, Composer, Sample, targets
 from bdfm_train.detector.faces import Face, Image, Renders, face_of_photo, spread
 from bdfm_train.detector.model import STRIDE, Detector, point_loss, score_loss
 from bdfm_train.face_model.sources import sources_root
+from bdfm_train.networks.checkpoints import write_checkpoint
 
 POSITIVES: Final = 16
 NEGATIVES: Final = 4
@@ -164,8 +165,8 @@ def train(out: Path, steps: int, photos: list[Face], checks: list[Face], renders
     while True:
         share = min(step / steps, 1.0)
         if step % REPORT == 0 or share >= 1:
-            torch.save({"network": network.state_dict(), "average": average.state_dict(),
-                        "optimizer": optimizer.state_dict(), "step": step}, path)  # fmt: skip
+            state = {"network": network.state_dict(), "average": average.state_dict()}
+            write_checkpoint(state | {"optimizer": optimizer.state_dict(), "step": step}, path)
             recall, error, silent = found(average, samples)
             score, place = np.mean(losses, 0) if losses else (math.nan, math.nan)
             print(

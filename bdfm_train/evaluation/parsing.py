@@ -114,7 +114,7 @@ def write_overlays(network: SegmentationNetwork, photos: list[Photo], folder: Pa
 
 
 def _crop(photo: Photo) -> Labels:
-    return alignment.crop(photo.image, alignment.alignment(five_points(photo.landmarks)))
+    return alignment.crop_face(photo.image, photo.landmarks)
 
 
 def _overlay(crop: Labels, labels: Labels, landmarks: NDArray[np.float32]) -> Labels:

@@ -19,6 +19,7 @@ from torch.nn import functional
 from bdfm_infer.parameters import parameter_from_degrees
 from bdfm_train.data.augment import photograph
 from bdfm_train.data.batches import Batch, BatchMaker, feed, normalised
+from bdfm_train.data.crops import is_side_view
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
 from bdfm_train.detector.mine import MinedFaces
@@ -39,7 +40,7 @@ _LEARNING_RATE = 1e-3
 
 def wanted_confidence(yaw: Tensor) -> Tensor:
     """Confidence (n,) that faces of this yaw parameter (n,) should have."""
-    return torch.where((yaw <= 0.0) | (yaw >= 1.0), SATURATED_CONFIDENCE, 1.0)
+    return torch.where(is_side_view(yaw), SATURATED_CONFIDENCE, 1.0)
 
 
 def confidence_error(renders: Tensor, photos: Tensor, negatives: Tensor, parameters: Tensor) -> Tensor:

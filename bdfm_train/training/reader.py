@@ -24,7 +24,7 @@ from bdfm_train.config import Config
 from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
-from bdfm_train.networks.checkpoints import build_reader
+from bdfm_train.networks.checkpoints import build_reader, read_checkpoint, write_checkpoint
 from bdfm_train.networks.reader import FaceReader, Reading
 
 from .average import WeightAverage
@@ -129,7 +129,7 @@ def train_reader(
     step, spent = 0, 0.0
     checkpoint = work / "reader.pt"
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = read_checkpoint(checkpoint, "reader", ("reader", "average", "optimizer", "step", "minutes"))
         reader.load_state_dict(state["reader"])
         average.network.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
@@ -216,6 +216,4 @@ def _save(
         "minutes": minutes,
         "config": config.name,
     }
-    draft = path.with_suffix(".part")
-    torch.save(state, draft)
-    draft.replace(path)
+    write_checkpoint(state, path)

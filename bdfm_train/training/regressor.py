@@ -18,7 +18,7 @@ from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, POSE_SLI
 from bdfm_train.data.batches import Batch, BatchMaker, feed
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
-from bdfm_train.networks.checkpoints import build_regressor, load_config, load_reader, load_regressor
+from bdfm_train.networks.checkpoints import build_regressor, load_config, load_reader, load_regressor, write_checkpoint
 from bdfm_train.networks.representation import Representation, represent
 from bdfm_train.networks.segmentation import SegmentationNetwork
 
@@ -115,7 +115,7 @@ def train_regressor(
             if step % 100 == 0:
                 print(json.dumps({"step": step, "minutes": round(share * minutes, 2)} | losses), file=log, flush=True)
     path = work / "regressor.pt"
-    torch.save({"regressor": average.network.state_dict(), "config": config.name, "step": step}, path)
+    write_checkpoint({"regressor": average.network.state_dict(), "config": config.name, "step": step}, path)
     return path
 
 

@@ -7,11 +7,18 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import cv2
 import torch
 from torch import Tensor, nn
 
 from bdfm_infer.parameters import AU_NAMES, AU_SLICE, MIRRORED_AU
 from bdfm_train.config import Config, TrainingConfig
+
+
+def limit_threads(count: int) -> None:
+    """Threads of the networks; pictures are made by one beside them."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(count)
 
 
 def action_unit_error(read: Tensor, truth: Tensor) -> Tensor:
