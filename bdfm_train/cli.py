@@ -39,6 +39,13 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("--negatives", type=Path, help="crops that the command negatives wrote")
     reader.set_defaults(run=_reader)
 
+    changed = commands.add_parser("changed-photos", help="training photos with their expression changed")
+    changed.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
+    changed.add_argument("--count", type=int, default=4, help="of each photo (default: %(default)s)")
+    changed.add_argument("--seed", type=int, default=0)
+    changed.add_argument("--out", type=Path, required=True, help=".npz file")
+    changed.set_defaults(run=_changed_photos)
+
     negatives = commands.add_parser("negatives", help="what the detector takes for faces where there is none")
     negatives.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
     negatives.add_argument("--count", type=int, default=4000)
@@ -100,6 +107,7 @@ def _add_run(parser: argparse.ArgumentParser, minutes: float) -> None:
     parser.add_argument("--shards", type=Path, required=True, help="folder of renders; new ones are taken in meanwhile")
     parser.add_argument("--pattern", default="*.npz", help="names of the shards (default: %(default)s)")
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and the log; resumes from it")
+    parser.add_argument("--changed", type=Path, help="photos that the command changed-photos wrote")
     parser.add_argument("--minutes", type=float, default=minutes)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
@@ -120,6 +128,7 @@ def _reader(options: argparse.Namespace) -> None:
         options.minutes,
         options.seed,
         options.negatives,
+        options.changed,
     )
     print(path)
 
@@ -141,6 +150,17 @@ def _confidence(options: argparse.Namespace) -> None:
         options.out,
     )
     print(f"{options.out}: cross-entropy {error:.4f}")
+
+
+def _changed_photos(options: argparse.Namespace) -> None:
+    from .data.changed_photos import changed_photos, save_changed_photos
+    from .data.photos import load_photos
+    from .face_model.head import Head
+
+    photos = load_photos(sources_root(), "train")
+    made = changed_photos(Head.load(options.heads, "a"), photos, options.count, options.seed)
+    save_changed_photos(made, options.out)
+    print(f"{options.out}: {len(made)} photos")
 
 
 def _negatives(options: argparse.Namespace) -> None:
@@ -178,6 +198,7 @@ def _regressor(options: argparse.Namespace) -> None:
         options.minutes,
         options.seed,
         options.start,
+        options.changed,
     )
     print(path)
 

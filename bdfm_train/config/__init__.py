@@ -32,9 +32,10 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class BatchConfig:
-    """Pictures in a step, and how many shards of renders are kept in memory."""
+    """Pictures in a step, how many of the renders are normalised among the photos, and shards kept in memory."""
 
     renders: int
+    renders_among_photos: int
     photos: int
     negatives: int
     shards: int
@@ -56,7 +57,9 @@ class LossConfig:
 
     landmarks_renders: float
     landmarks_photos: float
+    spans: float
     action_units: float
+    sides: float
     pose: float
     parsing: float
     confidence: float

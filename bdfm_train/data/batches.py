@@ -27,6 +27,8 @@ from .shards import ShardPool
 UNKNOWN_CLASS = -100
 """Target class that the loss passes over."""
 _MINED_SHARE = 0.6
+_CHANGED_SHARE = 0.3
+"""Of the photos in a batch, where there are photos of changed expression."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Batch:
         identity_known: (n,) bool, whether it may be learned.
         brow_style: (n,) index, of the renders.
         photo_bounds: (m, 2, 23) least and largest action unit parameters that agree with what was judged by eye.
+        photo_change: (m, 23) what the photos' action units have more than those of the clean ones, before the mirror.
         mirrored: (m,) bool, whether a photo was mirrored.
     """
 
@@ -57,6 +60,7 @@ class Batch:
     photo_landmarks: Tensor
     photo_parsing: Tensor
     photo_bounds: Tensor
+    photo_change: Tensor
     mirrored: Tensor
     negatives: Tensor
 
@@ -71,6 +75,7 @@ class BatchMaker:
         seed: of all that is drawn.
         mined: (n, 96, 96) crops without a face that the detector took for one.
         size: side of the crops.
+        changed: photos of ``photos`` with their expression changed.
     """
 
     def __init__(
@@ -81,8 +86,10 @@ class BatchMaker:
         seed: int,
         mined: NDArray[np.uint8] | None = None,
         size: int = CROP_SIZE,
+        changed: Sequence[Photo] = (),
     ) -> None:
         self.photos, self.pool, self.counts, self.mined, self.size = photos, pool, counts, mined, size
+        self.changed = changed
         self.rng = np.random.default_rng(seed)
         unknown = np.full(N_AU, np.nan, np.float32)
         self.graded = GradedChoice(np.stack([unknown if p.grades is None else p.grades for p in photos]))
@@ -91,7 +98,7 @@ class BatchMaker:
     def draw(self) -> Batch:
         """The next batch."""
         n_renders, n_photos, n_negatives = self.counts
-        photos = [photo_crop(self.photos[self.graded.draw(self.rng)], self.rng, self.size) for _ in range(n_photos)]
+        photos = [photo_crop(self._photo(), self.rng, self.size) for _ in range(n_photos)]
         renders = [
             render_crop(*self.pool.draw(self.choice), self.choice.choice(photos).clean, self.rng)
             for _ in range(n_renders)
@@ -109,9 +116,15 @@ class BatchMaker:
             photo_landmarks=_stack([item.landmarks for item in photos]),
             photo_parsing=_classes([item.labels for item in photos]),
             photo_bounds=_stack([item.bounds for item in photos]),
+            photo_change=_stack([item.change for item in photos]),
             mirrored=torch.tensor([item.mirrored for item in photos]),
             negatives=normalised([_enlarged(self._negative(), self.size) for _ in range(n_negatives)]),
         )
+
+    def _photo(self) -> Photo:
+        if self.changed and self.rng.random() < _CHANGED_SHARE:
+            return self.changed[self.rng.integers(len(self.changed))]
+        return self.photos[self.graded.draw(self.rng)]
 
     def _negative(self) -> FloatArray:
         if self.mined is not None and self.choice.random() < _MINED_SHARE:

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from bdfm_infer import alignment
 from bdfm_infer.alignment import CROP_SIZE, MIRRORED_LANDMARK
-from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, MIRRORED_AU, parameter_from_intensity
+from bdfm_infer.parameters import (
+    AU_SLICE,
+    BROW_SLICE,
+    IDENTITY_SLICE,
+    MIRRORED_AU,
+    N_AU,
+    parameter_from_intensity,
+)
 from bdfm_train.networks.segmentation import CLASSES
 
 from .augment import (
@@ -53,6 +60,7 @@ class PhotoCrop:
         labels: (48, 48) classes of ``crop``.
         mirrored: whether ``crop`` is mirrored.
         bounds: (2, 23) least and largest action unit parameters that agree with what was judged by eye of ``crop``.
+        change: (23,) what the action units of ``crop``, before it is mirrored, have more than those of ``clean``.
     """
 
     crop: FloatArray
@@ -61,6 +69,7 @@ class PhotoCrop:
     labels: NDArray[np.uint8]
     mirrored: bool
     bounds: FloatArray
+    change: FloatArray
 
 
 @dataclass(frozen=True)
@@ -103,18 +112,21 @@ def mirror_landmarks(landmarks: FloatArray) -> FloatArray:
 
 def photo_crop(photo: Photo, rng: np.random.Generator, size: int = CROP_SIZE) -> PhotoCrop:
     """A crop of a photo with sides of ``size`` pixels."""
-    clean = alignment.crop_face(photo.image, photo.landmarks, size)
+    before, change = (
+        (photo, np.zeros(N_AU, np.float32)) if photo.origin is None else (photo.origin.photo, photo.origin.change)
+    )
+    clean = alignment.crop_face(before.image, before.landmarks, size)
     matrix = _alignment(photo.landmarks, rng)
     crop = photograph(_crop(photo.image, matrix, size), rng)
     pixels = alignment.apply(matrix, photo.landmarks).astype(np.float32)
     labels = photo_labels(pixels, alignment.apply(matrix, photo.oval).astype(np.float32))
     landmarks = alignment.crop_units(pixels).astype(np.float32)
     mirrored = bool(rng.random() < 0.5)
-    bounds = parameter_from_intensity(np.stack(intensity_bounds(photo.grades)))
+    bounds = parameter_from_intensity(np.stack(intensity_bounds(before.grades)) + change)
     if mirrored:
         crop, landmarks, labels = crop[:, ::-1], mirror_landmarks(landmarks), MIRRORED_CLASS[labels[:, ::-1]]
         bounds = bounds[:, list(MIRRORED_AU)]
-    return PhotoCrop(crop, clean.astype(np.float32) / 255.0, landmarks, labels, mirrored, bounds)
+    return PhotoCrop(crop, clean.astype(np.float32) / 255.0, landmarks, labels, mirrored, bounds, change)
 
 
 def render_crop(shard: Shard, index: int, look: FloatArray, rng: np.random.Generator) -> RenderCrop:

@@ -16,22 +16,30 @@ from bdfm_train.errors import SourcesError
 FloatArray = NDArray[np.float32]
 
 INTERVALS: Final = np.array([[0.0, 0.12], [0.12, 0.5], [0.4, 0.85], [0.7, 1.0]], np.float32)
-"""Least and largest intensity that agrees with each grade: 0 absent, 1 slight, 2 clear, 3 strong."""
+"""Least and largest intensity that agrees with each grade: 0 absent, 1 slight, 2 clear, 3 strong; the mean of two
+judges lies halfway."""
 
 LEARNED: Final = (
     "AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU12", "AU15", "AU25", "AU26",
     "eye_closed_left", "eye_closed_right",
 )  # fmt: skip
-"""Units that enough photos show for their absence to teach anything; of the others only what is there is learned."""
+"""Units that enough photos show for their absence to be learned as such."""
+
+HARDLY: Final = 0.3
+"""Largest intensity that agrees with the absence of a unit that few photos show: enough to keep it from rising with
+another, without teaching that it never occurs."""
+
+_GRADES: Final = ("", "0", "0.5", "1", "1.5", "2", "2.5", "3")
 
 _TABLE: Final = Path(__file__).parent / "judged_photos.csv"
 
 
 def load_grades(path: Path = _TABLE) -> dict[str, FloatArray]:
-    """Grades by file name: (23,) float32, 0 to 3 in the order of ``parameters.AU_NAMES``, NaN where not known.
+    """Grades by file name: (23,) float32, 0 to 3 in halves and in the order of ``parameters.AU_NAMES``, NaN where not
+    known.
 
     Raises:
-        SourcesError: a column is no action unit, or a grade is none of 0, 1, 2, 3.
+        SourcesError: a column is no action unit, or a grade is none of 0, 0.5 .. 3.
     """
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(line for line in file if not line.startswith("#"))
@@ -43,15 +51,15 @@ def load_grades(path: Path = _TABLE) -> dict[str, FloatArray]:
             name = row.pop("file")
             grades[name] = np.full(N_AU, np.nan, np.float32)
             for unit, grade in row.items():
-                if grade not in ("", "0", "1", "2", "3"):
-                    raise SourcesError(f"{path}: {unit} of {name} is {grade!r}. Write 0, 1, 2, 3 or nothing.")
+                if grade not in _GRADES:
+                    raise SourcesError(f"{path}: {unit} of {name} is {grade!r}. Write 0, 0.5 .. 3 or nothing.")
                 if grade:
                     grades[name][AU_NAMES.index(unit)] = float(grade)
         return grades
 
 
 def intensity_bounds(grades: FloatArray | None) -> tuple[FloatArray, FloatArray]:
-    """Least and largest intensity (23,) that agrees with a photo's grades; 0 and 1 where nothing is learned.
+    """Least and largest intensity (23,) that agrees with a photo's grades; 0 and 1 where nothing is known.
 
     Args:
         grades: (23,), None for a photo that was not judged.
@@ -59,8 +67,10 @@ def intensity_bounds(grades: FloatArray | None) -> tuple[FloatArray, FloatArray]
     low, high = np.zeros(N_AU, np.float32), np.ones(N_AU, np.float32)
     if grades is not None:
         for i, name in enumerate(AU_NAMES):
-            if not np.isnan(grades[i]) and (grades[i] > 0 or name in LEARNED):
-                low[i], high[i] = INTERVALS[int(grades[i])]
+            if grades[i] > 0 or (grades[i] == 0 and name in LEARNED):
+                low[i], high[i] = (np.interp(grades[i], range(4), side) for side in INTERVALS.T)
+            elif grades[i] == 0:
+                high[i] = HARDLY
     return low, high
 
 

@@ -50,6 +50,7 @@ class Photo:
         landmarks: (68, 2) float32 pixels, iBUG order.
         oval: (36, 2) float32 pixels, outline of the face.
         grades: (23,) float32, action units as judged by eye (:mod:`bdfm_train.data.judgements`), None where not judged.
+        origin: the photo that this one was made of by a change of expression, None for a photo as it was taken.
     """
 
     name: str
@@ -57,6 +58,20 @@ class Photo:
     landmarks: NDArray[np.float32]
     oval: NDArray[np.float32]
     grades: NDArray[np.float32] | None = None
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a photo was before its expression was changed.
+
+    Attributes:
+        photo: as it was taken.
+        change: (23,) float32, intensities added to those that it shows.
+    """
+
+    photo: Photo
+    change: NDArray[np.float32]
 
 
 def part_of(name: str, judged: set[str], set_aside: set[str]) -> Part:

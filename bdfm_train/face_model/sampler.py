@@ -35,8 +35,9 @@ UNIT: Final = {name: i for i, name in enumerate(AU_NAMES)}
 LIDS: Final = [UNIT["eye_closed_left"], UNIT["eye_closed_right"]]
 JAW: Final = UNIT["AU26"]
 EXCLUSIVE: Final = [[UNIT[name] for name in names] for names in _COMBINATIONS["exclusive"]]
-FAINT: Final = [UNIT[name] for name in _COMBINATIONS["faint"]]
-SINGLE_SHARE, PERFORMANCE_SHARE, FAINT_SHARE = 0.35, 0.20, 0.3
+FAINT: Final[dict[int, float]] = {UNIT[name]: weight for name, weight in _COMBINATIONS["faint"].items()}
+"""Faint units and how often each is drawn, relative to the others."""
+SINGLE_SHARE, PERFORMANCE_SHARE, FAINT_SHARE = 0.35, 0.20, 0.33
 """Shares of faces with few independent units and of recorded frames, the rest are prototypes with noise; and of faces
 of all kinds in which a faint unit is drawn besides."""
 
@@ -68,6 +69,7 @@ class Sampler:
         self._prototypes = [{UNIT[name]: value for name, value in p["units"].items()} for p in prototypes]
         weights = np.array([p["weight"] for p in prototypes])
         self._weights = weights / weights.sum()
+        self._faint_weights = np.array(list(FAINT.values())) / sum(FAINT.values())
 
     def parameters(self, wide: bool = False) -> tuple[FloatArray, FloatArray]:
         """One face: parameters (269,) and its true rotation (3,), degrees of yaw, pitch, roll.
@@ -114,7 +116,7 @@ class Sampler:
         return self._with_faint(units) if self._rng.random() < FAINT_SHARE else units
 
     def _with_faint(self, units: FloatArray) -> FloatArray:
-        faint = FAINT[self._rng.integers(len(FAINT))]
+        faint = self._rng.choice(list(FAINT), p=self._faint_weights)
         for rivals in EXCLUSIVE:
             if faint in rivals:
                 units[rivals] = 0

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """F_seg (paper, section 2.3): BiSeNet with a ResNet18 context path, 14 classes, and 68 landmarks beside them.
 
-As in the published code that the paper uses, the spatial path is the ResNet's own early stage.
+As in the published code that the paper uses, the spatial path is the ResNet's own early stage. Landmarks are read
+twice: coarsely from the last stage, wherever they lie, and as the mean place of a heat map over f_gb, which tells one lid
+or lip from the other by a fraction of a cell.
 """
 
 from __future__ import annotations
@@ -32,15 +34,45 @@ class FaceFeatures:
         stages: maps C_1, C_2, C_3 of the last three ResNet stages, at s/4, s/8, s/16.
         fused: f_gb, output of the feature fusion module, (n, 2 width, s/4, s/4).
         parsing: logits, (n, 14, s/4, s/4).
-        embedding: what the landmarks are read from, (n, 256).
-        landmarks: (n, 68, 2) in crop units.
+        embedding: what the coarse landmarks are read from, (n, 256).
+        coarse: landmarks (n, 68, 2) in crop units.
+        landmarks: the same, finer.
     """
 
     stages: tuple[Tensor, Tensor, Tensor]
     fused: Tensor
     parsing: Tensor
     embedding: Tensor
+    coarse: Tensor
     landmarks: Tensor
+
+
+class LandmarkHeat(nn.Module):
+    """Finer landmarks: the mean of the heat map's cells and of the coarse place, each by its weight.
+
+    Args:
+        inputs, channels: of the maps, and of those that the heat is read from.
+    """
+
+    DOUBT: Final = 9.0
+    """Logit of the coarse place at first: the heat map has to earn its weight."""
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        self.heat = nn.Sequential(ConvBlock(inputs, channels), nn.Conv2d(channels, N_LANDMARKS, 1))
+        self.doubt = nn.Parameter(torch.full((1, N_LANDMARKS, 1), self.DOUBT))
+
+    def forward(self, maps: Tensor, coarse: Tensor) -> Tensor:
+        """Landmarks (n, 68, 2) of maps (n, inputs, s, s) and coarse landmarks, all in crop units."""
+        heat = self.heat(maps).flatten(2)
+        weights = torch.cat([heat, self.doubt.expand(heat.shape[0], -1, -1)], 2).float().softmax(2)
+        return weights[..., :-1] @ _cell_centres(maps.shape[-1]).to(maps.device) + weights[..., -1:] * coarse.float()
+
+
+def _cell_centres(side: int) -> Tensor:
+    """Centres x, y of the cells of a square map, row by row, in crop units: (side * side, 2)."""
+    at = (torch.arange(side) + 0.5) / side
+    return torch.stack([at.repeat(side), at.repeat_interleave(side)], 1)
 
 
 class AttentionRefinement(nn.Module):
@@ -103,6 +135,7 @@ class SegmentationNetwork(nn.Module):
             nn.Dropout(0.1),
         )
         self.locate = nn.Linear(self.EMBEDDING, 2 * N_LANDMARKS)
+        self.refine_landmarks = LandmarkHeat(2 * w, w)
 
     def forward(self, crops: Tensor) -> FaceFeatures:
         """Features of normalised crops (n, 1, s, s)."""
@@ -113,12 +146,14 @@ class SegmentationNetwork(nn.Module):
         context = self.refine3(c2) + functional.interpolate(deep, scale_factor=2.0, mode="nearest")
         fused = self.fuse(c1, functional.interpolate(context, scale_factor=2.0, mode="nearest"))
         embedding = self.embed(c3)
+        coarse = self.locate(embedding).view(-1, N_LANDMARKS, 2) + 0.5
         return FaceFeatures(
             stages=(c1, c2, c3),
             fused=fused,
             parsing=self.parse(fused),
             embedding=embedding,
-            landmarks=self.locate(embedding).view(-1, N_LANDMARKS, 2) + 0.5,
+            coarse=coarse,
+            landmarks=self.refine_landmarks(fused, coarse),
         )
 
 

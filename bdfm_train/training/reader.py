@@ -2,8 +2,9 @@
 """Trains the face reader on renders and photos: ``python -m bdfm_train reader --config lite``.
 
 Renders teach action units, pose, landmarks and parsing; photos teach landmarks and parsing, and through a mean teacher
-that the action units of a photo do not change with light, noise, mirror or a small error of alignment. Batch statistics
-of renders and photos are kept apart: photos alone move those that are used later.
+that the action units of a photo do not change with light, noise, mirror or a small error of alignment, and change as
+they should where its expression was changed. Batch statistics of renders and photos are kept apart, and photos move
+those that are used later; a few renders go with the photos, so that what no photo shows is known under those, too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from torch.nn import functional
 from bdfm_infer.parameters import N_POSE
 from bdfm_train.config import Config
 from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
+from bdfm_train.data.changed_photos import load_changed_photos
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
 from bdfm_train.networks.checkpoints import build_reader, read_checkpoint, write_checkpoint
@@ -36,6 +38,8 @@ from .steps import (
     judged_error,
     learning_rate,
     set_momentum,
+    sidedness_error,
+    span_error,
     steadiness_error,
 )
 
@@ -46,13 +50,41 @@ JAW_LINE_WEIGHT = 0.2
 """Weight of the 17 landmarks of the jaw line, whose place along the line is arbitrary."""
 
 
+@dataclass(frozen=True)
+class Read:
+    """What losses look at in readings, float32: landmarks coarse and fine, parsing, parameters, confidence."""
+
+    coarse: Tensor
+    landmarks: Tensor
+    parsing: Tensor
+    parameters: Tensor
+    confidence: Tensor
+
+    @classmethod
+    def of(cls, reading: Reading) -> Read:
+        """Of a network's reading, in whatever precision."""
+        seen = reading.features
+        parts = (seen.coarse, seen.landmarks, seen.parsing, reading.parameters, reading.confidence)
+        return cls(*(part.float() for part in parts))
+
+    def part(self, rows: slice) -> Read:
+        """Some of the crops."""
+        return Read(*(value[rows] for value in vars(self).values()))
+
+    def joined(self, other: Read) -> Read:
+        """These crops, then the others."""
+        return Read(*(torch.cat(pair) for pair in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+
 @dataclass
 class Losses:
     """One step's losses, each before its weight."""
 
     landmarks_renders: Tensor
     landmarks_photos: Tensor
+    spans: Tensor
     action_units: Tensor
+    sides: Tensor
     pose: Tensor
     parsing: Tensor
     confidence: Tensor
@@ -60,33 +92,32 @@ class Losses:
     judged: Tensor
 
 
-def reader_losses(batch: Batch, renders: Reading, real: Reading, teacher: Tensor, emphasis: Tensor) -> Losses:
+def reader_losses(
+    batch: Batch, renders: Read, photos: Read, negatives: Tensor, teacher: Tensor, emphasis: Tensor
+) -> Losses:
     """The losses of one step.
 
     Args:
         batch: the truth.
-        renders: what the network read from the renders.
-        real: what it read from the photos, then the crops without a face.
+        renders, photos: what the network read from them.
+        negatives: (k,) the confidence that it read from crops without a face.
         teacher: (m, 25) what the mean teacher read from the clean photos.
         emphasis: (23,) weights of the action units.
     """
-    weights = torch.ones(68)
-    weights[:17] = JAW_LINE_WEIGHT
-    n_photos = len(batch.photo_landmarks)
-    photos, photo_parsing = real.features.landmarks[:n_photos], real.features.parsing[:n_photos]
     units, true_units = renders.parameters[:, N_POSE:], batch.parameters[:, N_POSE:]
     return Losses(
-        landmarks_renders=_landmark_error(renders.features.landmarks, batch.render_landmarks, weights),
-        landmarks_photos=_landmark_error(photos, batch.photo_landmarks, weights),
+        landmarks_renders=_landmark_error(renders, batch.render_landmarks),
+        landmarks_photos=_landmark_error(photos, batch.photo_landmarks),
+        spans=span_error(renders.landmarks, batch.render_landmarks)
+        + span_error(photos.landmarks, batch.photo_landmarks),
         action_units=(action_unit_error(units, true_units) * emphasis).mean(),
+        sides=sidedness_error(units, true_units),
         pose=(renders.parameters[:, :N_POSE] - batch.parameters[:, :N_POSE]).abs().mean(),
-        parsing=_parsing_error(renders.features.parsing, batch.render_parsing)
-        + _parsing_error(photo_parsing, batch.photo_parsing),
-        confidence=confidence_error(
-            renders.confidence, real.confidence[:n_photos], real.confidence[n_photos:], batch.parameters
-        ),
-        consistency=steadiness_error(real.parameters[:n_photos], teacher, batch.mirrored),
-        judged=judged_error(real.parameters[:n_photos, N_POSE:], batch.photo_bounds),
+        parsing=_parsing_error(renders.parsing, batch.render_parsing)
+        + _parsing_error(photos.parsing, batch.photo_parsing),
+        confidence=confidence_error(renders.confidence, photos.confidence, negatives, batch.parameters),
+        consistency=steadiness_error(photos.parameters, teacher, batch.photo_change, batch.mirrored),
+        judged=judged_error(photos.parameters[:, N_POSE:], batch.photo_bounds),
     )
 
 
@@ -99,6 +130,7 @@ def train_reader(
     minutes: float,
     seed: int = 0,
     negatives: Path | None = None,
+    changed: Path | None = None,
 ) -> Path:
     """Train for a number of minutes, resuming from ``work`` where a run was broken off.
 
@@ -111,6 +143,7 @@ def train_reader(
         minutes: length of the whole run; the learning rate falls to nothing over it.
         seed: of weights and batches.
         negatives: crops that ``python -m bdfm_train negatives`` wrote.
+        changed: photos of changed expression that ``python -m bdfm_train changed-photos`` wrote.
 
     Returns:
         Path of the checkpoint with the averaged weights.
@@ -135,9 +168,9 @@ def train_reader(
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["minutes"]
     mined = None if negatives is None else np.load(negatives)
-    batches = feed(
-        BatchMaker(load_photos(sources, "train"), pool, counts, seed + step, mined, config.network.crop_size)
-    )
+    photos = load_photos(sources, "train")
+    more = () if changed is None else load_changed_photos(changed, photos)
+    batches = feed(BatchMaker(photos, pool, counts, seed + step, mined, config.network.crop_size, more))
     began = time.monotonic() - spent * 60.0
     log = (work / "log.jsonl").open("a", encoding="utf-8")
     while (spent := (time.monotonic() - began) / 60.0) < minutes:
@@ -159,14 +192,18 @@ def train_reader(
 def _step(
     reader: FaceReader, teacher: nn.Module, batch: Batch, config: Config, step: int, optimizer: torch.optim.Optimizer
 ) -> dict[str, float]:
+    n_photos, together = len(batch.photos), config.batch.renders_among_photos
+    apart, among = batch.renders[: len(batch.renders) - together], batch.renders[len(batch.renders) - together :]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         with frozen_statistics(reader):
-            renders = _float(reader(_last(batch.renders)))
-        real = _float(reader(_last(torch.cat([batch.photos, batch.negatives]))))
+            renders = Read.of(reader(_last(apart)))
+        real = Read.of(reader(_last(torch.cat([batch.photos, among, batch.negatives]))))
         teacher.train()
         with torch.no_grad(), frozen_statistics(teacher):
             clean = teacher(_last(batch.clean_photos)).parameters.float()
-    losses = reader_losses(batch, renders, real, clean, emphasis_of(config))
+    photos, rest = real.part(slice(n_photos)), real.part(slice(n_photos, None))
+    renders, negatives = renders.joined(rest.part(slice(together))), rest.confidence[together:]
+    losses = reader_losses(batch, renders, photos, negatives, clean, emphasis_of(config))
     weights = asdict(config.loss)
     weights["consistency"] *= min(1.0, max(0.0, (step - 1500) / 2000))
     values: dict[str, Tensor] = vars(losses)
@@ -182,16 +219,12 @@ def _last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def _float(reading: Reading) -> Reading:
-    features = reading.features
-    features = type(features)(
-        features.stages, features.fused, features.parsing.float(), features.embedding, features.landmarks.float()
-    )
-    return Reading(features, reading.parameters.float(), reading.confidence.float())
-
-
-def _landmark_error(landmarks: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
-    return ((landmarks - truth).abs() * weights[None, :, None]).mean()
+def _landmark_error(read: Read, truth: Tensor) -> Tensor:
+    """Mean absolute error (n, 68, 2) of the finer landmarks, and half of that of the coarse ones."""
+    weights = torch.ones(68)
+    weights[:17] = JAW_LINE_WEIGHT
+    fine, coarse = (((x - truth).abs() * weights[None, :, None]).mean() for x in (read.landmarks, read.coarse))
+    return fine + 0.5 * coarse
 
 
 def _parsing_error(parsing: Tensor, truth: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, POSE_SLICE
 from bdfm_train.data.batches import Batch, BatchMaker, feed
+from bdfm_train.data.changed_photos import load_changed_photos
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
 from bdfm_train.networks.checkpoints import build_regressor, load_config, load_reader, load_regressor, write_checkpoint
@@ -23,7 +24,7 @@ from bdfm_train.networks.representation import Representation, represent
 from bdfm_train.networks.segmentation import SegmentationNetwork
 
 from .average import WeightAverage
-from .steps import action_unit_error, emphasis_of, judged_error, learning_rate, steadiness_error
+from .steps import action_unit_error, emphasis_of, judged_error, learning_rate, sidedness_error, steadiness_error
 
 
 def regressor_losses(
@@ -46,16 +47,18 @@ def regressor_losses(
     style = renders[:, BROW_SLICE].clamp_min(1e-6).log()
     return {
         "action_units": (action_unit_error(units, true_units) * emphasis).mean(),
+        "sides": sidedness_error(units, true_units),
         "pose": (renders[:, POSE_SLICE] - batch.parameters[:, POSE_SLICE]).abs().mean(),
         "identity": identity,
         "brow_style": functional.nll_loss(style, batch.brow_style),
-        "consistency": steadiness_error(photos, teacher, batch.mirrored),
+        "consistency": steadiness_error(photos, teacher, batch.photo_change, batch.mirrored),
         "judged": judged_error(photos[:, AU_SLICE], batch.photo_bounds),
     }
 
 
 _WEIGHTS = {
     "action_units": 15.0,
+    "sides": 10.0,
     "pose": 5.0,
     "identity": 5.0,
     "brow_style": 0.05,
@@ -73,6 +76,7 @@ def train_regressor(
     minutes: float,
     seed: int = 0,
     start: Path | None = None,
+    changed: Path | None = None,
 ) -> Path:
     """Train R for a number of minutes.
 
@@ -85,6 +89,7 @@ def train_regressor(
         minutes: length of the run.
         seed: of weights and batches.
         start: R's weights to go on from, trained on an earlier F_seg of the same size.
+        changed: photos of changed expression that ``python -m bdfm_train changed-photos`` wrote.
 
     Returns:
         Path of R's averaged weights.
@@ -97,7 +102,9 @@ def train_regressor(
     pool = ShardPool(shards, pattern, config.batch.shards)
     pool.refresh()
     counts = (config.batch.renders, config.batch.photos, 1)
-    batches = feed(BatchMaker(load_photos(sources, "train"), pool, counts, seed, size=config.network.crop_size))
+    photos = load_photos(sources, "train")
+    more = () if changed is None else load_changed_photos(changed, photos)
+    batches = feed(BatchMaker(photos, pool, counts, seed, size=config.network.crop_size, changed=more))
     regressor = build_regressor(config) if start is None else load_regressor(start)
     regressor.train()
     average = WeightAverage(regressor, config.training.average)

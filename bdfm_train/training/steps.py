@@ -31,16 +31,52 @@ def emphasis_of(config: Config) -> Tensor:
     return torch.tensor([config.emphasis.get(name, 1.0) for name in AU_NAMES])
 
 
-def steadiness_error(read: Tensor, teacher: Tensor, mirrored: Tensor) -> Tensor:
-    """How far the action units of photos are from the teacher's, which saw them clean and not mirrored.
+CHANGE_WEIGHT = 10.0
+"""How much more an action unit counts that was changed by 1 than one that was not."""
+
+
+def steadiness_error(read: Tensor, teacher: Tensor, change: Tensor, mirrored: Tensor) -> Tensor:
+    """How far the action units of photos are from the teacher's, which saw them clean, unchanged and not mirrored.
 
     Args:
         read, teacher: (m, 25) or more parameters.
+        change: (m, 23) what was added to the action units of the photos that were read.
         mirrored: (m,) bool, whether the photo that was read is mirrored.
     """
-    units = teacher[:, AU_SLICE]
-    target = torch.where(mirrored[:, None], units[:, list(MIRRORED_AU)], units)
-    return (read[:, AU_SLICE] - target).square().mean()
+    units, weight = (teacher[:, AU_SLICE] + change).clamp(0.0, 1.0), 1.0 + CHANGE_WEIGHT * change.abs()
+    swapped, side = list(MIRRORED_AU), mirrored[:, None]
+    units, weight = torch.where(side, units[:, swapped], units), torch.where(side, weight[:, swapped], weight)
+    return ((read[:, AU_SLICE] - units).square() * weight).mean()
+
+
+_SIDED = [(i, other) for i, other in enumerate(MIRRORED_AU) if other > i]
+"""Action units of the left with those of the right."""
+
+
+def sidedness_error(read: Tensor, truth: Tensor) -> Tensor:
+    """Squared error of left less right of the action units that have sides, (n, 23) both, weighted by the truth's.
+
+    Without it a wink ends as two half-closed eyes: few faces differ between their sides.
+    """
+    left, right = zip(*_SIDED, strict=True)
+    wanted = truth[:, left] - truth[:, right]
+    return ((read[:, left] - read[:, right] - wanted).square() * (1.0 + 3.0 * wanted.abs())).mean()
+
+
+_SPANS = (
+    (37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65), (19, 37), (24, 44), (21, 39), (22, 42),
+    (17, 36), (26, 45), (21, 22), (48, 33), (54, 33), (51, 33), (57, 33), (8, 33), (48, 54),
+)  # fmt: skip
+"""Landmarks whose distance tells an expression: lids, lips, brows over eyes, mouth and chin under the nose."""
+
+
+def span_error(landmarks: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute error of the way from one landmark to another (n, 68, 2), crop units.
+
+    An error that all landmarks share costs nothing here; one lid that follows the other does.
+    """
+    first, second = zip(*_SPANS, strict=True)
+    return ((landmarks[:, first] - landmarks[:, second]) - (truth[:, first] - truth[:, second])).abs().mean()
 
 
 def judged_error(read: Tensor, bounds: Tensor) -> Tensor:

@@ -155,9 +155,7 @@ def test_units_act_alike_on_both_sides(head: Head) -> None:
         ("jaw_right", CHIN, 0, -12, -6),
     ],
 )
-def test_units_do_what_facs_says(
-    head: Head, name: str, points: list[int], axis: int, low: float, high: float
-) -> None:
+def test_units_do_what_facs_says(head: Head, name: str, points: list[int], axis: int, low: float, high: float) -> None:
     assert low < region(head, name, points)[axis] < high
 
 
@@ -179,6 +177,7 @@ def test_cheek_raiser_leaves_the_mouth_alone(head: Head) -> None:
 def test_lip_tightener_and_presser_are_two_things(head: Head) -> None:
     tight, press = motion(head, "AU23"), motion(head, "AU24")
     assert cosine(tight, press) < 0.85
+
     def approach(field: Array) -> float:
         return float(field[57, 1] - field[51, 1])
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bdfm_infer.parameters import AU_NAMES, N_AU
-from bdfm_train.data.judgements import INTERVALS, LEARNED, GradedChoice, intensity_bounds, load_grades
+from bdfm_train.data.judgements import HARDLY, INTERVALS, LEARNED, GradedChoice, intensity_bounds, load_grades
 from bdfm_train.data.photos import judgements, load_photos, set_aside
 from bdfm_train.errors import SourcesError
 from bdfm_train.evaluation.statistics import auc, concordance
@@ -26,26 +26,30 @@ def table(tmp_path: Path, text: str) -> Path:
 
 
 def test_grades_are_read_by_name_and_what_is_missing_is_unknown(tmp_path: Path) -> None:
-    grades = load_grades(table(tmp_path, "file,AU12,AU01\na.jpg,2,\nb.jpg,0,3\n"))
-    assert grades["a.jpg"][AU12] == 2 and grades["b.jpg"][0] == 3
+    grades = load_grades(table(tmp_path, "file,AU12,AU01\na.jpg,1.5,\nb.jpg,0,3\n"))
+    assert grades["a.jpg"][AU12] == 1.5 and grades["b.jpg"][0] == 3
     assert np.isnan(grades["a.jpg"][0]) and np.isnan(grades["a.jpg"][AU09])
 
 
-@pytest.mark.parametrize("text", ["file,AU99\na.jpg,1\n", "file,AU12\na.jpg,4\n", "file,AU12\na.jpg,x\n"])
+@pytest.mark.parametrize(
+    "text", ["file,AU99\na.jpg,1\n", "file,AU12\na.jpg,4\n", "file,AU12\na.jpg,0.7\n", "file,AU12\na.jpg,x\n"]
+)
 def test_a_wrong_table_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(SourcesError):
         load_grades(table(tmp_path, text))
 
 
-def test_bounds_say_nothing_of_what_is_not_known_or_not_learned() -> None:
+def test_bounds_say_what_is_known_and_little_of_units_that_few_photos_show() -> None:
     grades = np.full(N_AU, np.nan, np.float32)
     grades[AU12], grades[AU09] = 3, 0
     low, high = intensity_bounds(grades)
     assert (low[AU12], high[AU12]) == tuple(INTERVALS[3])
-    assert "AU09" not in LEARNED and (low[AU09], high[AU09]) == (0, 1)
-    assert low.sum() == low[AU12] and high.sum() == N_AU - 1 + high[AU12]
+    assert "AU09" not in LEARNED and (low[AU09], high[AU09]) == (0, np.float32(HARDLY))
+    assert low.sum() == low[AU12] and high.sum() == pytest.approx(N_AU - 2 + high[AU12] + HARDLY)
     grades[AU09] = 1
     assert intensity_bounds(grades)[0][AU09] == INTERVALS[1, 0]
+    grades[AU12] = 1.5  # one judge said slight, the other clear
+    assert np.stack(intensity_bounds(grades))[:, AU12] == pytest.approx((INTERVALS[1] + INTERVALS[2]) / 2)
     np.testing.assert_array_equal(intensity_bounds(None), [np.zeros(N_AU), np.ones(N_AU)])
 
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,15 @@ import torch
 
 from bdfm_infer.parameters import BROW_SLICE, N_PARAMETERS
 from bdfm_train.config import Config
+from bdfm_train.data.photos import Photo
 from bdfm_train.errors import CheckpointError, ConfigError
 from bdfm_train.export import OUTPUTS, export_reader
 from bdfm_train.networks.checkpoints import load_reader
 from bdfm_train.networks.reader import ExportedReader, FaceReader
 from bdfm_train.networks.regressor import ParameterRegressor
 from bdfm_train.networks.representation import PARTS, represent
-from bdfm_train.networks.segmentation import CLASSES, normalise
+from bdfm_train.networks.segmentation import CLASSES, LandmarkHeat, normalise
+from bdfm_train.quantise import quantise_reader
 
 WIDTH, SIZE = 8, 96
 
@@ -51,7 +54,7 @@ def test_t_vanishes_outside_its_part(reader: FaceReader, crops: torch.Tensor) ->
     features = reader(normalise(crops)).features
     parsing = torch.full_like(features.parsing, -50.0)
     parsing[:, CLASSES.index("nose")] = 50.0
-    t = represent(type(features)(features.stages, features.fused, parsing, features.embedding, features.landmarks))
+    t = represent(replace(features, parsing=parsing))
     for part in PARTS:
         size = getattr(t, part).abs().max()
         assert (size > 1e-3) == (part == "nose"), part
@@ -110,6 +113,31 @@ def test_exported_values_stay_in_range(reader: FaceReader, crops: torch.Tensor) 
     for value in (pose, units, confidence):
         assert value.min() >= 0.0
         assert value.max() <= 1.0
+
+
+def test_a_spot_in_the_heat_map_places_the_landmark_at_its_cell() -> None:
+    torch.manual_seed(0)
+    finer = LandmarkHeat(4, 4).eval()
+    coarse = torch.rand(1, 68, 2)
+    assert (finer(torch.zeros(1, 4, 24, 24), coarse) - coarse).abs().max() < 0.1  # at first it is the coarse place
+    heat = torch.zeros(1, 68, 24, 24)
+    heat[:, :, 5, 17] = 40.0
+    finer.heat = torch.nn.Identity()
+    wanted = torch.tensor([(17 + 0.5) / 24, (5 + 0.5) / 24]).expand(1, 68, 2)
+    torch.testing.assert_close(finer(heat, coarse), wanted, atol=1e-5, rtol=0)
+
+
+def test_in_8_bits_readings_still_move_smoothly(reader: FaceReader, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    path = tmp_path / "face.onnx"
+    export_reader(ExportedReader(reader), path)
+    spots = rng.normal((112, 112), 30, (68, 2)).astype(np.float32)
+    photos = [Photo("x", rng.integers(0, 256, (224, 224), np.uint8), spots, spots[:36]) for _ in range(8)]
+    quantise_reader(path, photos)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    crops = rng.integers(0, 256, (64, SIZE, SIZE), np.uint8)
+    landmarks = session.run(["landmarks"], {"crops": crops})[0]
+    assert len(np.unique(landmarks)) > 0.8 * landmarks.size  # in 8 bits there would be 256
 
 
 def test_unknown_configuration_is_named(tmp_path: Path) -> None:

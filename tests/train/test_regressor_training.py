@@ -33,6 +33,7 @@ def batch() -> Batch:
         photo_landmarks=torch.zeros(4, 68, 2),
         photo_parsing=parts,
         photo_bounds=torch.tensor([0.0, 1.0]).view(1, 2, 1).expand(4, 2, 23),
+        photo_change=torch.zeros(4, 23),
         mirrored=torch.tensor([False, False, False, False]),
         negatives=crops,
     )

@@ -22,7 +22,8 @@ from bdfm_train.networks.checkpoints import build_reader
 from bdfm_train.networks.segmentation import CLASSES
 from bdfm_train.training.average import WeightAverage
 from bdfm_train.training.confidence import SATURATED_CONFIDENCE, confidence_error, train_confidence
-from bdfm_train.training.reader import reader_losses, train_reader
+from bdfm_train.training.reader import Read, reader_losses, train_reader
+from bdfm_train.training.steps import sidedness_error, span_error, steadiness_error
 
 SOURCES = os.environ.get("BDFM_SOURCES")
 needs_sources = pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")
@@ -143,23 +144,25 @@ def test_shard_pool_takes_new_files_and_drops_the_oldest(tmp_path: Path) -> None
 
 def tiny_config() -> Config:
     lite = Config.load("lite")
-    return replace(lite, network=NetworkConfig(8, (1, 1, 1, 1), 16, 12, CROP_SIZE), batch=BatchConfig(4, 3, 2, 4))
+    return replace(lite, network=NetworkConfig(8, (1, 1, 1, 1), 16, 12, CROP_SIZE), batch=BatchConfig(4, 1, 3, 2, 4))
 
 
 def test_losses_are_small_where_the_reading_is_right() -> None:
     torch.manual_seed(0)
     batch = make_batch_maker().draw()
     reader = build_reader(tiny_config())
-    renders, real = reader(batch.renders), reader(torch.cat([batch.photos, batch.negatives]))
-    teacher = real.parameters[:3].detach()
-    right = replace(
-        renders, parameters=batch.parameters, features=replace(renders.features, landmarks=batch.render_landmarks)
-    )
+    renders, photos = Read.of(reader(batch.renders)), Read.of(reader(batch.photos))
+    nothing = reader(batch.negatives).confidence
+    teacher = photos.parameters.detach()
+    truth = batch.render_landmarks
+    right = replace(renders, parameters=batch.parameters, landmarks=truth, coarse=truth)
     losses, wrong = (
-        reader_losses(batch, right, real, teacher, torch.ones(23)),
-        reader_losses(batch, renders, real, teacher, torch.ones(23)),
+        reader_losses(batch, right, photos, nothing, teacher, torch.ones(23)),
+        reader_losses(batch, renders, photos, nothing, teacher, torch.ones(23)),
     )
     assert losses.action_units.item() == losses.pose.item() == losses.landmarks_renders.item() == 0.0
+    assert losses.sides.item() == 0.0 and wrong.sides.item() > 0.0
+    assert 0.0 < losses.spans.item() < wrong.spans.item()  # what is left is the photos' part
     assert wrong.action_units.item() > 0.01
     assert wrong.landmarks_renders.item() > 0.001
 
@@ -167,18 +170,52 @@ def test_losses_are_small_where_the_reading_is_right() -> None:
 def test_a_missed_action_unit_costs_more_than_a_false_one() -> None:
     batch = make_batch_maker().draw()
     reader = build_reader(tiny_config())
-    renders, real = reader(batch.renders), reader(torch.cat([batch.photos, batch.negatives]))
-    teacher = real.parameters[:3].detach()
+    renders, photos = Read.of(reader(batch.renders)), Read.of(reader(batch.photos))
+    nothing, teacher = reader(batch.negatives).confidence, photos.parameters.detach()
 
     def cost(truth: float, said: float) -> float:
         true = torch.full((4, 25), truth)
         reading = replace(renders, parameters=torch.full((4, 25), said))
         return reader_losses(
-            replace(batch, parameters=true), reading, real, teacher, torch.ones(23)
+            replace(batch, parameters=true), reading, photos, nothing, teacher, torch.ones(23)
         ).action_units.item()
 
     assert cost(1.0, 0.5) == pytest.approx(4 * 0.25, rel=1e-5)  # weight 1 + 3 y
     assert cost(0.0, 0.5) == pytest.approx(0.25, rel=1e-5)
+
+
+def test_what_was_changed_in_a_photo_is_asked_for_on_the_side_where_the_mirror_shows_it() -> None:
+    left, right = AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")
+    teacher, change = torch.full((1, 25), 0.1), torch.zeros(1, 23)
+    change[0, left] = 0.5
+    read = teacher.clone()
+    read[0, 2 + left] = 0.6
+    assert steadiness_error(read, teacher, change, torch.tensor([False])).item() == pytest.approx(0.0, abs=1e-12)
+    both = 2 * 0.5**2 * (1 + 1 + 10 * 0.5) / 2 / 23  # one lid weighs 1, the changed one 1 + 10 * 0.5
+    assert steadiness_error(read, teacher, change, torch.tensor([True])).item() == pytest.approx(both)
+    read[0, [2 + left, 2 + right]] = read[0, [2 + right, 2 + left]]
+    assert steadiness_error(read, teacher, change, torch.tensor([True])).item() == pytest.approx(0.0, abs=1e-12)
+    full = torch.full((1, 25), 0.9)
+    assert steadiness_error(torch.ones(1, 25), full, torch.full((1, 23), 0.3), torch.tensor([False])).item() == 0.0
+
+
+def test_a_wink_read_as_two_half_closed_eyes_costs_by_its_sides() -> None:
+    left, right = AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")
+    truth = torch.zeros(1, 23)
+    truth[0, left] = 1.0
+    halves = torch.zeros(1, 23)
+    halves[0, [left, right]] = 0.5
+    assert sidedness_error(truth, truth).item() == 0.0
+    assert sidedness_error(halves, truth).item() == pytest.approx(1.0 * (1 + 3 * 1.0) / 2)  # two pairs have sides
+    assert sidedness_error(truth + 0.2, truth).item() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_spans_pass_over_a_shift_and_see_one_lid() -> None:
+    truth = torch.rand(2, 68, 2)
+    assert span_error(truth + 0.1, truth).item() == pytest.approx(0.0, abs=1e-6)
+    lid = truth.clone()
+    lid[:, 41, 1] += 0.02
+    assert span_error(lid, truth).item() == pytest.approx(0.02 / 2 / 20, rel=1e-4)  # one of 20 spans, one of 2 axes
 
 
 def test_a_profile_is_worth_less_confidence() -> None:

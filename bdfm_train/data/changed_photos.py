@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""Photos of training with their expression changed by a known amount (paper, section 3.1): what photos seldom show.
+
+``python -m bdfm_train changed-photos --heads DIR --out FILE.npz`` writes them, :func:`load_changed_photos` reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bdfm_infer import alignment
+from bdfm_infer.parameters import AU_NAMES
+from bdfm_train.errors import SourcesError
+from bdfm_train.face_model.head import Head
+from bdfm_train.face_model.landmark_fit import intensities_of
+
+from .expression_augmentation import ExpressionAugmenter
+from .photos import Origin, Photo
+
+Range = tuple[float, float]
+
+CHANGES: Final[tuple[tuple[float, Mapping[str, Range]], ...]] = (
+    (2.0, {"eye_closed_left": (0.5, 1.0)}),
+    (2.0, {"eye_closed_right": (0.5, 1.0)}),
+    (1.5, {"eye_closed_left": (0.9, 1.0), "eye_closed_right": (0.9, 1.0)}),
+    (1.5, {"jaw_left": (0.4, 1.0), "AU26": (0.0, 0.3)}),
+    (1.5, {"jaw_right": (0.4, 1.0), "AU26": (0.0, 0.3)}),
+    (2.0, {"AU01": (0.3, 1.0), "AU02": (0.3, 1.0)}),
+    (1.0, {"AU01": (0.4, 1.0)}),
+    (1.0, {"AU02": (0.4, 1.0)}),
+    (1.5, {"AU04": (0.4, 1.0)}),
+    (1.0, {"AU05": (0.4, 1.0)}),
+    (3.0, {"AU26": (0.15, 0.8), "AU25": (0.1, 0.6)}),
+    (1.0, {"AU12": (0.4, 1.0), "AU06": (0.2, 0.6)}),
+    (1.0, {"AU15": (0.4, 1.0)}),
+    (1.0, {"AU10": (0.4, 1.0)}),
+    (1.0, {"AU18": (0.4, 1.0)}),
+    (1.0, {"AU20": (0.4, 1.0)}),
+    (0.5, {"AU16": (0.4, 1.0), "AU25": (0.3, 0.6)}),
+)
+"""How often each change is drawn, and the intensities that it adds. What shows by folds alone is left to renders."""
+
+SIZE: Final = 144
+"""Side of the pictures, pixels; the aligned crop takes up two thirds of it."""
+
+FloatArray = NDArray[np.float32]
+
+
+def changed_photos(head: Head, photos: list[Photo], count: int, seed: int) -> list[Photo]:
+    """Each photo ``count`` times with another expression, cut out around the face; ``origin`` says what was changed.
+
+    Args:
+        head: whose action units move the landmarks.
+        photos: of the part ``train``.
+        count: pictures of each.
+        seed: of the changes.
+    """
+    augmenter, rng = ExpressionAugmenter(head), np.random.default_rng(seed)
+    weights = np.array([weight for weight, _ in CHANGES])
+    made = []
+    for photo in photos:
+        near = _cut_out(photo)
+        fit = augmenter.fitter.fit(near.landmarks)
+        at_first = intensities_of(fit)
+        for _ in range(count):
+            _, ranges = CHANGES[rng.choice(len(CHANGES), p=weights / weights.sum())]
+            change = {name: float(rng.uniform(*span)) for name, span in ranges.items()}
+            wanted = at_first.copy()
+            for name, value in change.items():
+                wanted[AU_NAMES.index(name)] += value
+            gained = (np.clip(wanted, 0, 1) - at_first).astype(np.float32)
+            warped = augmenter.warp(near, fit, change)
+            made.append(replace(warped, origin=Origin(photo, gained)))
+    return made
+
+
+def save_changed_photos(photos: list[Photo], path: Path) -> None:
+    """Write what :func:`changed_photos` made; the file appears when it is whole."""
+    draft = path.with_name(path.name + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with draft.open("wb") as file:
+        np.savez_compressed(
+            file,
+            names=[photo.name for photo in photos],
+            images=np.stack([photo.image for photo in photos]),
+            landmarks=np.stack([photo.landmarks for photo in photos]),
+            ovals=np.stack([photo.oval for photo in photos]),
+            changes=np.stack([photo.origin.change for photo in photos if photo.origin]),
+        )
+    draft.replace(path)
+
+
+def load_changed_photos(path: Path, photos: list[Photo]) -> list[Photo]:
+    """Photos of changed expression, each with its origin among ``photos``.
+
+    Raises:
+        SourcesError: the file is missing, or was made of other photos.
+    """
+    if not path.exists():
+        raise SourcesError(f"{path} is missing. Make it first: python -m bdfm_train changed-photos --help")
+    by_name = {photo.name: photo for photo in photos}
+    with np.load(path) as file:
+        rows = [file[key] for key in ("names", "images", "landmarks", "ovals", "changes")]
+    if unknown := sorted({str(name) for name in rows[0]} - by_name.keys()):
+        raise SourcesError(f"{path}: {unknown[0]} is no photo of training. Make the file anew.")
+    return [
+        Photo(str(name), image, landmarks, oval, None, Origin(by_name[str(name)], change))
+        for name, image, landmarks, oval, change in zip(*rows, strict=True)
+    ]
+
+
+def _cut_out(photo: Photo) -> Photo:
+    """The face and what a badly aligned crop of it may show, upright."""
+    matrix = alignment.alignment(alignment.five_points(photo.landmarks), SIZE)
+    centre, share = np.full(2, (SIZE - 1) / 2), 2 / 3
+    matrix = np.c_[share * matrix[:, :2], share * (matrix[:, 2] - centre) + centre]
+    image = cv2.warpAffine(photo.image, matrix, (SIZE, SIZE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    landmarks, oval = (alignment.apply(matrix, points).astype(np.float32) for points in (photo.landmarks, photo.oval))
+    return Photo(photo.name, image, landmarks, oval)
