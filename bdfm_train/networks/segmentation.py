@@ -2,8 +2,8 @@
 """F_seg (paper, section 2.3): BiSeNet with a ResNet18 context path, 14 classes, and 68 landmarks beside them.
 
 As in the published code that the paper uses, the spatial path is the ResNet's own early stage. Landmarks are read
-twice: coarsely from the last stage, wherever they lie, and as the mean place of a heat map over f_gb, which tells one lid
-or lip from the other by a fraction of a cell.
+twice: coarsely from the last stage, wherever they lie, and as the mean place of a heat map over f_gb, which tells one
+lid or lip from the other by a fraction of a cell.
 """
 
 from __future__ import annotations
