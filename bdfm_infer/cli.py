@@ -65,6 +65,15 @@ def _parser() -> argparse.ArgumentParser:
     capture.add_argument("--avatar", type=Path, metavar="FILE", help="write a video (.mp4) of the avatar doing it, too")
     capture.add_argument("--weights", metavar="FOLDER", help="networks of your own")
 
+    batch = commands.add_parser("batch", help="read many clips, one take each")
+    batch.set_defaults(run=_batch)
+    batch.add_argument("inputs", nargs="+", metavar="INPUT", help="clip, folder of clips, or a pattern in quotes")
+    batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where the takes go")
+    batch.add_argument("--jobs", type=_positive, default=1, metavar="N", help="clips read at a time (1)")
+    batch.add_argument("--threads", type=_positive, metavar="N", help="as for capture, for each clip")
+    batch.add_argument("--smoothing", choices=METHODS, help="as for capture")
+    batch.add_argument("--weights", metavar="FOLDER", help="networks of your own")
+
     avatar = commands.add_parser("avatar", help="write a video of the avatar doing a take")
     avatar.set_defaults(run=_avatar)
     avatar.add_argument("take", type=Path, help="a take's .csv or .json")
@@ -125,6 +134,25 @@ def _capture(options: argparse.Namespace) -> int:
         bar = options.progress == "bar" or (options.progress is None and sys.stderr.isatty())
         code = _capture_for_people(options.input, output, chosen, cancel, options.weights, bar)
     return code if avatar is None else _draw(output, options.avatar, avatar, options.overwrite)
+
+
+def _batch(options: argparse.Namespace) -> int:
+    from . import batch
+
+    names = ("threads", "smoothing", "weights")
+    chosen = [word for name in names if (value := getattr(options, name)) for word in (f"--{name}", str(value))]
+    clips, refused = batch.clips_of(options.inputs, options.output)
+
+    def report(result: batch.Result) -> None:
+        if result.good:
+            print(f"{result.take}: {result.status}, {result.frames} frames, {result.without_face} without a face")
+        else:
+            print(f"bdfm-infer: {result.message}", file=sys.stderr)
+
+    with _stoppable() as cancel:
+        results = batch.run_batch(clips, options.output, chosen, options.jobs, refused, report, cancel)
+    print(f"{options.output / batch.SUMMARY}: {sum(result.good for result in results)} of {len(results)} takes")
+    return batch.exit_code(results)
 
 
 def _avatar(options: argparse.Namespace) -> int:
