@@ -17,6 +17,7 @@ from bdfm_infer.take import Row, Take
 from blender_addon.blender.bake import bake, scene_time
 from blender_addon.blender.rig import characters_in
 from blender_addon.core.mapping import Mapping
+from blender_addon.core.performance import Performance
 
 FRAMES, INSERTED_FRAMES, CHANNELS, REPEATS = 10_000, 1_000, 52, 3
 KEYS = [f"key_{number:02}" for number in range(CHANNELS)]
@@ -70,7 +71,8 @@ def _face() -> bpy.types.Object:
 def _bake(take: Take, mapping: Mapping) -> None:
     face = _face()
     (character,) = characters_in([face], bpy.context.scene)
-    report = bake(take, character, mapping, scene_time(bpy.context.scene, 1), "benchmark")
+    performance = Performance.from_take(take, "benchmark")
+    report = bake(performance, character, mapping, scene_time(bpy.context.scene, 1))
     assert (report.keys, report.curves) == (FRAMES, CHANNELS)
 
 

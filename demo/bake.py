@@ -24,6 +24,7 @@ from bdfm_infer.take import Take
 from blender_addon.blender.bake import bake, scene_time
 from blender_addon.blender.library import load_library
 from blender_addon.blender.rig import characters_in, read_rig
+from blender_addon.core.performance import Performance
 
 ROOT = Path(__file__).resolve().parents[1]
 START = 1
@@ -38,7 +39,8 @@ def run(character: str, table: Path, blend: Path, folder: Path, side: int, rows:
     _set_rate(scene, take)
     (target,) = characters_in(objects, scene)
     (fit, *_) = load_library(ROOT / "examples/characters").choose(read_rig(target))
-    report = bake(take.processed(), target, fit.mapping, scene_time(scene, START), table.stem)
+    performance = Performance.from_take(take.processed(), table.stem)
+    report = bake(performance, target, fit.mapping, scene_time(scene, START))
     scene.frame_start, scene.frame_end = START, max(report.last, START + 1)
     scene.frame_set(START)
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), compress=True)

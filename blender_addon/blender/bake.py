@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A take, a mapping and a character become keyframes in a new action."""
+"""A performance, a mapping and a character become keyframes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from bdfm_infer.take import Take
-
 from ..core import rotation
 from ..core.errors import AddonError
 from ..core.mapping import Mapping
 from ..core.matching import Missing, resolve
+from ..core.performance import Performance
 from ..core.retarget import Channel, retarget
-from ..core.timing import SceneTime, resample, take_values
+from ..core.timing import SceneTime, resample
+from .bake_options import BakeOptions
 from .fcurves import KeyWriter
 from .rig import Character, read_rig
 from .versions import ActionSet, channels_of
 
 FloatArray = NDArray[np.float64]
+DEFAULTS = BakeOptions()
 
 
 class BakeError(AddonError):
@@ -74,22 +75,28 @@ def scene_time(scene: bpy.types.Scene, start: float) -> SceneTime:
     return SceneTime(fps=scene.render.fps, fps_base=scene.render.fps_base, start=start)
 
 
-def bake(take: Take, character: Character, mapping: Mapping, time: SceneTime, name: str) -> BakeReport:
-    """Bake a take onto a character, into a new action named after both. The old action is kept.
+def bake(
+    performance: Performance,
+    character: Character,
+    mapping: Mapping,
+    time: SceneTime,
+    options: BakeOptions = DEFAULTS,
+) -> BakeReport:
+    """Bake a performance onto a character.
 
     Args:
-        take: as it should appear; :meth:`Take.processed` applies its settings.
+        performance: see :meth:`Performance.from_take`.
         character: see :func:`.rig.characters_in`.
         mapping: see :func:`core.matching.choose`.
         time: the scene's clock, see :func:`scene_time`.
-        name: of the take, for the action's name.
+        options: where the keyframes go, and which of them.
 
     Raises:
         TimingError: no row of the take shows a face.
         NoMappingError: nothing of the mapping is on the character.
         BakeError: a data-block is linked from a library, or its NLA is being tweaked.
     """
-    keys = resample(take.timestamps, take_values(take), time)
+    keys = resample(performance.timestamps, performance.values, time)
     resolution = resolve(mapping, read_rig(character))
     channels = retarget(resolution, keys.values)
     curves = _unique(curve for channel in channels for curve in _curves_of(character, channel))
@@ -98,7 +105,7 @@ def bake(take: Take, character: Character, mapping: Mapping, time: SceneTime, na
         _refuse_unwritable(character, id_block)
     warnings = [*mapping.warnings, *_limits(character, channels), *_drivers(curves), *_left_behind(curves)]
 
-    actions = ActionSet(f"{name} · {character.name}")
+    actions = ActionSet(f"{performance.name} · {character.name}")
     places = {id_block: actions.channels(id_block) for id_block in id_blocks}
     writer = KeyWriter(keys.frames, keys.gap_starts)
     for curve in curves:

@@ -14,6 +14,7 @@ from ..blender.bake import BakeReport, bake, scene_time
 from ..blender.rig import Character, characters_in, read_rig
 from ..core.errors import NoMappingError
 from ..core.matching import Fit, score
+from ..core.performance import Performance
 from .preferences import library
 from .takes import LoadedTake, scene_take
 
@@ -103,7 +104,8 @@ class BDFM_OT_bake(bpy.types.Operator):
         settings = context.scene.bdfm
         time_of_scene = scene_time(context.scene, settings.start_frame)
         try:
-            report = bake(take.take, character, choice.fits[0].mapping, time_of_scene, take.name)
+            performance = Performance.from_take(take.take, take.name)
+            report = bake(performance, character, choice.fits[0].mapping, time_of_scene)
         except BdfmError as error:
             return str(error)
         last_reports.append(report)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from bdfm_infer.parameters import AU_NAMES, ROTATION
 from bdfm_infer.take import Row, Take, TakeWriter
+from blender_addon.core.performance import Performance
 
 
 def mesh(name: str, keys: Sequence[str] = (), parent: bpy.types.Object | None = None) -> bpy.types.Object:
@@ -70,9 +71,11 @@ def make_rows(timestamps: ArrayLike, lost: Sequence[int] = (), **channels: Array
     ]  # fmt: skip
 
 
-def make_take(timestamps: ArrayLike, lost: Sequence[int] = (), **channels: ArrayLike) -> Take:
-    """A take in memory, see :func:`make_rows`."""
-    return Take.from_rows(make_rows(timestamps, lost, **channels))
+def make_performance(
+    timestamps: ArrayLike, lost: Sequence[int] = (), name: str = "take", **channels: ArrayLike
+) -> Performance:
+    """A performance in memory, see :func:`make_rows`."""
+    return Performance.from_take(Take.from_rows(make_rows(timestamps, lost, **channels)), name)
 
 
 def write_take(path: Path, timestamps: ArrayLike, lost: Sequence[int] = (), **channels: ArrayLike) -> Path:

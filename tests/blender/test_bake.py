@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 import pytest
 from mathutils import Quaternion
-from scenes import armature, make_take, mapping_data, mesh
+from scenes import armature, make_performance, mapping_data, mesh
 
 KEY = {"kind": "shape_key", "name": "smile"}
 
@@ -16,11 +16,11 @@ KEY = {"kind": "shape_key", "name": "smile"}
 def bake(part):
     """Bake channels of a mapping onto the character of an object."""
 
-    def run(item, take, channels, start=1.0, name="take", **more):
+    def run(item, performance, channels, start=1.0, **more):
         mapping = part("core.mapping").Mapping.from_dict(mapping_data(channels, **more))
         (character,) = part("blender.rig").characters_in([item], bpy.context.scene)
         module = part("blender.bake")
-        return module.bake(take, character, mapping, module.scene_time(bpy.context.scene, start), name)
+        return module.bake(performance, character, mapping, module.scene_time(bpy.context.scene, start))
 
     return run
 
@@ -40,7 +40,7 @@ def test_shape_keys_follow_on_every_mesh(bake):
     face, lashes = mesh("Face", ["smile"], rig), mesh("Lashes", ["smile", "other"], rig)
     times = np.arange(48) / 24
     values = np.linspace(0, 1, 48)
-    report = bake(rig, make_take(times, AU12=values), {"AU12": [KEY | {"weight": 0.5}]})
+    report = bake(rig, make_performance(times, AU12=values), {"AU12": [KEY | {"weight": 0.5}]})
     assert (report.curves, report.keys, report.first, report.last) == (2, 48, 1, 48)
     for frame in (1, 17, 48):
         for item in (face, lashes):
@@ -55,7 +55,7 @@ def test_objects_that_share_a_mesh_get_one_curve(bake, part):
     twin = bpy.data.objects.new("Twin", face.data)
     bpy.context.scene.collection.objects.link(twin)
     twin.parent = face
-    report = bake(face, make_take([0, 1], AU12=[0, 1]), {"AU12": [KEY]})
+    report = bake(face, make_performance([0, 1], AU12=[0, 1]), {"AU12": [KEY]})
     assert report.curves == 1
     assert len(curves(part, face.data.shape_keys)) == 1
 
@@ -69,7 +69,7 @@ def test_bone_rotation_in_every_mode(bake, mode):
         "roll": [{"kind": "bone_rotation", "bone": "jaw", "axis": "z", "degrees_per_degree": -0.5}],
     }
     amounts = np.linspace(0, 1, 25)
-    bake(rig, make_take(np.arange(25) / 24, AU26=amounts, yaw=amounts * 40, roll=amounts * 50), channels)
+    bake(rig, make_performance(np.arange(25) / 24, AU26=amounts, yaw=amounts * 40, roll=amounts * 50), channels)
     for frame in (1, 9, 25):
         vector = np.radians([30, 40, -25]) * amounts[frame - 1]
         angle = float(np.linalg.norm(vector))
@@ -87,7 +87,7 @@ def test_bone_location_and_scale(bake):
             {"kind": "bone_scale", "bone": "lip", "axis": "x", "amount": 0.1},
         ]
     }
-    bake(rig, make_take([0, 1], AU12=[0, 1]), channels, reference_lengths={"wide": ["lip", "far"]})
+    bake(rig, make_performance([0, 1], AU12=[0, 1]), channels, reference_lengths={"wide": ["lip", "far"]})
     bone = rig.pose.bones["lip"]
     assert at_frame(25, lambda: tuple(bone.location)) == pytest.approx((0, 0.5, 0), abs=1e-6)
     assert at_frame(25, lambda: tuple(bone.scale)) == pytest.approx((1.1, 1, 1), abs=1e-6)
@@ -107,7 +107,7 @@ def test_custom_properties_of_object_bone_and_armature(bake):
             {"kind": "custom_property", "owner": "pose_bone", "bone": "board", "name": 'on "bone"', "weight": -1},
         ]
     }
-    report = bake(rig, make_take([0, 1], AU12=[0, 0.8]), channels)
+    report = bake(rig, make_performance([0, 1], AU12=[0, 0.8]), channels)
     assert report.curves == 3 and not report.missing
     bpy.context.scene.frame_set(25)
     assert rig["on_object"] == pytest.approx(0.8, abs=1e-6)
@@ -121,7 +121,7 @@ def test_new_curves_are_seen_at_once(bake):
     channels = {"AU12": [{"kind": "custom_property", "owner": "object", "name": "smile"}]}
     for amount in (0.25, 0.75):
         bpy.context.view_layer.update()
-        bake(rig, make_take([0, 1], AU12=amount), channels)
+        bake(rig, make_performance([0, 1], AU12=amount), channels)
         bpy.context.view_layer.update()
         assert rig["smile"] == pytest.approx(amount, abs=1e-6)
 
@@ -131,7 +131,7 @@ def test_a_moment_lies_at_its_time_at_every_frame_rate(bake, part, fps, base):
     bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = fps, base
     face = mesh("Face", ["smile"])
     times = np.arange(300) / 30
-    bake(face, make_take(times, AU12=np.clip(times / 10, 0, 1)), {"AU12": [KEY]}, start=101)
+    bake(face, make_performance(times, AU12=np.clip(times / 10, 0, 1)), {"AU12": [KEY]}, start=101)
     (curve,) = curves(part, face.data.shape_keys)
     for seconds in (1.0, 5.0, 9.9):
         assert curve.evaluate(101 + seconds * fps / base) == pytest.approx(seconds / 10, abs=1e-4)
@@ -140,7 +140,7 @@ def test_a_moment_lies_at_its_time_at_every_frame_rate(bake, part, fps, base):
 def test_variable_frame_rate_goes_by_time(bake, part):
     times = np.cumsum(np.where(np.arange(120) % 3, 1 / 30, 1 / 10))
     face = mesh("Face", ["smile"])
-    bake(face, make_take(times, AU12=times / 10), {"AU12": [KEY]})
+    bake(face, make_performance(times, AU12=times / 10), {"AU12": [KEY]})
     (curve,) = curves(part, face.data.shape_keys)
     for seconds in np.linspace(times[0] + 1 / 24, times[-1] - 1 / 24, 13):
         assert curve.evaluate(1 + seconds * 24) == pytest.approx(seconds / 10, abs=1e-4)
@@ -150,7 +150,7 @@ def test_a_gap_is_held_then_eased_without_keys(bake, part):
     face = mesh("Face", ["smile"])
     times = np.arange(97) / 24
     values = np.where(times < 2, 0.2, 0.8)
-    bake(face, make_take(times, lost=range(25, 73), AU12=values), {"AU12": [KEY]})
+    bake(face, make_performance(times, lost=range(25, 73), AU12=values), {"AU12": [KEY]})
     (curve,) = curves(part, face.data.shape_keys)
     frames = [key.co.x for key in curve.keyframe_points]
     assert frames == [*range(1, 26), *range(74, 98)]
@@ -164,9 +164,8 @@ def test_a_gap_is_held_then_eased_without_keys(bake, part):
 
 def test_each_bake_makes_a_new_action_and_keeps_the_old(bake, part):
     face = mesh("Face", ["smile"])
-    take = make_take([0, 1], AU12=[0, 1])
-    first = bake(face, take, {"AU12": [KEY]})
-    second = bake(face, make_take([0, 1], AU12=[0, 0.3]), {"AU12": [KEY]})
+    first = bake(face, make_performance([0, 1], AU12=[0, 1]), {"AU12": [KEY]})
+    second = bake(face, make_performance([0, 1], AU12=[0, 0.3]), {"AU12": [KEY]})
     assert set(first.actions).isdisjoint(second.actions)
     old = bpy.data.actions[first.actions[0]]
     assert old.use_fake_user
@@ -183,7 +182,7 @@ def test_one_action_for_a_whole_character_where_actions_have_slots(bake, part):
     rig = armature("Rig", {"jaw": "XYZ"})
     mesh("Face", ["smile"], rig)
     channels = {"AU12": [KEY], "AU26": [{"kind": "bone_rotation", "bone": "jaw", "axis": "x", "degrees": 30}]}
-    report = bake(rig, make_take([0, 1], AU12=[0, 1]), channels, name="clip")
+    report = bake(rig, make_performance([0, 1], name="clip", AU12=[0, 1]), channels)
     assert len(report.actions) == (1 if part("blender.versions").LAYERED_ACTIONS else 2)
     assert report.actions[0].startswith("clip · Rig")
 
@@ -192,7 +191,7 @@ def test_actions_that_moved_more_than_the_face_are_named(bake):
     rig = armature("Rig", {"jaw": "XYZ"})
     rig.keyframe_insert("location", frame=1)
     channels = {"AU26": [{"kind": "bone_rotation", "bone": "jaw", "axis": "x", "degrees": 30}]}
-    report = bake(rig, make_take([0, 1], AU26=[0, 1]), channels)
+    report = bake(rig, make_performance([0, 1], AU26=[0, 1]), channels)
     assert any("3 channels" in warning for warning in report.warnings)
 
 
@@ -203,14 +202,14 @@ def test_limits_drivers_and_mutes_are_reported(bake):
     keys["frown"].driver_add("value").driver.expression = "0.25"
     keys["blink"].mute = True
     channels = {"AU12": [KEY, KEY | {"name": "frown"}, KEY | {"name": "blink"}]}
-    report = bake(face, make_take([0, 1], AU12=[0, 1]), channels)
+    report = bake(face, make_performance([0, 1], AU12=[0, 1]), channels)
     for name, reason in (("smile", "Widen"), ("frown", "driver"), ("blink", "muted")):
         assert any(name in warning and reason in warning for warning in report.warnings)
 
 
 def test_missing_targets_are_reported_with_the_nearest_names(bake):
     face = mesh("Face", ["smile", "browInnerUpp"])
-    report = bake(face, make_take([0, 1], AU12=[0, 1]), {"AU12": [KEY], "AU01": [KEY | {"name": "browInnerUp"}]})
+    report = bake(face, make_performance([0, 1], AU12=[0, 1]), {"AU12": [KEY], "AU01": [KEY | {"name": "browInnerUp"}]})
     assert [missing.name for missing in report.missing] == ["browInnerUp"]
     assert "browInnerUpp" in report.missing[0].nearest
 
@@ -218,7 +217,7 @@ def test_missing_targets_are_reported_with_the_nearest_names(bake):
 def test_a_take_without_a_face_changes_nothing(bake, part):
     face = mesh("Face", ["smile"])
     with pytest.raises(part("core.errors").TimingError):
-        bake(face, make_take([0, 1], lost=[0, 1]), {"AU12": [KEY]})
+        bake(face, make_performance([0, 1], lost=[0, 1]), {"AU12": [KEY]})
     assert not bpy.data.actions
 
 
@@ -238,7 +237,7 @@ def library_file(tmp_path):
 def test_linked_characters_are_refused_with_the_reason(bake, part, tmp_path):
     library_file(tmp_path)
     with pytest.raises(part("blender.bake").BakeError, match="linked from"):
-        bake(bpy.data.objects["Rig"], make_take([0, 1], AU12=[0, 1]), {"AU12": [KEY]})
+        bake(bpy.data.objects["Rig"], make_performance([0, 1], AU12=[0, 1]), {"AU12": [KEY]})
     assert not bpy.data.actions
 
 
@@ -246,14 +245,14 @@ def test_an_override_whose_mesh_is_still_linked_is_refused(bake, part, tmp_path)
     library_file(tmp_path)
     face = bpy.data.objects["Face"].override_create(remap_local_usages=True)
     with pytest.raises(part("blender.bake").BakeError, match="linked from"):
-        bake(face, make_take([0, 1], AU12=[0, 1]), {"AU12": [KEY]})
+        bake(face, make_performance([0, 1], AU12=[0, 1]), {"AU12": [KEY]})
     face.data.override_create(remap_local_usages=True)
-    bake(face, make_take([0, 1], AU12=[0, 1]), {"AU12": [KEY]})
+    bake(face, make_performance([0, 1], AU12=[0, 1]), {"AU12": [KEY]})
 
 
 def test_tweak_mode_is_refused(bake, part):
     face = mesh("Face", ["smile"])
-    bake(face, make_take([0, 1], AU12=[0, 1]), {"AU12": [KEY]})
+    bake(face, make_performance([0, 1], AU12=[0, 1]), {"AU12": [KEY]})
     animation = face.data.shape_keys.animation_data
     track = animation.nla_tracks.new()
     track.strips.new("strip", 1, animation.action)
@@ -262,4 +261,4 @@ def test_tweak_mode_is_refused(bake, part):
     if not animation.use_tweak_mode:
         pytest.fail("tweak mode was not entered")
     with pytest.raises(part("blender.bake").BakeError, match="tweak"):
-        bake(face, make_take([0, 1], AU12=[0, 1]), {"AU12": [KEY]})
+        bake(face, make_performance([0, 1], AU12=[0, 1]), {"AU12": [KEY]})

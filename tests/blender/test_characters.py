@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from scenes import make_take
+from scenes import make_performance
 
 if "BDFM_SOURCES" not in os.environ:
     pytest.skip("BDFM_SOURCES names no folder with characters", allow_module_level=True)
@@ -72,7 +72,7 @@ def test_a_character_of_others_moves(part, tmp_path, file):
     values = {name: np.arange(frames) == place for place, name in enumerate(SHOWN, start=1)}
     module = part("blender.bake")
     time = module.scene_time(bpy.context.scene, 0)
-    report = module.bake(make_take(np.arange(frames) / time.rate, **values), character, fit.mapping, time, "each")
+    report = module.bake(make_performance(np.arange(frames) / time.rate, **values), character, fit.mapping, time)
     shapes = []
     for frame in range(frames):
         bpy.context.scene.frame_set(frame)

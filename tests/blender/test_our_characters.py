@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 from conftest import ROOT
-from scenes import make_take
+from scenes import make_performance
 
 MAPPINGS = {"arkit_head": "arkit", "rigify_face": "rigify_legacy", "cartoon": "cartoon"}
 ACTIONS = ("AU12", "AU15", "AU26", "AU01", "AU04", "eye_closed_left", "eye_closed_right", "jaw_left")
@@ -34,7 +34,7 @@ def pose(name, part):
     turns = {name: DEGREES * (np.arange(frames) == place) for place, name in enumerate(TURNS, start=1 + len(ACTIONS))}
     bake = part("blender.bake")
     time = bake.scene_time(scene, 0)
-    report = bake.bake(make_take(np.arange(frames) / time.rate, **values, **turns), character, fit.mapping, time, "one")
+    report = bake.bake(make_performance(np.arange(frames) / time.rate, **values, **turns), character, fit.mapping, time)
     assert report.missing == ()
     shapes = []
     for frame in range(frames):

@@ -85,9 +85,9 @@ def posed(request, enabled_addon, part) -> Posed:
     assert fit.mapping.id == request.param
     moments = [{}, *({name: DEGREES if name in ROTATION else 1.0} for name in SOURCES), WINK]
     channels = {name: [moment.get(name, 0.0) for moment in moments] for name in SOURCES}
-    take = scenes.make_take(np.arange(len(moments)) / 24, **channels)
+    performance = scenes.make_performance(np.arange(len(moments)) / 24, **channels)
     bake = part("blender.bake")
-    report = bake.bake(take, character, fit.mapping, bake.scene_time(bpy.context.scene, REST), "take")
+    report = bake.bake(performance, character, fit.mapping, bake.scene_time(bpy.context.scene, REST))
     assert report.missing == ()
     return Posed(armature, moments)
 
