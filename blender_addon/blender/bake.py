@@ -18,8 +18,9 @@ from ..core.performance import Performance
 from ..core.retarget import Channel, retarget
 from ..core.timing import SceneTime, resample
 from .bake_options import BakeOptions
+from .checks import findings
 from .fcurves import KeyWriter
-from .rig import Character, read_rig
+from .rig import Character, owner_of, places_of, read_rig
 from .versions import ActionSet, channels_of
 
 FloatArray = NDArray[np.float64]
@@ -101,9 +102,11 @@ def bake(
     channels = retarget(resolution, keys.values)
     curves = _unique(curve for channel in channels for curve in _curves_of(character, channel))
     id_blocks = list(dict.fromkeys(curve.id_block for curve in curves))
-    for id_block in id_blocks:
-        _refuse_unwritable(character, id_block)
-    warnings = [*mapping.warnings, *_limits(character, channels), *_drivers(curves), *_left_behind(curves)]
+    found = findings(character, resolution, channels)
+    for finding in found:
+        if finding.blocks:
+            raise BakeError(f"{character.name}: {finding.text}")
+    warnings = [*mapping.warnings, *(finding.text for finding in found), *_left_behind(curves)]
 
     actions = ActionSet(f"{performance.name} · {character.name}")
     places = {id_block: actions.channels(id_block) for id_block in id_blocks}
@@ -129,83 +132,22 @@ def _unique(curves: Iterator[_Curve]) -> list[_Curve]:
 
 
 def _curves_of(character: Character, channel: Channel) -> Iterator[_Curve]:
-    id_block, prefix = _owner(character, channel)
     group = channel.owner if channel.owner_kind == "pose_bone" else "Face"
-    name = bpy.utils.escape_identifier(channel.name)
+    columns = [channel.values]
     if channel.kind == "bone_rotation":
-        attribute, values = _rotation(id_block.pose.bones[channel.owner].rotation_mode, channel.values)
-        for index, column in enumerate(values.T):
-            yield _Curve(id_block, f"{prefix}.{attribute}", index, group, column)
-    elif channel.kind == "shape_key":
-        yield _Curve(id_block, f'key_blocks["{name}"].value', 0, group, channel.values)
-    elif channel.kind == "custom_property":
-        yield _Curve(id_block, f'{prefix}["{name}"]', 0, group, channel.values)
-    else:
-        path = f"{prefix}.{channel.kind.removeprefix('bone_')}"
-        yield _Curve(id_block, path, channel.index or 0, group, channel.values)
+        bone = owner_of(character, channel)[0].pose.bones[channel.owner]
+        columns = list(_rotation(bone.rotation_mode, channel.values).T)
+    for place, column in zip(places_of(character, channel), columns, strict=True):
+        yield _Curve(*place, group, column)
 
 
-def _rotation(mode: str, vectors: FloatArray) -> tuple[str, FloatArray]:
-    """Property of a pose bone in one rotation mode, and its values (m, 3 or 4) for rotation vectors (m, 3)."""
+def _rotation(mode: str, vectors: FloatArray) -> FloatArray:
+    """Values of a pose bone in one rotation mode, (m, 3 or 4), for rotation vectors (m, 3)."""
     if mode == "QUATERNION":
-        return "rotation_quaternion", rotation.to_quaternion(vectors)
+        return rotation.to_quaternion(vectors)
     if mode == "AXIS_ANGLE":
-        return "rotation_axis_angle", rotation.to_axis_angle(vectors)
-    return "rotation_euler", rotation.to_euler(vectors, mode)
-
-
-def _owner(character: Character, channel: Channel) -> tuple[bpy.types.ID, str]:
-    """The data-block that holds a channel's F-curves, and the RNA path from it to the channel's owner."""
-    armature = character.armature
-    if channel.owner_kind == "mesh":
-        return _mesh(character, channel.owner).data.shape_keys, ""
-    if channel.owner_kind == "object" or armature is None:
-        return next(item for item in character.objects if item.name == channel.owner), ""
-    if channel.owner_kind == "armature":
-        return armature.data, ""
-    return armature, f'pose.bones["{bpy.utils.escape_identifier(channel.owner)}"]'
-
-
-def _mesh(character: Character, name: str) -> bpy.types.Object:
-    return next(mesh for mesh in character.meshes if mesh.name == name)
-
-
-def _refuse_unwritable(character: Character, id_block: bpy.types.ID) -> None:
-    if id_block.library is not None:
-        raise BakeError(
-            f"{character.name}: {id_block.name!r} is linked from {id_block.library.filepath!r}, so Blender would lose "
-            "the keyframes on saving. Make it local, or make a library override of the object and of its mesh."
-        )
-    if id_block.animation_data is not None and id_block.animation_data.use_tweak_mode:
-        raise BakeError(f"{character.name}: an NLA strip is being tweaked. Leave tweak mode (Tab in the NLA editor).")
-
-
-def _limits(character: Character, channels: Sequence[Channel]) -> Iterator[str]:
-    """Shape keys that cannot reach what the take asks for."""
-    for channel in channels:
-        if channel.kind != "shape_key":
-            continue
-        key = _mesh(character, channel.owner).data.shape_keys.key_blocks[channel.name]
-        low, high = channel.values.min(), channel.values.max()
-        if high > key.slider_max + 1e-4 or low < key.slider_min - 1e-4:
-            yield (
-                f"{channel.owner}: shape key {channel.name!r} goes from {key.slider_min:g} to {key.slider_max:g}, the "
-                f"take from {low:.2f} to {high:.2f}. Widen its range to see all of it."
-            )
-        if key.mute:
-            yield f"{channel.owner}: shape key {channel.name!r} is muted and will not move."
-
-
-def _drivers(curves: Sequence[_Curve]) -> Iterator[str]:
-    """Channels whose driver wins over the keyframes."""
-    for curve in curves:
-        animation = curve.id_block.animation_data
-        driver = animation.drivers.find(curve.path, index=curve.index) if animation else None
-        if driver is not None and not driver.mute:
-            yield (
-                f"{curve.id_block.name}: {curve.path} has a driver, which wins over keyframes. Mute it, or use a "
-                "mapping that moves what the driver reads."
-            )
+        return rotation.to_axis_angle(vectors)
+    return rotation.to_euler(vectors, mode)
 
 
 def _left_behind(curves: Sequence[_Curve]) -> Iterator[str]:

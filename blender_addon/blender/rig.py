@@ -5,11 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import bpy
 from bpy.types import Object
 
+from ..core.retarget import Channel
 from ..core.rig import Bone, OwnerKind, PropertyOwner, Rig, Vector
+
+ROTATION_PROPERTIES = {"QUATERNION": ("rotation_quaternion", 4), "AXIS_ANGLE": ("rotation_axis_angle", 4)}
+"""Property of a pose bone and its length by rotation mode; all other modes are orders of Euler angles."""
 
 
 @dataclass(frozen=True)
@@ -20,16 +25,26 @@ class Character:
         name: of its armature, or of the object on top of its meshes.
         armature: the armature object, or None.
         meshes: every mesh object that belongs to it: face, lashes, teeth, tongue, clothes.
+        top: the object on top, whose name the character has: the armature, a mesh, or an empty.
     """
 
     name: str
     armature: Object | None
     meshes: tuple[Object, ...]
+    top: Object
 
     @property
     def objects(self) -> tuple[Object, ...]:
         """Armature and meshes."""
         return (self.armature, *self.meshes) if self.armature else self.meshes
+
+
+class Place(NamedTuple):
+    """Where one value of a channel stands: an RNA path from its data-block, and the index in a vector."""
+
+    id_block: bpy.types.ID
+    path: str
+    index: int
 
 
 def characters_in(selection: Iterable[Object], scene: bpy.types.Scene) -> list[Character]:
@@ -48,8 +63,15 @@ def characters_in(selection: Iterable[Object], scene: bpy.types.Scene) -> list[C
         if item.type == "MESH" and (head := _head(item)) in heads:
             heads[head].append(item)
     return [
-        Character(head.name, head if head.type == "ARMATURE" else None, tuple(meshes)) for head, meshes in heads.items()
+        Character(head.name, head if head.type == "ARMATURE" else None, tuple(meshes), head)
+        for head, meshes in heads.items()
     ]
+
+
+def character_of(item: Object, scene: bpy.types.Scene) -> Character | None:
+    """The one character that an object belongs to; None for a lamp, or an empty above several."""
+    found = characters_in([item], scene)
+    return found[0] if len(found) == 1 else None
 
 
 def read_rig(character: Character) -> Rig:
@@ -65,6 +87,38 @@ def read_rig(character: Character) -> Rig:
         bones={bone.name: _read_bone(bone) for bone in armature.data.bones} if armature else {},
         properties=tuple(owner for owner in _property_owners(character) if owner.properties),
     )
+
+
+def owner_of(character: Character, channel: Channel) -> tuple[bpy.types.ID, str]:
+    """The data-block that holds a channel's F-curves, and the RNA path from it to the channel's owner."""
+    armature = character.armature
+    if channel.owner_kind == "mesh":
+        return mesh_named(character, channel.owner).data.shape_keys, ""
+    if channel.owner_kind == "object" or armature is None:
+        return next(item for item in character.objects if item.name == channel.owner), ""
+    if channel.owner_kind == "armature":
+        return armature.data, ""
+    return armature, f'pose.bones["{bpy.utils.escape_identifier(channel.owner)}"]'
+
+
+def mesh_named(character: Character, name: str) -> Object:
+    """One of a character's meshes."""
+    return next(mesh for mesh in character.meshes if mesh.name == name)
+
+
+def places_of(character: Character, channel: Channel) -> list[Place]:
+    """Where the values of a channel stand: one place, or one for each number of a bone's rotation."""
+    id_block, prefix = owner_of(character, channel)
+    name = bpy.utils.escape_identifier(channel.name)
+    if channel.kind == "shape_key":
+        return [Place(id_block, f'key_blocks["{name}"].value', 0)]
+    if channel.kind == "custom_property":
+        return [Place(id_block, f'{prefix}["{name}"]', 0)]
+    if channel.kind == "bone_rotation":
+        mode = id_block.pose.bones[channel.owner].rotation_mode
+        attribute, count = ROTATION_PROPERTIES.get(mode, ("rotation_euler", 3))
+        return [Place(id_block, f"{prefix}.{attribute}", index) for index in range(count)]
+    return [Place(id_block, f"{prefix}.{channel.kind.removeprefix('bone_')}", channel.index or 0)]
 
 
 def _head(item: Object) -> Object | None:

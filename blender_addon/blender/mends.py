@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One-click mends for what :mod:`.checks` finds. Each changes nothing but what it names."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..core.errors import AddonError
+from .rig import Character, character_of
+from .versions import channels_of
+
+HIGHEST_RANGE = 10.0
+"""Blender's own limit for the range of a shape key."""
+
+
+class MendError(AddonError):
+    """A mend is not possible here; the message names the reason and the way out. Nothing was changed."""
+
+    code = "mend_refused"
+    exit_code = 35
+
+
+def mute_driver(driver: bpy.types.FCurve) -> None:
+    """Let keyframes through; the driver stays and can be unmuted."""
+    driver.mute = True
+
+
+def unmute(key: bpy.types.ShapeKey) -> None:
+    """Let a shape key move its mesh."""
+    key.mute = False
+
+
+def show_all_keys(mesh: bpy.types.Object) -> None:
+    """Unpin the active shape key."""
+    mesh.show_only_shape_key = False
+
+
+def make_relative(keys: bpy.types.Key) -> None:
+    """Shape keys add up by their values."""
+    keys.use_relative = True
+
+
+def leave_tweak_mode(animation: bpy.types.AnimData) -> None:
+    """As Tab in the NLA editor."""
+    animation.use_tweak_mode = False
+
+
+def widen_range(key: bpy.types.ShapeKey, low: float, high: float) -> None:
+    """Widen a shape key's range so that it holds ``low`` to ``high``.
+
+    Raises:
+        MendError: Blender ends all ranges before that.
+    """
+    if high > HIGHEST_RANGE or low < -HIGHEST_RANGE:
+        raise MendError(
+            f"Shape key {key.name!r} would have to go from {low:g} to {high:g}; Blender ends at {HIGHEST_RANGE:g}. "
+            "Lower the weight in the mapping."
+        )
+    key.slider_max = max(key.slider_max, high)
+    key.slider_min = min(key.slider_min, low)
+
+
+def allow_value(owner: bpy.types.bpy_struct, name: str, low: float, high: float) -> None:
+    """Widen the range of a custom property so that it holds ``low`` to ``high``; whole numbers are rounded outwards."""
+    ui = owner.id_properties_ui(name)
+    limits = ui.as_dict()
+    if isinstance(owner[name], int):
+        low, high = int(low // 1), int(-(-high // 1))
+    least, most = min(limits["min"], low), max(limits["max"], high)
+    ui.update(min=least, max=most, soft_min=min(limits["soft_min"], low), soft_max=max(limits["soft_max"], high))
+
+
+def unlock(bone: bpy.types.PoseBone, what: str, index: int | None) -> None:
+    """Unlock one axis of a bone's ``location``, ``rotation`` or ``scale``, or all of them."""
+    locks = getattr(bone, f"lock_{what}")
+    for axis in range(3) if index is None else (index,):
+        locks[axis] = False
+
+
+def to_quaternion(bone: bpy.types.PoseBone) -> None:
+    """Turn by a quaternion. Blender keeps the pose.
+
+    Raises:
+        MendError: the bone's Euler angles have keyframes, which would move nothing any more.
+    """
+    path = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].rotation_euler'
+    channels = channels_of(bone.id_data)
+    if channels is not None and any(channels.fcurves.find(path, index=axis) for axis in range(3)):
+        raise MendError(
+            f"Bone {bone.name!r} has keyframes on its Euler angles, which quaternions would leave without effect. "
+            "Choose an order whose middle axis turns least, or remove those keyframes first."
+        )
+    bone.rotation_mode = "QUATERNION"
+
+
+def make_overrides(character: Character) -> None:
+    """Library overrides of a linked character: its objects, and the meshes and armature data that keyframes need.
+
+    Raises:
+        MendError: Blender makes none of some data-block, such as one inside an instanced collection.
+    """
+    context, name = bpy.context, character.name
+    for item in [item for item in character.objects if item.library is not None]:
+        if item.name in {made.name for made in context.scene.objects if made.library is None}:
+            continue
+        if item.override_hierarchy_create(context.scene, context.view_layer, do_fully_editable=True) is None:
+            raise MendError(f"{item.name!r}: Blender makes no library override of it. Make it local instead.")
+    top = next((item for item in context.scene.objects if item.name == name and item.library is None), None)
+    made = character_of(top, context.scene) if top is not None else None
+    if made is None:
+        raise MendError(f"{name!r}: its library override is not in this scene. Make it local instead.")
+    for data in dict.fromkeys(item.data for item in made.objects if item.data is not None and item.data.library):
+        if data.override_create(remap_local_usages=True) is None:
+            raise MendError(f"{data.name!r}: Blender makes no library override of it. Make it local instead.")
