@@ -138,7 +138,7 @@ def _curves_of(character: Character, channel: Channel) -> Iterator[_Curve]:
         bone = owner_of(character, channel)[0].pose.bones[channel.owner]
         columns = list(_rotation(bone.rotation_mode, channel.values).T)
     for place, column in zip(places_of(character, channel), columns, strict=True):
-        yield _Curve(*place, group, column)
+        yield _Curve(place.id_block, place.path, place.index, group, column)
 
 
 def _rotation(mode: str, vectors: FloatArray) -> FloatArray:

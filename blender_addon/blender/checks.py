@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -109,7 +110,7 @@ def _unwritable(character: Character, channels: Sequence[Channel]) -> Iterator[F
                 "linked",
                 f"{id_block.name!r} is linked from {id_block.library.filepath!r}, so Blender would lose the keyframes "
                 "on saving. Make it local, or make a library override of the object and of its mesh.",
-                lambda: make_overrides(character),
+                partial(make_overrides, character),
                 blocks=True,
             )
             return
@@ -118,7 +119,7 @@ def _unwritable(character: Character, channels: Sequence[Channel]) -> Iterator[F
             yield Finding(
                 "tweaked",
                 f"{id_block.name}: an NLA strip is being tweaked. Leave tweak mode (Tab in the NLA editor).",
-                lambda animation=animation: leave_tweak_mode(animation),
+                partial(leave_tweak_mode, animation),
                 blocks=True,
             )
 
@@ -132,7 +133,7 @@ def _driven(character: Character, channels: Sequence[Channel]) -> Iterator[Findi
                 "driven",
                 f"{place.id_block.name}: {place.path} has a driver, which wins over keyframes. Mute it, or use a "
                 "mapping that moves what the driver reads.",
-                lambda driver=driver: mute_driver(driver),
+                partial(mute_driver, driver),
             )
 
 
@@ -148,25 +149,25 @@ def _keys(character: Character, channels: Sequence[Channel]) -> Iterator[Finding
                 "range",
                 f"{mesh.name}: shape key {channel.name!r} goes from {key.slider_min:g} to {key.slider_max:g}, the "
                 f"take from {low:.2f} to {high:.2f}. Widen its range to see all of it.",
-                lambda key=key, low=low, high=high: widen_range(key, low, high),
+                partial(widen_range, key, low, high),
             )
         if key.mute:
             yield Finding(
                 "muted",
                 f"{mesh.name}: shape key {channel.name!r} is muted and will not move.",
-                lambda key=key: unmute(key),
+                partial(unmute, key),
             )
         if mesh.show_only_shape_key:
             yield Finding(
                 "pinned",
                 f"{mesh.name}: it shows its active shape key alone (pin), so that the others do not move it.",
-                lambda mesh=mesh: show_all_keys(mesh),
+                partial(show_all_keys, mesh),
             )
         if not keys.use_relative:
             yield Finding(
                 "absolute",
                 f"{mesh.name}: its shape keys are absolute, so that their values move nothing.",
-                lambda keys=keys: make_relative(keys),
+                partial(make_relative, keys),
             )
 
 
@@ -183,7 +184,7 @@ def _ranges(character: Character, channels: Sequence[Channel]) -> Iterator[Findi
                 "range",
                 f"{channel.owner}: the property {channel.name!r} goes from {least:g} to {most:g}, the take from "
                 f"{low:.2f} to {high:.2f}. Widen its range to see all of it.",
-                lambda owner=owner, name=channel.name, low=low, high=high: allow_value(owner, name, low, high),
+                partial(allow_value, owner, channel.name, low, high),
             )
 
 
@@ -199,7 +200,7 @@ def _gimbals(character: Character, channels: Sequence[Channel]) -> Iterator[Find
                 "gimbal",
                 f"{character.name}: bone {bone.name!r} turns {middle:.0f}° about {mode[1]}, the middle axis of its "
                 f"order {mode}. Near 90° its other two angles jump; quaternions do not.",
-                lambda bone=bone: to_quaternion(bone),
+                partial(to_quaternion, bone),
             )
 
 
@@ -213,23 +214,22 @@ def _locks(character: Character, channels: Sequence[Channel]) -> Iterator[Findin
                 "locked",
                 f"{character.name}: the {what} of bone {bone.name!r} is locked. Keyframes move it all the same, but "
                 "it cannot be corrected by hand.",
-                lambda bone=bone, what=what, index=channel.index: unlock(bone, what, index),
+                partial(unlock, bone, what, channel.index),
             )
 
 
 def _scale(character: Character) -> Iterator[Finding]:
-    for item in character.objects:
-        if item is not character.armature and item is not character.top:
-            continue
-        matrix = item.matrix_world.to_3x3()
-        sizes = [axis.length for axis in matrix.col]
-        if matrix.determinant() < 0:
-            text = "it is mirrored by a negative scale, so that its left is on its right. Apply the scale (Ctrl A)."
-            yield Finding("scale", f"{item.name}: {text}")
-        elif max(sizes) - min(sizes) > UNEVEN * max(sizes):
-            numbers = ", ".join(f"{size:.3g}" for size in sizes)
-            text = f"it is scaled unevenly ({numbers}), so that turning bones shears them. Apply the scale (Ctrl A)."
-            yield Finding("scale", f"{item.name}: {text}")
+    item = character.armature or character.top
+    matrix = item.matrix_world.to_3x3()
+    sizes = [axis.length for axis in matrix.col]
+    if matrix.determinant() < 0:
+        reason = "it is mirrored by a negative scale, so that its left is on its right"
+    elif max(sizes) - min(sizes) > UNEVEN * max(sizes):
+        numbers = ", ".join(f"{size:.3g}" for size in sizes)
+        reason = f"it is scaled unevenly ({numbers}), so that turning bones shears them"
+    else:
+        return
+    yield Finding("scale", f"{item.name}: {reason}. Apply the scale (Ctrl A).")
 
 
 def _extent(channel: Channel) -> tuple[float, float]:

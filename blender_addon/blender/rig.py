@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import bpy
 from bpy.types import Object
@@ -39,7 +38,8 @@ class Character:
         return (self.armature, *self.meshes) if self.armature else self.meshes
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True)
+class Place:
     """Where one value of a channel stands: an RNA path from its data-block, and the index in a vector."""
 
     id_block: bpy.types.ID
