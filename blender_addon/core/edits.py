@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -133,5 +133,5 @@ def edited(values: ArrayLike, edits: Edits) -> FloatArray:
 
 
 def _unit(data: Any) -> UnitEdit:
-    kinds = {f.name: type(f.default) for f in fields(UnitEdit)}
-    return UnitEdit(**{key: kinds[key](value) for key, value in data.items() if key in kinds})
+    numbers: dict[str, Any] = {key: float(data[key]) for key in ("gain", "offset", "low", "high") if key in data}
+    return UnitEdit(**numbers, mute=bool(data.get("mute", False)), solo=bool(data.get("solo", False)))

@@ -5,9 +5,18 @@ from __future__ import annotations
 
 import bpy
 
-from . import bake, capture, panels, preferences, settings, takes
+from . import bake, capture, cleaning, panels, preferences, settings, takes, values
 
-CLASSES = (*preferences.CLASSES, *settings.CLASSES, *takes.CLASSES, *capture.CLASSES, *bake.CLASSES, *panels.CLASSES)
+CLASSES = (
+    *preferences.CLASSES,
+    *cleaning.CLASSES,
+    *settings.CLASSES,
+    *takes.CLASSES,
+    *capture.CLASSES,
+    *bake.CLASSES,
+    *values.CLASSES,
+    *panels.CLASSES,
+)
 
 
 def register() -> None:

@@ -6,9 +6,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, UILayout
 
-from bdfm_infer.parameters import ACTION_UNITS, N_AU, ROTATION
-
-from ..blender.bake import BakeReport, scene_time
+from ..blender.bake import BakeReport
 from .bake import Choice, choices_for_panel, last_reports
 from .preferences import library
 from .takes import LoadedTake, loaded_take
@@ -34,17 +32,6 @@ class BDFM_PT_bake(_Panel, bpy.types.Panel):
 
     def draw(self, context: Context) -> None:
         draw_bake(self.layout, context)
-
-
-class BDFM_PT_values(_Panel, bpy.types.Panel):
-    bl_label = "Values at This Frame"
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        return loaded_take(context.scene) is not None
-
-    def draw(self, context: Context) -> None:
-        draw_values(self.layout, context)
 
 
 def draw_capture(layout: UILayout, context: Context) -> None:
@@ -87,25 +74,6 @@ def draw_bake(layout: UILayout, context: Context) -> None:
         _draw_report(layout.box().column(align=True), report)
 
 
-def draw_values(layout: UILayout, context: Context) -> None:
-    """The action units, the head's rotation and the confidence of the take at the scene's current frame."""
-    scene, column = context.scene, layout.column(align=True)
-    loaded = loaded_take(scene)
-    if loaded is None:
-        return
-    row = loaded.row_at(float(scene_time(scene, scene.bdfm.start_frame).seconds(scene.frame_current_final)))
-    if not loaded.take.success[row]:
-        column.label(text="No face in this frame", icon="HIDE_ON")
-        return
-    values = loaded.values[row]
-    for (name, meaning), value in zip(ACTION_UNITS.items(), values[:N_AU], strict=True):
-        column.progress(factor=float(value), text=f"{name}  {meaning}  {value:.2f}", type="BAR")
-    column.separator()
-    for name, degrees in zip(ROTATION, values[N_AU:], strict=True):
-        column.label(text=f"{name.title()}  {degrees:.1f}°")
-    column.label(text=f"Confidence  {loaded.take.confidence[row]:.2f}")
-
-
 def _draw_take(column: UILayout, loaded: LoadedTake) -> None:
     seconds = loaded.take.timestamps[-1] - loaded.take.timestamps[0]
     column.label(text=loaded.name, icon="ACTION")
@@ -134,4 +102,4 @@ def _draw_report(column: UILayout, report: BakeReport) -> None:
         column.label(text=f"and {len(report.missing) - MAX_MISSING} more")
 
 
-CLASSES = (BDFM_PT_capture, BDFM_PT_bake, BDFM_PT_values)
+CLASSES = (BDFM_PT_capture, BDFM_PT_bake)

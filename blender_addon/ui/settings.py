@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import bpy
 
+from .cleaning import BDFM_PG_cleaning
 from .preferences import library
 
 
@@ -29,6 +30,7 @@ class BDFM_PG_settings(bpy.types.PropertyGroup):
         description="Mapping to bake with; empty: chosen by the names of each rig",
         search=_mapping_ids,
     )
+    cleaning: bpy.props.PointerProperty(type=BDFM_PG_cleaning)
 
 
 class BDFM_PG_progress(bpy.types.PropertyGroup):

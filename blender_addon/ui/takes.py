@@ -1,33 +1,54 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # mypy: disable-error-code="valid-type"
-"""The loaded take: read once, kept in memory, looked up by its path."""
+"""The loaded take: read once, kept in memory, looked up by its path; and what it becomes by the artist's cleaning."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
 from bdfm_infer.errors import BdfmError
-from bdfm_infer.take import Take
+from bdfm_infer.take import Take, csv_path
 
-from ..core.timing import take_values
+from ..core.cleaning import Cleaning
+from ..core.edits import Edits
+from ..core.performance import Performance
+from .cleaning import read_cleaning, write_cleaning
 
 
-@dataclass(frozen=True)
 class LoadedTake:
-    """A take with its settings applied, and its values as the panel shows them.
+    """A take in memory.
 
     Attributes:
-        values: (n, 26) action units (0 to 1), then yaw, pitch, roll (degrees); NaN where no face was found.
+        name: its file's, without extension.
+        path: of its table.
+        take: raw values.
+        stored: the cleaning that its JSON file holds.
     """
 
-    name: str
-    take: Take
-    values: NDArray[np.float64]
+    def __init__(self, path: str) -> None:
+        self.path = csv_path(path)
+        self.name = self.path.stem
+        self.stamp = _stamp(path)
+        self.take = Take.read(path)
+        if not len(self.take):
+            raise BdfmError(f"{path}: the take holds no rows. Capture the video again.")
+        self.stored = Cleaning.from_settings(self.take.facts.get("settings"))
+        self._cleaning = Cleaning()
+        self._smoothed = Performance.from_take(self.take, self.name)
+        self._performance = self._smoothed
+
+    def performance(self, cleaning: Cleaning) -> Performance:
+        """The take as it is baked. What the last call worked out is used again."""
+        if cleaning != self._cleaning:
+            before, self._cleaning = self._cleaning, cleaning
+            if (cleaning.calibration, cleaning.smoothing) != (before.calibration, before.smoothing):
+                self._smoothed = cleaning.smoothed(self.take, self.name)
+            self._performance = cleaning.edited(self._smoothed)
+        return self._performance
 
     def row_at(self, seconds: float) -> int:
         """Number of the row shown at a time: the last one that is not later, or the first."""
@@ -38,15 +59,13 @@ _loaded: dict[str, LoadedTake] = {}
 
 
 def load(path: str) -> LoadedTake:
-    """Read a take from disk, or again where it has changed.
+    """A take from memory, or from disk where it is not there or has changed.
 
     Raises:
         BdfmError: it cannot be read, or holds no row.
     """
-    take = Take.read(path).processed()
-    if not len(take):
-        raise BdfmError(f"{path}: the take holds no rows. Capture the video again.")
-    _loaded[path] = LoadedTake(Path(path).stem, take, take_values(take))
+    if path not in _loaded or _loaded[path].stamp != _stamp(path):
+        _loaded[path] = LoadedTake(path)
     return _loaded[path]
 
 
@@ -56,13 +75,14 @@ def loaded_take(scene: bpy.types.Scene) -> LoadedTake | None:
 
 
 def set_take(scene: bpy.types.Scene, path: Path) -> LoadedTake:
-    """Read a take and make it the scene's.
+    """Read a take and make it, with the cleaning stored beside it, the scene's.
 
     Raises:
         BdfmError: it cannot be read; the scene keeps the one it had.
     """
     take = load(str(path))
     scene.bdfm.take = str(path)
+    _adopt(scene, take)
     return take
 
 
@@ -77,6 +97,32 @@ def scene_take(scene: bpy.types.Scene) -> LoadedTake:
     return loaded_take(scene) or load(bpy.path.abspath(scene.bdfm.take))
 
 
+def scene_cleaning(scene: bpy.types.Scene, take: LoadedTake) -> Cleaning:
+    """What is done to the scene's take: the panel's settings, or those stored with it where a script named it."""
+    group = scene.bdfm.cleaning
+    return read_cleaning(group) if group.take == scene.bdfm.take else take.stored
+
+
+def scene_performance(scene: bpy.types.Scene) -> Performance:
+    """The scene's take, calibrated, smoothed and edited.
+
+    Raises:
+        BdfmError: there is none, or it cannot be read.
+    """
+    take = scene_take(scene)
+    return take.performance(scene_cleaning(scene, take))
+
+
+def performance_of(path: str | Path, edits: Edits | None = None) -> Performance:
+    """Any take with the cleaning stored beside it; ``edits`` take the place of the stored ones.
+
+    Raises:
+        BdfmError: it cannot be read, or holds no row.
+    """
+    take = load(str(path))
+    return take.performance(take.stored if edits is None else replace(take.stored, edits=edits))
+
+
 @bpy.app.handlers.persistent
 def reload_take(*_: object) -> None:
     """After a file was opened: read its take again. One that is gone is asked for when it is needed."""
@@ -84,13 +130,26 @@ def reload_take(*_: object) -> None:
     for scene in bpy.data.scenes:
         if scene.bdfm.take:
             try:
-                load(bpy.path.abspath(scene.bdfm.take))
+                take = load(bpy.path.abspath(scene.bdfm.take))
+                if scene.bdfm.cleaning.take != scene.bdfm.take:
+                    _adopt(scene, take)
             except BdfmError as error:
                 print(f"BDFM Face Capture: {error}")
 
 
+def _adopt(scene: bpy.types.Scene, take: LoadedTake) -> None:
+    write_cleaning(scene.bdfm.cleaning, take.stored)
+    scene.bdfm.cleaning.take = scene.bdfm.take
+
+
+def _stamp(path: str) -> tuple[int | None, ...]:
+    """When each file of a take was changed last; None for one that is not there."""
+    files = (csv_path(path), csv_path(path).with_suffix(".json"))
+    return tuple(file.stat().st_mtime_ns if file.exists() else None for file in files)
+
+
 class BDFM_OT_load_take(bpy.types.Operator):
-    """Load a take that was captured before"""
+    """Load a take that was captured before, or a table of OpenFace or Live Link Face"""
 
     bl_idname = "bdfm.load_take"
     bl_label = "Load Take"

@@ -22,8 +22,8 @@ def drawn(part, layout, capfd):
     """Draw all panels; a property or icon that is not there shows on standard error, a mistake raises."""
 
     def draw():
-        panels = part("ui.panels")
-        for function in (panels.draw_capture, panels.draw_bake, panels.draw_values):
+        panels, values = part("ui.panels"), part("ui.values")
+        for function in (panels.draw_capture, panels.draw_bake, values.draw_take, values.draw_values):
             function(layout, bpy.context)
         assert "not found" not in "".join(capfd.readouterr())
         return layout
@@ -38,7 +38,7 @@ def test_panels_are_registered_in_the_tab(part):
 
 def test_empty_file(drawn, part):
     drawn()
-    assert not part("ui.panels").BDFM_PT_values.poll(bpy.context)
+    assert not part("ui.values").BDFM_PT_values.poll(bpy.context)
 
 
 def test_a_take_characters_and_reports(drawn, part, tmp_path):
@@ -51,7 +51,7 @@ def test_a_take_characters_and_reports(drawn, part, tmp_path):
     bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences.mappings_folder = str(folder)
     times = np.arange(25) / 24
     bpy.ops.bdfm.load_take(filepath=str(write_take(tmp_path / "t.csv", times, lost=[3], AU12=times)))
-    assert part("ui.panels").BDFM_PT_values.poll(bpy.context)
+    assert part("ui.values").BDFM_PT_values.poll(bpy.context)
     rig = armature("Rig", {"jaw": "XYZ"})
     mesh("Face", ["smile"], rig)
     select(rig, mesh("Cube"))

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel Take, and in it the values at the timeline's current frame."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, UILayout
+
+from bdfm_infer.parameters import ACTION_UNITS, N_AU, ROTATION
+
+from ..blender.bake import scene_time
+from .takes import LoadedTake, loaded_take, scene_cleaning
+
+DIRECTIONS = {"yaw": ("right", "left"), "pitch": ("down", "up"), "roll": ("counter-clockwise", "clockwise")}
+"""What a negative and a positive angle mean, as the person sees it; roll as the camera does."""
+
+
+class TakePanel:
+    """What the panels of this part have in common: the place, and that a take is loaded."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "BDFM"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return loaded_take(context.scene) is not None
+
+
+class BDFM_PT_take(TakePanel, bpy.types.Panel):
+    bl_label = "Take"
+    bl_order = 10
+
+    def draw(self, context: Context) -> None:
+        draw_take(self.layout, context)
+
+
+class BDFM_PT_values(TakePanel, bpy.types.Panel):
+    bl_label = "Values at This Frame"
+    bl_parent_id = "BDFM_PT_take"
+    bl_order = 1
+
+    def draw(self, context: Context) -> None:
+        draw_values(self.layout, context)
+
+
+def draw_take(layout: UILayout, context: Context) -> None:
+    """Name, length and lost frames of the take, and what can be done with it in the timeline."""
+    loaded = loaded_take(context.scene)
+    if loaded is None:
+        return
+    column = layout.column(align=True)
+    times, lost = loaded.take.timestamps, int((~loaded.take.success).sum())
+    column.label(text=loaded.name, icon="ACTION")
+    column.label(text=f"{len(loaded.take)} frames, {times[-1] - times[0]:.1f} s")
+    if lost:
+        column.label(text=f"{lost} frames without a face", icon="INFO")
+
+
+def draw_values(layout: UILayout, context: Context) -> None:
+    """Action units and head angles as they are baked, and the confidence, at the scene's current frame."""
+    loaded = loaded_take(context.scene)
+    if loaded is None:
+        return
+    column = layout.column(align=True)
+    seconds = seconds_now(context.scene)
+    row = loaded.row_at(seconds)
+    outside = _outside(loaded, seconds)
+    if outside:
+        column.label(text=outside, icon="INFO")
+    if not loaded.take.success[row]:
+        column.label(text="No face in this frame", icon="HIDE_ON")
+        return
+    values = loaded.performance(scene_cleaning(context.scene, loaded)).values[row].tolist()
+    for (name, meaning), value in zip(ACTION_UNITS.items(), values[:N_AU], strict=True):
+        column.progress(factor=value, text=f"{unit_label(name, meaning)}  {value:.2f}", type="BAR")
+    column.separator()
+    for name, degrees in zip(ROTATION, values[N_AU:], strict=True):
+        column.label(text=f"{name.title()}  {abs(degrees):.1f}° {DIRECTIONS[name][degrees > 0]}")
+    column.label(text=f"Confidence  {loaded.take.confidence[row]:.0%}")
+
+
+def seconds_now(scene: bpy.types.Scene) -> float:
+    """The take's time at the scene's current frame."""
+    return float(scene_time(scene, scene.bdfm.start_frame).seconds(scene.frame_current_final))
+
+
+def unit_label(name: str, meaning: str) -> str:
+    """``AU12 Lip corner puller``; units without a number of their own have their meaning alone."""
+    return f"{name} {meaning}" if name.startswith("AU") else meaning
+
+
+def _outside(loaded: LoadedTake, seconds: float) -> str:
+    """Whether the take is being looked at before its begin or after its end, in words."""
+    times = loaded.take.timestamps
+    if seconds < times[0] - 1e-6:
+        return "The take begins later"
+    last = times[-1] - times[-2] if len(times) > 1 else 0.0
+    return "The take has ended" if seconds > times[-1] + max(last, 1e-3) else ""
+
+
+CLASSES = (BDFM_PT_take, BDFM_PT_values)
