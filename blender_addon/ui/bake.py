@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import bpy
 
@@ -12,8 +11,7 @@ from bdfm_infer.errors import BdfmError
 
 from ..blender.bake import BakeReport, bake, scene_time
 from ..blender.rig import Character, characters_in, read_rig
-from ..core.errors import NoMappingError
-from ..core.matching import Fit, score
+from ..blender.rig_choice import Choice, choice_of
 from ..core.performance import Performance
 from .preferences import library
 from .takes import LoadedTake, scene_take
@@ -24,30 +22,9 @@ last_reports: list[BakeReport] = []
 """What the last bake did, for the panel."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The mapping of one selected character, as the panel shows it.
-
-    Attributes:
-        fits: the chosen mapping first, then those that tie with it; empty where none fits.
-        reason: why none does.
-    """
-
-    character: Character
-    fits: tuple[Fit, ...]
-    reason: str = ""
-
-
 def choose_mapping(context: bpy.types.Context, character: Character) -> Choice:
-    """The mapping that the artist named, or the one that fits the character's names best."""
-    mappings, rig = library(context), read_rig(character)
-    try:
-        if context.scene.bdfm.mapping:
-            mapping = mappings.by_id(context.scene.bdfm.mapping)
-            return Choice(character, (Fit(mapping, score(mapping, rig)),))
-        return Choice(character, tuple(mappings.choose(rig)))
-    except NoMappingError as error:
-        return Choice(character, (), str(error))
+    """The mapping that the artist named, for the character or for all, or the one that fits its names best."""
+    return choice_of(character, read_rig(character), library(context), context.scene.bdfm.mapping)
 
 
 _choices: tuple[object, float, list[Choice]] = (None, 0.0, [])

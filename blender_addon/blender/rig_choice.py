@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which mapping a character is baked with: the one chosen for it, the scene's, or the one that fits its names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..core.errors import AddonError, NoMappingError
+from ..core.matching import Fit, score
+from ..core.rig import Rig
+from .library import Library
+from .rig import Character
+
+PROPERTY = "bdfm_mapping"
+"""Custom property of a character's top object: the id of the mapping chosen for it."""
+
+
+class ChoiceError(AddonError):
+    """A choice cannot be kept on a character; the message names the reason and the way out."""
+
+    code = "choice_refused"
+    exit_code = 36
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The mapping of one character.
+
+    Attributes:
+        fits: the chosen mapping first, then those that tie with it; empty where there is none.
+        reason: why there is none.
+        by_hand: it was named for the character or the scene, whatever its score.
+    """
+
+    character: Character
+    fits: tuple[Fit, ...]
+    reason: str = ""
+    by_hand: bool = False
+
+
+def chosen_id(character: Character) -> str:
+    """Id of the mapping chosen for a character; empty: none was."""
+    value = character.top.get(PROPERTY, "")
+    return value if isinstance(value, str) else ""
+
+
+def choose_for(character: Character, identifier: str) -> None:
+    """Keep the choice of a mapping with a character; an empty id leaves it to the character's names again.
+
+    Raises:
+        ChoiceError: its top object is linked from a library, where Blender would lose it.
+    """
+    if character.top.library is not None:
+        raise ChoiceError(
+            f"{character.name!r} is linked from a library, so Blender would lose the choice. Make a library override."
+        )
+    if identifier:
+        character.top[PROPERTY] = identifier
+    elif PROPERTY in character.top:
+        del character.top[PROPERTY]
+
+
+def choice_of(character: Character, rig: Rig, library: Library, for_all: str = "") -> Choice:
+    """The mapping that a character is baked with.
+
+    Args:
+        rig: what :func:`.rig.read_rig` read from it.
+        for_all: id of the mapping named for the whole scene; the character's own comes before it.
+    """
+    identifier = chosen_id(character) or for_all
+    try:
+        if identifier:
+            mapping = library.by_id(identifier)
+            return Choice(character, (Fit(mapping, score(mapping, rig)),), by_hand=True)
+        return Choice(character, tuple(library.choose(rig)))
+    except NoMappingError as error:
+        return Choice(character, (), str(error))
