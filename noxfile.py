@@ -107,3 +107,11 @@ def demo(session: nox.Session) -> None:
     install(session, "demo.txt")
     if not run(session, ["-m", "demo", *session.posargs], folder=session.invoked_from):
         session.error("The demo did not end well.")
+
+
+@nox.session
+def figure5(session: nox.Session) -> None:
+    """A clip on three characters of ours and on those of others in the folder BDFM_SOURCES, as one sheet in out/."""
+    install(session, "demo.txt")
+    if not run(session, ["-m", "demo.figure5", *session.posargs], folder=session.invoked_from):
+        session.error("A character is missing, or the sheet.")

@@ -23,6 +23,7 @@ REPORTS = HOME / "reports"
 REQUIREMENTS = ROOT / "requirements" / "runner.txt"
 PYTHON = (3, 11)
 USAGE = """usage: python3 run.py demo [VIDEO or folder of images] [--out FOLDER]
+       python3 run.py figure5 [VIDEO] [--out FOLDER]     (with characters of others, see docs/figure-5.md)
        python3 run.py test [SESSION ...]     (sessions: python3 run.py list)
 On Windows: py -3.11 run.py ..."""
 LIBRARIES = {
@@ -99,7 +100,7 @@ def summary(report: Path) -> str:
 def main() -> int:
     """Check the machine, set up the runner, hand over."""
     command, *rest = sys.argv[1:] or [""]
-    if command not in ("demo", "test", "list"):
+    if command not in ("demo", "figure5", "test", "list"):
         print(USAGE)
         return 2
     if problem := check_machine():
@@ -108,8 +109,8 @@ def main() -> int:
     nox = [str(runner()), "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
     if command == "list":
         return subprocess.call([*nox, "--list"])
-    if command == "demo":
-        return subprocess.call([*nox, "--session", "demo", "--", *rest])
+    if command in ("demo", "figure5"):
+        return subprocess.call([*nox, "--session", command, "--", *rest])
     for old in REPORTS.glob("*"):
         old.unlink()
     REPORTS.mkdir(parents=True, exist_ok=True)

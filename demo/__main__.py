@@ -4,16 +4,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 from tqdm import tqdm
@@ -23,26 +17,16 @@ from bdfm_infer.errors import BdfmError
 from bdfm_infer.take import Take
 
 from . import accuracy, moments, pictures
+from .blender import ROOT, SIDE, bake_all
 from .characters import CHARACTERS
 
-ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "examples/clip/sample.mp4"
 TRUTH = ROOT / "examples/clip/sample_truth.csv"
 COLUMNS = 8
 VIDEO_RATE, VIDEO_SECONDS = 12.0, 10.0
 IMAGES_RATE, MAX_IMAGES = 2.0, 100
 """Pictures a second in the video of a folder of images, and how many it shows."""
-SIDE = 256
-"""Pixels of a rendered picture's side, and the video's height."""
-BLENDER_LIMIT_S = 900
 STEPS = 4
-
-
-class BlenderError(BdfmError):
-    """Blender could not build, bake or render a character."""
-
-    code = "blender_failed"
-    exit_code = 40
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +50,7 @@ def _run(source: str, out: Path, table: Path | None) -> None:
     _step(1, f"Reading the face in {source}")
     if table is None:
         table = out / f"{name}.csv"
-        take = _capture(source, table)
+        take = capture_with_bar(source, table)
     else:
         table = table.resolve()
         take = Take.read(table)
@@ -82,7 +66,7 @@ def _run(source: str, out: Path, table: Path | None) -> None:
     rows = sorted({*video, *sheet})
     blends = {character: out / f"{name}_{character}.blend" for character in CHARACTERS}
     with tempfile.TemporaryDirectory(prefix="bdfm-demo-") as scratch:
-        rendered = _bake_all(table, blends, Path(scratch), rows)
+        rendered = bake_all(table, blends, Path(scratch), rows)
 
     _step(3, "Contact sheet and side-by-side video")
     contact, side_by_side = out / f"{name}_sheet.png", out / f"{name}_side_by_side.mp4"
@@ -98,7 +82,8 @@ def _run(source: str, out: Path, table: Path | None) -> None:
     print(_summary(table, contact, side_by_side, blends))
 
 
-def _capture(source: str, table: Path) -> Take:
+def capture_with_bar(source: str, table: Path) -> Take:
+    """Capture a source into a table, which is overwritten, with a bar in the terminal."""
     cv2.setNumThreads(1)
     with tqdm(unit=" frames", disable=None, leave=False) as bar:
 
@@ -107,76 +92,6 @@ def _capture(source: str, table: Path) -> Take:
             bar.update(state.frame - bar.n)
 
         return capture(source, table, CaptureOptions(overwrite=True), progress=progress, warn=bar.write)
-
-
-def _bake_all(
-    table: Path, blends: dict[str, Path], scratch: Path, rows: list[int]
-) -> dict[str, dict[int, pictures.Picture]]:
-    """Bake and render each character in a Blender of its own, as many at a time as there are cores.
-
-    Returns:
-        By character and row, the rendered picture.
-    """
-    with (
-        tqdm(total=len(blends) * len(rows), unit=" pictures", disable=None, leave=False) as bar,
-        ThreadPoolExecutor(min(len(blends), os.cpu_count() or 1)) as pool,
-    ):
-
-        def work(character: str) -> dict[int, pictures.Picture]:
-            folder = scratch / character
-            folder.mkdir()
-            arguments = [character, str(table), str(blends[character]), str(folder), str(SIDE), *map(str, rows)]
-
-            def on_event(event: dict[str, Any]) -> None:
-                if event["event"] == "picture":
-                    bar.update()
-                else:
-                    missing = f", not on this rig: {', '.join(event['missing'])}" if event["missing"] else ""
-                    bar.write(f"    {character}: {event['curves']} channels, {event['keys']} keys each, mapping "
-                              f"{event['mapping']!r}{missing}")  # fmt: skip
-                    for warning in event["warnings"]:
-                        bar.write(f"    {character}: {warning}")
-
-            _blender(arguments, scratch / "blender", on_event)
-            return {row: cv2.imread(str(folder / f"{row:06}.png")) for row in rows}
-
-        return dict(zip(blends, pool.map(work, blends), strict=True))
-
-
-def _blender(arguments: list[str], user: Path, on_event: Callable[[dict[str, Any]], None]) -> None:
-    """Run ``demo.bake`` and hand over its events; its other output is shown only if it fails.
-
-    Args:
-        user: in place of the user's own folder of Blender settings.
-    """
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "demo.bake", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            cwd=ROOT,
-            env=os.environ | {"BLENDER_USER_RESOURCES": str(user)},
-        )
-        assert process.stdout is not None
-        watch = threading.Timer(BLENDER_LIMIT_S, process.kill)
-        watch.start()
-        tail: list[str] = []
-        for line in process.stdout:
-            if line.startswith('{"event"'):
-                on_event(json.loads(line))
-            else:
-                tail = [*tail[-20:], line]
-        code = process.wait(BLENDER_LIMIT_S)
-        watch.cancel()
-        if code:
-            log.seek(0)
-            raise BlenderError(
-                f"Blender failed on {arguments[0]} (exit code {code}):\n{log.read()[-4000:]}{''.join(tail)}"
-            )
 
 
 def _step(number: int, text: str) -> None:

@@ -26,6 +26,8 @@ from blender_addon.blender.library import load_library
 from blender_addon.blender.rig import characters_in, read_rig
 from blender_addon.core.performance import Performance
 
+from .others import load, others
+
 ROOT = Path(__file__).resolve().parents[1]
 START = 1
 """Scene frame of the take's second 0."""
@@ -34,10 +36,10 @@ START = 1
 def run(character: str, table: Path, blend: Path, folder: Path, side: int, rows: list[int]) -> None:
     """Build, bake, save, render pictures of ``side`` pixels."""
     take = Take.read(table)
-    objects = importlib.import_module(f"examples.characters.{character}").build()
+    objects = _build(character)
     scene = bpy.context.scene
     _set_rate(scene, take)
-    (target,) = characters_in(objects, scene)
+    target = max(characters_in(objects, scene), key=lambda each: sum(len(mesh.data.vertices) for mesh in each.meshes))
     (fit, *_) = load_library(ROOT / "examples/characters").choose(read_rig(target))
     performance = Performance.from_take(take.processed(), table.stem)
     report = bake(performance, target, fit.mapping, scene_time(scene, START))
@@ -59,6 +61,14 @@ def run(character: str, table: Path, blend: Path, folder: Path, side: int, rows:
         scene.render.filepath = str(folder / f"{row:06}.png")
         bpy.ops.render.render(write_still=True)
         _say(event="picture")
+
+
+def _build(character: str) -> list[bpy.types.Object]:
+    """One of our own by the name of its module, or one made by others by its name in ``others.toml``."""
+    if character in others():
+        return load(others()[character])
+    built: list[bpy.types.Object] = importlib.import_module(f"examples.characters.{character}").build()
+    return built
 
 
 def _set_rate(scene: bpy.types.Scene, take: Take) -> None:
