@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mappings of the artist's own: begun from nothing or from another, changed target by target, saved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from bdfm_infer.parameters import AU_NAMES, ROTATION
+
+from .errors import AddonError
+from .mapping import SOURCES, Combine, Fingerprint, Mapping
+from .names import normalise
+from .rig import Rig
+from .targets import BoneRotation, BoneTarget, CustomProperty, ShapeKey
+
+TargetData = dict[str, Any]
+"""One target as plain data, as it stands in a mapping's file."""
+
+FINGERPRINT_NAMES: Final = 12
+"""Names of each sort that a fingerprint takes from a mapping's targets."""
+NEW_AMOUNTS: Final = {"degrees": 10.0, "degrees_per_degree": 1.0, "amount": 0.01}
+MAX_FILE_NAME: Final = 60
+RESERVED: Final = re.compile(r"con|prn|aux|nul|schema|com\d|lpt\d")
+"""What Windows does not take as a file's name, and the name of the format's own file."""
+
+
+class MappingExistsError(AddonError):
+    """A mapping of that name is in the folder already; nothing was written."""
+
+    code = "mapping_exists"
+    exit_code = 37
+
+
+def blank_mapping(identifier: str, name: str, rig: Rig, like: Mapping | None = None) -> Mapping:
+    """A mapping without action units. ``like`` lends it what turns the head, and what weakens what.
+
+    Raises:
+        AddonError: the rig has no shape key, bone or custom property.
+    """
+    mark = _fingerprint(
+        [key for keys in rig.shape_keys.values() for key in keys],
+        rig.bones,
+        [prop for owner in rig.properties for prop in owner.properties],
+    )
+    if not (mark.shape_keys or mark.bones or mark.properties):
+        raise AddonError(f"{rig.name}: there is no shape key, bone or custom property that a mapping could move.")
+    base = Mapping(id=identifier, name=name, confidence="experimental", fingerprint=mark, channels={})
+    if like is None:
+        return base
+    return replace(
+        base,
+        directions=like.directions,
+        aliases=like.aliases,
+        channels={source: like.channels[source] for source in ROTATION if source in like.channels},
+        combine=like.combine,
+    )
+
+
+def own_copy(mapping: Mapping, identifier: str, name: str) -> Mapping:
+    """The same mapping under a name of the artist's own, not yet looked at."""
+    return replace(mapping, id=identifier, name=name, confidence="experimental", warnings=())
+
+
+def target_data(mapping: Mapping) -> list[tuple[str, TargetData]]:
+    """All targets with their sources, as plain data."""
+    return [
+        (source, data) for source, items in mapping.to_dict()["channels"].items() if source in SOURCES for data in items
+    ]
+
+
+def with_targets(mapping: Mapping, targets: Iterable[tuple[str, TargetData]]) -> Mapping:
+    """The mapping with these targets in place of its own.
+
+    Raises:
+        MappingError: one of them is no target; the message names it and the reason.
+    """
+    channels: dict[str, list[TargetData]] = {}
+    for source, data in sorted(targets, key=lambda item: SOURCES.index(item[0])):
+        channels.setdefault(source, []).append(data)
+    known = channels | dict(mapping.unknown_channels)
+    changed = Mapping.from_dict(mapping.to_dict() | {"channels": known}, mapping.name)
+    return replace(changed, warnings=())
+
+
+def with_own_fingerprint(mapping: Mapping) -> Mapping:
+    """The mapping, recognised by the names that its action units move; unchanged where they move none."""
+    targets = [target for source in AU_NAMES for target in mapping.channels.get(source, ())]
+    mark = _fingerprint(
+        [target.name for target in targets if isinstance(target, ShapeKey)],
+        [target.bone for target in targets if isinstance(target, BoneTarget)],
+        [target.name for target in targets if isinstance(target, CustomProperty)],
+    )
+    return replace(mapping, fingerprint=mark) if targets else mapping
+
+
+def new_target(source: str, kind: str, name: str, bone: str | None = None, owner: str = "object") -> TargetData:
+    """A target as it is first added: its full weight, or a small movement along the bone's X.
+
+    Args:
+        source: what moves it.
+        kind: one of ``targets.KINDS``.
+        name: of the shape key, the bone, or the custom property.
+        bone, owner: for a custom property.
+    """
+    side = normalise(name).side
+    data: TargetData = {"kind": kind}
+    if kind == ShapeKey.kind:
+        data |= {"name": name}
+    elif kind == CustomProperty.kind:
+        data |= {"owner": owner, "name": name} | ({"bone": bone} if owner == "pose_bone" else {})
+    else:
+        key = amount_key(kind, source)
+        data |= {"bone": name, "axis": "x", key: NEW_AMOUNTS[key]}
+    return data | ({"side": side} if side else {})
+
+
+def amount_key(kind: str, source: str) -> str:
+    """The member of a target that says how far it moves for a source value of 1."""
+    if kind in (ShapeKey.kind, CustomProperty.kind):
+        return "weight"
+    if kind == BoneRotation.kind:
+        return "degrees" if source in AU_NAMES else "degrees_per_degree"
+    return "amount"
+
+
+def swapped_sides(mapping: Mapping) -> Mapping:
+    """The mapping for a rig whose names of left and right are swapped."""
+    channels = {
+        _other_side(source): tuple(replace(target, side=_other_side(target.side)) for target in targets)
+        for source, targets in mapping.channels.items()
+    }
+    combine = tuple(
+        Combine(reduce=_other_side(rule.reduce), by=_other_side(rule.by), on=_other_side(rule.on), extra=rule.extra)
+        for rule in mapping.combine
+    )
+    return replace(mapping, channels={s: channels[s] for s in SOURCES if s in channels}, combine=combine)
+
+
+def identifier_for(name: str, taken: Iterable[str] = ()) -> str:
+    """An id, which is also a file's name everywhere, for a name in any script; numbered where it is taken."""
+    words = re.sub(r"[^\w]+", "_", name.casefold()).strip("_")[:MAX_FILE_NAME].rstrip("_") or "mapping"
+    base = f"{words}_rig" if RESERVED.fullmatch(words) else words
+    taken, identifier, number = set(taken), base, 1
+    while identifier in taken:
+        number += 1
+        identifier = f"{base}_{number}"
+    return identifier
+
+
+def save_own(mapping: Mapping, folder: Path, overwrite: bool = False) -> Path:
+    """Write a mapping into the artist's folder, which is made where it is missing. Returns the file.
+
+    Raises:
+        MappingExistsError: the file is there already, and ``overwrite`` was not said.
+        MappingError: the file cannot be written.
+        AddonError: the folder cannot be made.
+    """
+    path = folder / f"{identifier_for(mapping.id)}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AddonError(
+            f"{folder}: the folder for own mappings cannot be made ({error.strerror or error}). Name another one in "
+            "the add-on's preferences."
+        ) from error
+    if path.exists() and not overwrite:
+        raise MappingExistsError(f"{path} is there already. Give the mapping another name, or agree to overwrite it.")
+    mapping.save(path)
+    return path
+
+
+def _fingerprint(keys: Iterable[str], bones: Iterable[str], properties: Iterable[str]) -> Fingerprint:
+    return Fingerprint(shape_keys=_spread(keys), bones=_spread(bones), properties=_spread(properties))
+
+
+def _spread(names: Iterable[str]) -> tuple[str, ...]:
+    """At most :data:`FINGERPRINT_NAMES` of the names, from the first to the last."""
+    usable = [name for name in dict.fromkeys(names) if name.strip()]
+    step = max(1, -(-len(usable) // FINGERPRINT_NAMES))
+    return tuple(usable[::step])
+
+
+def _other_side(name: Any) -> Any:
+    return name and name.replace("left", "#").replace("right", "left").replace("#", "right")
