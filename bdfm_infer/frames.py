@@ -213,19 +213,22 @@ class ImageSource:
 
 Source = VideoSource | ImageSource
 
+SourceName = str | os.PathLike[str] | Sequence[Path]
+"""A path, a pattern, or the paths of images."""
+
 
 def open_source(
-    source: str | os.PathLike[str],
+    source: SourceName,
     start: float = 0.0,
     end: float = float("inf"),
     image_fps: float = 1.0,
     threads: int = 1,
     cancel: threading.Event | None = None,
 ) -> Source:
-    """Open a video, an image, a folder of images, or the images that a pattern such as ``shots/*.jpg`` names.
+    """Open a video, an image, a folder of images, the images that a pattern such as ``shots/*.jpg`` names, or a list.
 
     Args:
-        source: path or pattern; a path that exists is taken as it stands.
+        source: path or pattern, a path that exists being taken as it stands; or paths of images, in their order.
         start, end: seconds.
         image_fps: images a second, for the times of a list of images.
         threads: of the video decoder.
@@ -235,6 +238,10 @@ def open_source(
         InputNotFoundError, EmptyFolderError, NotAVideoError, NoVideoStreamError, TruncatedVideoError,
         FrameTooSmallError.
     """
+    if not isinstance(source, (str, os.PathLike)):
+        if not source:
+            raise EmptyFolderError("The list names no image.")
+        return ImageSource(source, source[0].parent.name or source[0].name, image_fps, start, end)
     path = Path(source)
     if path.is_dir():
         files = sorted((p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()), key=_natural)

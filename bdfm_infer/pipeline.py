@@ -6,22 +6,39 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from . import __version__
 from .calibrate import Calibration
 from .errors import CancelledError, NoFaceError, NoFramesError
 from .faces import Face
-from .frames import Frame, Source, open_source
+from .frames import Frame, SourceName, open_source
 from .predictor import Predictor
 from .smooth import Smoothing
 from .take import Row, Take, TakeWriter
 from .tracking import follow, read_images
 
 _REPORTS_PER_SECOND: Final = 10
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A face, by its place at a time.
+
+    Attributes:
+        time: seconds in the source.
+        x, y: centre of the face, pixels of the picture.
+    """
+
+    time: float
+    x: float
+    y: float
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,8 @@ class CaptureOptions:
 
     Attributes:
         face: which face, where there are several: 0 is the largest in the first frame that shows so many.
+        pick: which face, by where it is at a time; takes the place of ``face``.
+        sequence: images are frames of one clip, in which a face is followed, and have a video's smoothing.
         start, end: seconds; frames with ``start <= time < end`` are read. Frame numbers remain the source's.
         threads: frames that are read at the same time, 1 to 4 of use; rows do not depend on it. None: the CPU's cores.
         image_fps: images a second, for the times of a folder or pattern.
@@ -39,6 +58,8 @@ class CaptureOptions:
     """
 
     face: int = 0
+    pick: Pick | None = None
+    sequence: bool = False
     start: float = 0.0
     end: float = float("inf")
     threads: int | None = None
@@ -90,7 +111,7 @@ class Summary:
 
 
 def capture(
-    source: str | os.PathLike[str],
+    source: SourceName,
     output: str | os.PathLike[str] | None = None,
     options: CaptureOptions | None = None,
     *,
@@ -100,10 +121,10 @@ def capture(
     warn: Callable[[str], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Take:
-    """Capture a video, an image, a folder of images or a pattern, and return the take.
+    """Capture a video, an image, a folder of images, a pattern or a list of images, and return the take.
 
     Args:
-        source: path or pattern.
+        source: path or pattern, or the paths of images.
         output: the take's name (``.csv`` and ``.json`` are written); None keeps it in memory only.
         options: see :class:`CaptureOptions`.
         predictor: to use; by default a new one with the package's own weights.
@@ -118,15 +139,14 @@ def capture(
     if output is not None:
         record(source, output, options, predictor=predictor, progress=progress, on_row=on_row, warn=warn, cancel=cancel)
         return Take.read(output)
-    options = options or CaptureOptions()
-    run = _Run(source, options, predictor, progress, on_row, warn, cancel)
+    run = Run(source, options or CaptureOptions(), predictor, progress, warn, cancel)
     rows: list[Row] = []
-    run.into(rows.append)
+    run.one_face(_each(rows.append, on_row))
     return Take.from_rows(rows, run.facts)
 
 
 def record(
-    source: str | os.PathLike[str],
+    source: SourceName,
     output: str | os.PathLike[str],
     options: CaptureOptions | None = None,
     *,
@@ -138,57 +158,96 @@ def record(
 ) -> Summary:
     """As :func:`capture`, but the take stays on disk: memory does not grow with the length of the source."""
     options = options or CaptureOptions()
-    run = _Run(source, options, predictor, progress, on_row, warn, cancel)
-    with TakeWriter(output, run.facts, with_files=not run.source.is_video, overwrite=options.overwrite) as writer:
-        return run.into(writer.append)
+    run = Run(source, options, predictor, progress, warn, cancel)
+    with run.writer(output) as writer:
+        return run.one_face(_each(writer.append, on_row))
 
 
-class _Run:
-    """One capture: an opened source on its way to rows. Parameters as in :func:`capture`."""
+def _each(*calls: Callable[[Row], object] | None) -> Callable[[Row], None]:
+    def put(row: Row) -> None:
+        for call in calls:
+            if call is not None:
+                call(row)
+
+    return put
+
+
+class Run:
+    """One capture: an opened source on its way to rows. Parameters as in :func:`capture`.
+
+    Attributes:
+        source: the frames.
+        options: of the capture.
+        predictor: reads the faces.
+        is_clip: whether frames follow each other, so that a face can be followed.
+        facts: what goes into the take's JSON file; its source is completed by the last frame.
+    """
 
     def __init__(
         self,
-        source: str | os.PathLike[str],
+        source: SourceName,
         options: CaptureOptions,
         predictor: Predictor | None,
         progress: Callable[[Progress], None] | None,
-        on_row: Callable[[Row], None] | None,
         warn: Callable[[str], None] | None,
         cancel: threading.Event | None,
     ) -> None:
         self.source = open_source(source, options.start, options.end, options.image_fps, options.n_threads, cancel)
-        self.facts = _facts(self.source, predictor := predictor or Predictor(), options)
-        self._name = source
-        self._options = options
-        self._predictor = predictor
+        self.options = options
+        self.predictor = predictor or Predictor()
+        self.is_clip = self.source.is_video or options.sequence
+        self.facts = self._facts()
         self._meter = _Meter(self.source.estimated_frames, progress)
-        self._on_row = on_row
         self._warn = warn
         self._cancel = cancel
 
-    def into(self, put: Callable[[Row], None]) -> Summary:
-        """Hand each row to ``put`` as it is done."""
+    def writer(self, output: str | os.PathLike[str], face: int | None = None) -> TakeWriter:
+        """Writes a take of this capture, of the face of that number where all are captured."""
+        facts = self.facts
+        if face is not None:
+            facts = {**facts, "settings": {**facts["settings"], "face": face}}
+        return TakeWriter(output, facts, with_files=not self.source.is_video, overwrite=self.options.overwrite)
+
+    def one_face(self, put: Callable[[Row], None]) -> Summary:
+        """Hand each row of the chosen face to ``put`` as it is done."""
+        if self.options.pick is not None and self.is_clip:
+            from .several import read_picked
+
+            return read_picked(self, self.options.pick, put)
+
+        def row_of(frame: Frame, face: Face | None) -> bool:
+            put(as_row(frame, face))
+            return face is not None
+
+        number, threads = self.options.face, self.options.n_threads
+        if self.is_clip:
+            return self.each(follow(self.predictor, self.source, number, threads), row_of)
+        predict = partial(self.predictor.predict, face=number)
+        return self.each(read_images(predict, self.source, threads), row_of)
+
+    def each(self, results: Generator[tuple[Frame, T], None, None], put: Callable[[Frame, T], bool]) -> Summary:
+        """Hand what was found in each frame to ``put``, which returns whether there is a face, until the end.
+
+        Raises:
+            CancelledError, NoFramesError, NoFaceError, and what the source raises.
+        """
         meter = self._meter
-        read = follow if self.source.is_video else read_images
-        with closing(read(self._predictor, self.source, self._options.face, self._options.n_threads)) as results:
-            for frame, face in results:
+        with closing(results):
+            for frame, found in results:
                 if frame.problem is not None and self._warn is not None:
                     self._warn(frame.problem)
-                row = _row(frame, face)
-                put(row)
-                if self._on_row is not None:
-                    self._on_row(row)
-                meter.count(row)
+                meter.count(put(frame, found))
                 if self._is_cancelled():
                     break
         if self._is_cancelled():
             raise CancelledError(f"Stopped after {meter.frames} frames; their rows are kept.")
         meter.report()
+        name = self.facts["source"]["name"]
         if meter.frames == 0:
-            raise NoFramesError(f"{self._name} has no frame in the stretch that was asked for. Change start and end.")
+            raise NoFramesError(f"{name} has no frame in the stretch that was asked for. Change start and end.")
         if meter.with_face == 0:
             raise NoFaceError(
-                f"{self._name}: no face was found in {meter.frames} frames. Is the face lit, upright and at least 8 % "
+                f"{name}: no face was found in {meter.frames} frames. Is the face lit, upright and at least 8 % "
                 "of the picture's height? Choose another stretch with start and end, or another number with face."
             )
         return Summary(meter.frames, meter.frames - meter.with_face)
@@ -196,26 +255,26 @@ class _Run:
     def _is_cancelled(self) -> bool:
         return self._cancel is not None and self._cancel.is_set()
 
+    def _facts(self) -> dict[str, Any]:
+        options = self.options
+        smoothing = options.smoothing or Smoothing("zero_phase" if self.is_clip else "none")
+        return {
+            "source": self.source.facts,
+            "model": self.predictor.model,
+            "version": __version__,
+            "settings": {
+                "face": options.face if options.pick is None else asdict(options.pick),
+                "calibration": options.calibration.to_settings(),
+                "smoothing": smoothing.to_settings(),
+            },
+        }
 
-def _row(frame: Frame, face: Face | None) -> Row:
+
+def as_row(frame: Frame, face: Face | None) -> Row:
+    """A frame and its face as a row of a take."""
     if face is None:
         return Row(frame.index, frame.time, 0.0, file=frame.file)
     return Row(frame.index, frame.time, face.confidence, face.rotation, face.place, face.action_units, frame.file)
-
-
-def _facts(source: Source, predictor: Predictor, options: CaptureOptions) -> dict[str, Any]:
-    """What goes into the take's JSON file. ``source`` is the source's own dictionary, completed by its last frame."""
-    smoothing = options.smoothing or Smoothing("zero_phase" if source.is_video else "none")
-    return {
-        "source": source.facts,
-        "model": predictor.model,
-        "version": __version__,
-        "settings": {
-            "face": options.face,
-            "calibration": options.calibration.to_settings(),
-            "smoothing": smoothing.to_settings(),
-        },
-    }
 
 
 class _Meter:
@@ -228,9 +287,9 @@ class _Meter:
         self.frames = 0
         self.with_face = 0
 
-    def count(self, row: Row) -> None:
+    def count(self, found: bool) -> None:
         self.frames += 1
-        self.with_face += row.success
+        self.with_face += found
         if time.monotonic() - self._reported >= 1 / _REPORTS_PER_SECOND:
             self.report()
 

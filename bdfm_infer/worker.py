@@ -1,24 +1,28 @@
 # SPDX-License-Identifier: MIT
 """A capture as a worker of another program: JSON lines on stdout, ``cancel`` on stdin.
 
-One object a line, each with ``event``: ``start``, ``progress``, ``row`` (where asked for), ``warning``, and one last
-line, ``done`` or ``error``. ``docs/command-line.md`` lists their members.
+One object a line, each with ``event``: ``start``, ``progress``, ``row`` (where asked for), ``take`` (of a face),
+``warning``, and one last line, ``done`` or ``error``. ``docs/command-line.md`` lists their members.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
 from .errors import BdfmError
+from .frames import SourceName
 from .parameters import AU_NAMES, ROTATION
-from .pipeline import CaptureOptions, record
+from .pipeline import CaptureOptions, Progress, record
 from .predictor import Predictor
+from .several import record_all
 from .take import Row
 
 
@@ -47,24 +51,26 @@ class Lines:
 
 
 def run(
-    source: str,
+    source: SourceName,
     output: Path,
     options: CaptureOptions,
     cancel: threading.Event,
     weights: str | None = None,
     rows: bool = False,
+    every_face: bool = False,
     stdin: TextIO | None = None,
     stdout: TextIO | None = None,
 ) -> int:
     """Capture and report; the exit code is that of the error, or 0.
 
     Args:
-        source: path or pattern.
+        source: path or pattern, or the paths of images.
         output: the take's CSV file.
         options: of the capture.
         cancel: ends the run when set; set here on ``cancel``, on a closed stdin, and when nobody reads stdout.
         weights: folder of the networks.
         rows: report each row as well.
+        every_face: a take of each face, see :func:`bdfm_infer.several.record_all`.
         stdin, stdout: the process's own by default.
     """
     lines = Lines(stdout or sys.stdout, cancel)
@@ -77,28 +83,43 @@ def run(
         if rows:
             lines.say("row", **_row(row))
 
-    try:
+    def on_progress(progress: Progress) -> None:
+        lines.say("progress", **asdict(progress))
+
+    def work() -> dict[str, Any]:
         predictor = Predictor(weights)
-        lines.say("start", source=source, take=str(output), model=predictor.model["id"])
-        summary = record(
-            source,
-            output,
-            options,
-            predictor=predictor,
-            progress=lambda progress: lines.say("progress", **asdict(progress)),
-            on_row=on_row,
-            warn=lambda message: lines.say("warning", message=message),
-            cancel=cancel,
-        )
+        name = str(source) if isinstance(source, (str, os.PathLike)) else str(source[0].parent)
+        lines.say("start", source=name, take=str(output), model=predictor.model["id"])
+        hooks: dict[str, Any] = {
+            "predictor": predictor,
+            "progress": on_progress,
+            "warn": lambda message: lines.say("warning", message=message),
+            "cancel": cancel,
+        }
+        if not every_face:
+            return {"take": str(output), **asdict(record(source, output, options, on_row=on_row, **hooks))}
+        takes = record_all(source, output, options, on_take=lambda path: lines.say("take", take=str(path)), **hooks)
+        return {"takes": [{"take": str(take.path), **asdict(take.summary)} for take in takes]}
+
+    return _speak(lines, work, lambda: {"take": str(output), "frames": kept} if kept else {})
+
+
+def answer(work: Callable[[], dict[str, Any]], stdout: TextIO | None = None) -> int:
+    """Do something short and report what it returns as ``done``, or its error; the exit code is the error's, or 0."""
+    return _speak(Lines(stdout or sys.stdout, threading.Event()), work, dict)
+
+
+def _speak(lines: Lines, work: Callable[[], dict[str, Any]], left: Callable[[], dict[str, Any]]) -> int:
+    try:
+        done = work()
     except BdfmError as error:
-        left = {"take": str(output), "frames": kept} if kept else {}
-        lines.say("error", code=error.code, message=str(error), **left)
+        lines.say("error", code=error.code, message=str(error), **left())
         return error.exit_code
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
         lines.say("error", code=BdfmError.code, message=f"Unexpected {type(error).__name__}: {error}")
         return BdfmError.exit_code
-    lines.say("done", take=str(output), **asdict(summary))
+    lines.say("done", **done)
     return 0
 
 

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""What the commands of the command line share: numbers as arguments, stopping on Ctrl-C, the avatar's video."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .take import Take
+
+if TYPE_CHECKING:
+    from .avatar import Avatar
+
+
+@contextmanager
+def stoppable() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or a request to terminate sets."""
+    cancel = threading.Event()
+    before = {number: signal.signal(number, lambda *_: cancel.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def draw_avatar(take: Path, output: Path, avatar: Avatar, overwrite: bool, raw: bool = False) -> int:
+    """Write the video of the avatar doing a take, and say so; the exit code is 0."""
+    from .avatar import write_avatar
+
+    read = Take.read(take)
+    frames = write_avatar(read if raw else read.processed(), output, avatar, overwrite)
+    print(f"{output}: {frames} frames")
+    return 0
+
+
+def seconds(text: str) -> float:
+    """A time, 0 or later."""
+    value = float(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return value
+
+
+def rate(text: str) -> float:
+    """A number a second, above 0."""
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} must be above 0")
+    return value
+
+
+def natural(text: str) -> int:
+    """A whole number from 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return value
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
+    return value
