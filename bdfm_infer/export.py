@@ -73,7 +73,7 @@ def export(take: Take, to: str, output: str | os.PathLike[str], overwrite: bool 
 def arkit_values(action_units: FloatArray) -> FloatArray:
     """The 52 ARKit shapes, (n, 52) in [0, 1], order of ``arkit_table()["order"]``, of intensities (n, 23).
 
-    Contributions to one shape are added, then limited; a closed eye takes down its own widening and squint.
+    A closed eye takes down what opens or narrows it; contributions to one shape are added, then limited.
     """
     table = arkit_table()
     order = table["order"]
@@ -82,14 +82,16 @@ def arkit_values(action_units: FloatArray) -> FloatArray:
         for name, weight in targets.items():
             weights[AU_NAMES.index(unit), order.index(name)] = weight
     values = action_units @ weights
-    for rule in table["reduce"]:
-        values[:, order.index(rule["name"])] *= 1.0 - action_units[:, AU_NAMES.index(rule["by"])]
+    for rule in table["combine"]:
+        unit = AU_NAMES.index(rule["reduce"])
+        sided = weights[unit] * [name.casefold().endswith(rule["on"]) for name in order]
+        values -= (action_units[:, unit] * action_units[:, AU_NAMES.index(rule["by"])])[:, None] * sided
     return np.clip(values, 0.0, 1.0)
 
 
 @cache
 def arkit_table() -> dict[str, Any]:
-    """``data/arkit.json``: ``order`` of the 52 shapes, ``weights`` by action unit, and what ``reduce``s what."""
+    """``data/arkit.json``: ``order`` of the 52 shapes, ``weights`` by action unit, and ``combine`` as in mappings."""
     table: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "arkit.json").read_text(encoding="utf-8"))
     return table
 

@@ -65,18 +65,24 @@ def test_livelinkface(take: Take, tmp_path: Path) -> None:
     first = {name: float(value) for name, value in rows[0].items() if name != "Timecode"}
     expected = {
         "BrowInnerUp": 0.2,
-        "MouthSmileLeft": 1.0,
-        "MouthSmileRight": 1.0,
+        "BrowOuterUpLeft": 0.05,
+        "BrowOuterUpRight": 0.05,
+        "MouthSmileLeft": 0.75,
+        "MouthSmileRight": 0.75,
+        "MouthDimpleLeft": 0.5,
+        "MouthDimpleRight": 0.5,
         "JawOpen": 0.5,
         "EyeBlinkLeft": 1.0,
         "EyeBlinkRight": 0.5,
         "EyeWideLeft": 0.0,
-        "EyeSquintRight": 0.2,
+        "EyeSquintRight": 0.19,  # 0.95 of AU07, half of it taken down by the closing eye
+        "CheekSquintRight": 0.06,
         "EyeWideRight": 0.3,
-        "MouthLowerDownLeft": 1.0,  # 0.9 of AU16 and 0.35 * 0.5 of AU25, limited
+        "MouthLowerDownLeft": 1.0,  # 0.9 of AU16 and 0.8 * 0.5 of AU25, limited
         "MouthLowerDownRight": 1.0,
-        "MouthUpperUpLeft": 0.1,
-        "MouthUpperUpRight": 0.1,
+        "MouthUpperUpLeft": 0.25,
+        "MouthUpperUpRight": 0.25,
+        "MouthFunnel": 0.09,
         "HeadYaw": np.radians(30),
         "HeadPitch": np.radians(10),
         "HeadRoll": np.radians(-5),
@@ -86,12 +92,13 @@ def test_livelinkface(take: Take, tmp_path: Path) -> None:
         assert value == pytest.approx(expected.get(name, 0.0), abs=1e-9), name
     second = {name: float(value) for name, value in rows[1].items() if name != "Timecode"}
     assert {name: v for name, v in second.items() if v and name != "BlendShapeCount"} == {
-        "MouthPressLeft": 0.5,
-        "MouthPressRight": 0.5,
-        "MouthRollUpper": 0.25,
-        "MouthRollLower": 0.25,
+        "MouthRollUpper": 0.55,
+        "MouthRollLower": 0.5,
+        "MouthFunnel": 0.42,
+        "MouthClose": 0.12,
         "MouthShrugLower": 1.0,
-        "MouthShrugUpper": 0.5,
+        "MouthShrugUpper": 0.2,
+        "JawForward": 0.15,
     }
     assert [row["Timecode"] for row in rows] == ["00:00:00:00.000", "01:01:01:30.246"]
 

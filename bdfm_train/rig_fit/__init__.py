@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""How well mappings move a face: their action units beside those that artists made."""
