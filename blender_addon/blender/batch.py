@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many characters in one go: each job is baked by itself, and one that fails stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import bpy
+import numpy as np
+
+from bdfm_infer.errors import BdfmError
+from bdfm_infer.parameters import N_AU
+
+from ..core.errors import AddonError
+from ..core.performance import Performance
+from ..core.timing import SceneTime
+from .bake import BakeReport, bake
+from .bake_options import BakeOptions
+from .rig import Character, characters_in
+from .rig_choice import Choice
+
+
+class BatchError(AddonError):
+    """A job names a character or a take that is not there; the message says which."""
+
+    code = "batch_refused"
+    exit_code = 50
+
+
+@dataclass(frozen=True)
+class Job:
+    """One performance for one character.
+
+    Attributes:
+        name: of the character, as it was called when it was chosen.
+        top: its top object; None: it is no longer in the file.
+        performance: makes what is baked. It may raise any :class:`BdfmError`.
+        gain: factor of the action units, which stay within 0 to 1.
+    """
+
+    name: str
+    top: bpy.types.Object | None
+    performance: Callable[[], Performance]
+    gain: float = 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        name: of the character.
+        report: of the bake; None: it failed.
+        reason: why it failed, and what to do.
+        warnings: what the artist should know of a bake that went well.
+    """
+
+    name: str
+    report: BakeReport | None = None
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def run(
+    jobs: Sequence[Job],
+    scene: bpy.types.Scene,
+    choose: Callable[[Character], Choice],
+    time: SceneTime,
+    options: BakeOptions,
+) -> Iterator[Outcome]:
+    """Bake job after job; each outcome is given before the next job begins.
+
+    Args:
+        jobs: in the order in which they are baked.
+        scene: that the characters are in.
+        choose: the mapping of a character.
+        time: of the scene, see :func:`.bake.scene_time`.
+        options: of each bake.
+    """
+    there = [job.top for job in jobs if job.top is not None and _in_scene(job.top, scene)]
+    characters = {character.top: character for character in characters_in(there, scene)}
+    moved: dict[bpy.types.ID, str] = {}
+    for job in jobs:
+        try:
+            if job.top not in there:
+                raise BatchError("not in this scene any more. Remove it from the list, or add it again.")
+            if job.top not in characters:
+                raise BatchError("part of another character by now. Remove it from the list, and add that one.")
+            character = characters[job.top]
+            report = _bake(job, character, choose(character), time, options)
+        except BdfmError as error:
+            yield Outcome(job.name, reason=_with_name(job.name, str(error)))
+            continue
+        warnings = [*report.warnings, *_shared(character, moved)]
+        if report.missing:
+            warnings.append(f"{len(report.missing)} targets of the mapping {report.mapping} are not on this rig.")
+        moved |= dict.fromkeys(_shape_keys(character), character.name)
+        yield Outcome(character.name, report, warnings=tuple(warnings))
+
+
+def _in_scene(item: bpy.types.Object, scene: bpy.types.Scene) -> bool:
+    return scene.objects.get(item.name) == item or item in scene.objects.values()
+
+
+def _bake(job: Job, character: Character, choice: Choice, time: SceneTime, options: BakeOptions) -> BakeReport:
+    if not choice.fits:
+        raise BatchError(choice.reason)
+    return bake(_stronger(job.performance(), job.gain), character, choice.fits[0].mapping, time, options)
+
+
+def _stronger(performance: Performance, gain: float) -> Performance:
+    values = performance.values.copy()
+    values[:, :N_AU] = np.clip(gain * values[:, :N_AU], 0.0, 1.0)
+    return replace(performance, values=values)
+
+
+def _shape_keys(character: Character) -> list[bpy.types.ID]:
+    return [mesh.data.shape_keys for mesh in character.meshes if mesh.data.shape_keys]
+
+
+def _shared(character: Character, moved: dict[bpy.types.ID, str]) -> Iterator[str]:
+    """Characters baked before that use the same mesh, and so the same shape keys."""
+    for other in dict.fromkeys(moved[keys] for keys in _shape_keys(character) if keys in moved):
+        yield (
+            f"It shares its shape keys with {other}, which now moves as this one does. Make its mesh a single user "
+            "(Object > Relations > Make Single User > Object & Data) and bake again."
+        )
+
+
+def _with_name(name: str, text: str) -> str:
+    return text if text.startswith(name) else f"{name}: {text}"

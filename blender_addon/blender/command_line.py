@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Baking without a window: ``blender -b SCENE.blend --command bdfm TAKE … --output NEW.blend``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import bpy
+
+from bdfm_infer.errors import BdfmError, OutputExistsError, WriteError
+
+from ..core.errors import NoMappingError
+from ..core.matching import resolve
+from ..core.performance import Performance
+from .bake import scene_time
+from .bake_options import BakeOptions, Destination
+from .batch import BatchError, Job, run
+from .rig import Character, characters_in, read_rig
+from .rig_choice import Choice
+
+NAME = "bdfm"
+SOME_FAILED, NONE_BAKED = 51, 52
+"""Exit codes where not every character was baked; with the second nothing was saved."""
+
+TARGETS: dict[str, Destination] = {"new": "NEW_ACTION", "active": "ACTIVE_ACTION", "nla": "NLA_STRIP"}
+
+EPILOG = f"""One TAKE goes onto all characters, several go one by one onto the characters in the order of --characters.
+Without a TAKE the lists of the panel Batch are baked as the file holds them.
+Exit codes: 0 all baked; 2 wrong usage; {SOME_FAILED} some failed, the others are saved; {NONE_BAKED} nothing baked,
+nothing saved; others as those of bdfm-infer."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the command takes from the rest of the add-on.
+
+    Attributes:
+        performance: of a take's path.
+        choose: the mapping of a character; the second argument is an id, or empty.
+        listed: the jobs that the scene's lists make.
+    """
+
+    performance: Callable[[str], Performance]
+    choose: Callable[[Character, str], Choice]
+    listed: Callable[[bpy.types.Scene], list[Job]]
+
+
+def execute(services: Services, arguments: Sequence[str]) -> int:
+    """Run the command on the file that is open; returns the exit code."""
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as left:
+        return int(left.code or 0)
+    try:
+        return _run(services, options)
+    except BdfmError as error:
+        print(f"{NAME}: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        f"blender -b SCENE.blend --command {NAME}",
+        description="Bake takes onto the characters of a file, and save it under another name.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("takes", nargs="*", metavar="TAKE", help="a take's .csv")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the .blend to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace an older file of that name")
+    parser.add_argument(
+        "--characters",
+        nargs="+",
+        metavar="NAME",
+        help="their armatures or top objects (default: all that a mapping fits)",
+    )
+    parser.add_argument("--mapping", default="", metavar="ID", help="for all (default: each character's own choice)")
+    parser.add_argument("--start", type=int, metavar="FRAME", help="of the take's beginning (default: as in the panel)")
+    parser.add_argument("--target", choices=TARGETS, default="new", help="new action, active action, NLA strip (new)")
+    return parser
+
+
+def _run(services: Services, options: argparse.Namespace) -> int:
+    scene, output = bpy.context.scene, options.output.absolute()
+    if output.exists() and not options.overwrite:
+        raise OutputExistsError(f"{output} exists. Choose another name, or give --overwrite.")
+    choose = partial(_choose, services, options.mapping)
+    jobs = _jobs(services, options, scene, choose)
+    start = scene.bdfm.start_frame if options.start is None else options.start
+    baked = 0
+    for outcome in run(jobs, scene, choose, scene_time(scene, start), BakeOptions(target=TARGETS[options.target])):
+        if outcome.report is None:
+            print(f"{NAME}: {outcome.reason}", file=sys.stderr, flush=True)
+            continue
+        baked += 1
+        report = outcome.report
+        print(f"{outcome.name}: {report.curves} channels, frames {report.first} to {report.last}, {report.mapping}")
+        for warning in outcome.warnings:
+            print(f"{NAME}: {outcome.name}: {warning}", file=sys.stderr)
+    if not baked:
+        return NONE_BAKED
+    _save(output)
+    print(f"{output}: {baked} of {len(jobs)} characters", flush=True)
+    return 0 if baked == len(jobs) else SOME_FAILED
+
+
+def _choose(services: Services, mapping: str, character: Character) -> Choice:
+    return services.choose(character, mapping)
+
+
+def _jobs(
+    services: Services, options: argparse.Namespace, scene: bpy.types.Scene, choose: Callable[[Character], Choice]
+) -> list[Job]:
+    """What the arguments ask for.
+
+    Raises:
+        BatchError: there is nothing to do, or takes and characters do not pair.
+    """
+    if not options.takes:
+        jobs = services.listed(scene)
+        if not jobs:
+            raise BatchError("The file's lists are empty. Name a take, or fill the lists of the panel Batch.")
+        return jobs
+    takes = [str(Path(take).absolute()) for take in options.takes]
+    if options.characters:
+        names = options.characters
+    elif len(takes) == 1:
+        names = [each.name for each in characters_in(scene.objects, scene) if _is_mapped(choose(each))]
+    else:
+        raise BatchError("Several takes need --characters, in the order of the takes.")
+    if not names:
+        raise BatchError("No mapping fits any character of the scene. Name one with --mapping, or write one.")
+    if len(takes) == 1:
+        takes *= len(names)
+    if len(takes) != len(names):
+        raise BatchError(f"There are {len(takes)} takes for {len(names)} characters. Give one take, or as many.")
+    return [
+        Job(name, scene.objects.get(name), partial(services.performance, take))
+        for name, take in zip(names, takes, strict=True)
+    ]
+
+
+def _is_mapped(choice: Choice) -> bool:
+    """Whether a mapping moves anything on the character."""
+    try:
+        return bool(choice.fits) and bool(resolve(choice.fits[0].mapping, read_rig(choice.character)).targets)
+    except NoMappingError:
+        return False
+
+
+def _save(output: Path) -> None:
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        bpy.ops.wm.save_as_mainfile(filepath=str(output), compress=True)
+    except (OSError, RuntimeError) as error:
+        raise WriteError(f"{output} cannot be written: {error}. Choose another folder.") from error

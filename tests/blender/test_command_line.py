@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""The command ``blender -b SCENE.blend --command bdfm``, called as Blender calls it: exit codes, files, messages."""
+
+from __future__ import annotations
+
+import json
+
+import bpy
+import numpy as np
+import pytest
+from scenes import mapping_data, mesh, select, write_take
+
+TIMES = np.arange(25) / 24
+
+
+@pytest.fixture(autouse=True)
+def own_mappings(tmp_path, part):
+    folder = tmp_path / "mappings"
+    folder.mkdir()
+    hand = mapping_data({"AU12": [{"kind": "shape_key", "name": "grin"}]}, id="hand")
+    hand["fingerprint"] = {"shape_keys": ["none", "of", "these"]}
+    for data in (mapping_data({"AU12": [{"kind": "shape_key", "name": "smile"}]}), hand):
+        (folder / f"{data['id']}.json").write_text(json.dumps(data))
+    bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences.mappings_folder = str(folder)
+
+
+@pytest.fixture
+def command(part):
+    """Runs the command with these words."""
+    module = part("blender.command_line")
+    services = part("ui.command").services()
+    return lambda *words: module.execute(services, [str(word) for word in words])
+
+
+@pytest.fixture
+def take(tmp_path):
+    return write_take(tmp_path / "smile.csv", TIMES, AU12=0.5 * TIMES)
+
+
+def baked(path, frame=25, key="smile"):
+    """Values of a key in a file, by object."""
+    bpy.ops.wm.open_mainfile(filepath=str(path))
+    bpy.context.scene.frame_set(frame)
+    return {
+        item.name: pytest.approx(item.data.shape_keys.key_blocks[key].value, abs=1e-4)
+        for item in bpy.data.objects
+        if item.type == "MESH" and item.data.shape_keys and key in item.data.shape_keys.key_blocks
+    }
+
+
+def test_one_take_goes_onto_all_that_a_mapping_fits(command, take, tmp_path, capsys):
+    for name, key in (("Anna", "smile"), ("Berta", "smile"), ("Cube", "Key 1")):
+        mesh(name, [key])
+    out = tmp_path / "new folder" / "baked.blend"
+    assert command(take, "-o", out) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0].startswith("Anna: 1 channels, frames 1 to 25")
+    assert "2 of 2 characters" in said.out
+    assert baked(out) == {"Anna": 0.5, "Berta": 0.5}
+
+
+def test_several_takes_go_onto_the_named_characters(command, take, tmp_path):
+    other = write_take(tmp_path / "other.csv", TIMES, AU12=TIMES)
+    for name in ("Anna", "Berta"):
+        mesh(name, ["smile"])
+    out = tmp_path / "baked.blend"
+    assert command(other, take, "-o", out, "--characters", "Berta", "Anna", "--start", "-9") == 0
+    assert baked(out, frame=15) == {"Anna": 0.5, "Berta": 1.0}
+
+
+def test_a_failure_is_told_by_the_exit_code_and_the_others_are_saved(command, take, tmp_path, capsys, part):
+    mesh("Anna", ["smile"])
+    out = tmp_path / "baked.blend"
+    assert command(take, "-o", out, "--characters", "Anna", "Zoe") == part("blender.command_line").SOME_FAILED
+    assert "Zoe: not in this scene" in capsys.readouterr().err
+    assert baked(out) == {"Anna": 0.5}
+
+
+def test_where_nothing_is_baked_nothing_is_saved(command, take, tmp_path, part):
+    mesh("Cube", ["Key 1"])
+    out = tmp_path / "baked.blend"
+    assert command(take, "-o", out, "--characters", "Cube") == part("blender.command_line").NONE_BAKED
+    assert command(take, "-o", out) == part("blender.batch").BatchError.exit_code
+    assert command(tmp_path / "none.csv", "-o", out, "--characters", "Cube") == part("blender.command_line").NONE_BAKED
+    assert not out.exists()
+
+
+def test_no_file_is_overwritten_unless_asked_for(command, take, tmp_path, part):
+    mesh("Anna", ["smile"])
+    out = tmp_path / "baked.blend"
+    out.write_text("mine")
+    assert command(take, "-o", out) == 19
+    assert out.read_text() == "mine"
+    assert command(take, "-o", out, "--overwrite") == 0
+    assert baked(out) == {"Anna": 0.5}
+
+
+def test_the_mapping_of_the_command_comes_before_all_others(command, take, tmp_path):
+    mesh("Anna", ["smile", "grin"])
+    mesh("Berta", ["smile"])
+    out = tmp_path / "baked.blend"
+    assert command(take, "-o", out, "--mapping", "hand") == 0
+    assert baked(out, key="grin") == {"Anna": 0.5}
+    assert bpy.data.objects["Berta"].data.shape_keys.animation_data is None
+    assert command(take, "-o", tmp_path / "b.blend", "--mapping", "unknown") == 32
+
+
+def test_the_lists_of_the_file(command, take, tmp_path, part):
+    out = tmp_path / "baked.blend"
+    assert command("-o", out) == part("blender.batch").BatchError.exit_code
+    select(mesh("Anna", ["smile"]))
+    bpy.ops.bdfm.batch_add_characters()
+    bpy.ops.bdfm.batch_add_takes(directory=str(tmp_path), files=[{"name": take.name}])
+    bpy.context.scene.bdfm.batch.pairing = "PAIRS"
+    bpy.context.scene.bdfm.batch.characters[0].gain = 2
+    assert command("-o", out) == 0
+    assert baked(out) == {"Anna": 1.0}
+
+
+@pytest.mark.parametrize("words", [[], ["take.csv"], ["--target", "moon", "-o", "x.blend"], ["--start", "one"]])
+def test_wrong_usage(command, words, capsys):
+    assert command(*words) == 2
+    assert "--command bdfm" in capsys.readouterr().err
+
+
+def test_takes_and_characters_that_do_not_pair(command, take, tmp_path, part):
+    refused = part("blender.batch").BatchError.exit_code
+    assert command(take, take, "-o", tmp_path / "x.blend") == refused
+    assert command(take, take, "-o", tmp_path / "x.blend", "--characters", "A", "B", "C") == refused
+
+
+def test_help(command, capsys):
+    assert command("--help") == 0
+    said = capsys.readouterr().out
+    for word in ("TAKE", "--characters", "--mapping", "--start", "--target", "--output", "Exit codes"):
+        assert word in said
