@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import bpy
 
+from .batch_lists import BDFM_PG_batch
 from .cleaning import BDFM_PG_cleaning
 from .preferences import library
 
@@ -31,6 +32,7 @@ class BDFM_PG_settings(bpy.types.PropertyGroup):
         search=_mapping_ids,
     )
     cleaning: bpy.props.PointerProperty(type=BDFM_PG_cleaning)
+    batch: bpy.props.PointerProperty(type=BDFM_PG_batch)
 
 
 class BDFM_PG_progress(bpy.types.PropertyGroup):
