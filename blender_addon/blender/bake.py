@@ -3,27 +3,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import rotation
-from ..core.errors import AddonError
+from ..core.additive import aligned, property_values
+from ..core.errors import AddonError, NoMappingError
+from ..core.head import place_head
 from ..core.mapping import Mapping
 from ..core.matching import Missing, resolve
 from ..core.performance import Performance
+from ..core.reduce import reduce_keys, tolerance
 from ..core.retarget import Channel, retarget
-from ..core.timing import SceneTime, resample
+from ..core.timing import Keys, SceneTime, resample
 from .bake_options import BakeOptions
-from .checks import findings
+from .bake_warnings import action_warnings
+from .checks import Finding, findings
+from .existing import curve_values, plays_strips, sampled_values
 from .fcurves import KeyWriter
-from .rig import Character, owner_of, places_of, read_rig
-from .versions import ActionSet, channels_of
+from .properties import FloatArray, Property, properties_of
+from .rig import Character, read_rig
+from .versions import ActionSet, Channels, ensure_channels
 
-FloatArray = NDArray[np.float64]
 DEFAULTS = BakeOptions()
 
 
@@ -41,9 +45,10 @@ class BakeReport:
     Attributes:
         character: its name.
         mapping: name of the mapping.
-        actions: names of the new actions: one, or one for each data-block before Blender 4.4.
+        actions: names of the actions that hold the keyframes: one, or one for each data-block before Blender 4.4.
         curves: number of F-curves.
-        keys: number of keys on each.
+        keys: number of frames that a curve can have a key at.
+        written: number of keys on all curves together; ``curves * keys`` where none was left out.
         first, last: scene frames of the first and the last key.
         missing: targets of the mapping that the character lacks, each with the nearest names.
         warnings: what will not look as captured, and why.
@@ -54,26 +59,16 @@ class BakeReport:
     actions: tuple[str, ...]
     curves: int
     keys: int
+    written: int
     first: int
     last: int
     missing: tuple[Missing, ...]
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Curve:
-    """One F-curve to be: ``path`` and ``index`` on ``id_block``, values (m,) in the property's own unit."""
-
-    id_block: bpy.types.ID
-    path: str
-    index: int
-    group: str
-    values: FloatArray
-
-
-def scene_time(scene: bpy.types.Scene, start: float) -> SceneTime:
+def scene_time(scene: bpy.types.Scene, start: float, speed: float = 1.0) -> SceneTime:
     """The scene's clock, with the take's second 0 at frame ``start``."""
-    return SceneTime(fps=scene.render.fps, fps_base=scene.render.fps_base, start=start)
+    return SceneTime(fps=scene.render.fps, fps_base=scene.render.fps_base, start=start, speed=speed)
 
 
 def bake(
@@ -93,71 +88,140 @@ def bake(
         options: where the keyframes go, and which of them.
 
     Raises:
-        TimingError: no row of the take shows a face.
+        TimingError: no row of the take shows a face, or none lies in the range.
         NoMappingError: nothing of the mapping is on the character.
-        BakeError: a data-block is linked from a library, or its NLA is being tweaked.
+        BakeError: an object is gone, a data-block is linked from a library, or its NLA is being tweaked.
     """
-    keys = resample(performance.timestamps, performance.values, time)
-    resolution = resolve(mapping, read_rig(character))
-    channels = retarget(resolution, keys.values)
-    curves = _unique(curve for channel in channels for curve in _curves_of(character, channel))
-    id_blocks = list(dict.fromkeys(curve.id_block for curve in curves))
-    found = findings(character, resolution, channels)
-    for finding in found:
-        if finding.blocks:
-            raise BakeError(f"{character.name}: {finding.text}")
-    warnings = [*mapping.warnings, *(finding.text for finding in found), *_left_behind(curves)]
+    steps = bake_steps(performance, character, mapping, time, options)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            report: BakeReport = end.value
+            return report
 
-    actions = ActionSet(f"{performance.name} · {character.name}")
-    places = {id_block: actions.channels(id_block) for id_block in id_blocks}
+
+def bake_steps(
+    performance: Performance,
+    character: Character,
+    mapping: Mapping,
+    time: SceneTime,
+    options: BakeOptions = DEFAULTS,
+) -> Generator[float, None, BakeReport]:
+    """:func:`bake` in small steps. Yields the share that is done, 0 to 1, and returns the report."""
+    _refuse_gone(character)
+    resolution = place_head(resolve(mapping, read_rig(character)), options.head)
+    keys = resample(performance.timestamps, performance.values, time).within(options.first, options.last)
+    if options.additive:
+        keys = keys.filled()
+    items = properties_of(character, retarget(resolution, keys.values))
+    if not items:
+        raise NoMappingError(f"{character.name}: with these options nothing of {mapping.name} is left to bake.")
+    values = yield from _values(items, keys.frames, options)
+    found = findings(character, resolution, [_shown(*pair) for pair in zip(items, values, strict=True)])
+    _refuse(character, items, found, options)
+    warnings = [*mapping.warnings, *(finding.text for finding in found), *action_warnings(items, options)]
+
+    new = ActionSet(f"{performance.name} · {character.name}")
+    slots = {item.id_block: item.slot for item in reversed(items)}
+    places = {id_block: _place(id_block, slot, new, options) for id_block, slot in slots.items()}
     writer = KeyWriter(keys.frames, keys.gap_starts)
-    for curve in curves:
-        writer.write(places[curve.id_block], curve.path, curve.index, curve.group, curve.values)
+    written: list[int] = []
+    for number, (item, columns) in enumerate(zip(items, values, strict=True)):
+        keep = _kept(item, columns, keys, options)
+        for index, column in zip(item.indices, columns.T, strict=True):
+            curve = _curve(places[item.id_block], item, index)
+            if curve.lock or (curve.group is not None and curve.group.lock):
+                warnings.append(f"{item.id_block.name}: {item.path} is locked in its action, and left as it was.")
+                continue
+            writer.write(curve, column, keep)
+            written.append(int(keep.sum()))
+        yield 0.5 + 0.5 * number / len(items)
+    first, last = int(keys.frames[0]), int(keys.frames[-1])
+    if options.target == "NLA_STRIP":
+        new.push(performance.name, first, last)
+    else:
+        new.assign()
+    for id_block in slots:
+        id_block.update_tag()
     return BakeReport(
         character=character.name,
         mapping=mapping.name,
-        actions=tuple(action.name for action in actions.actions),
-        curves=len(curves),
+        actions=tuple(dict.fromkeys(place.id_data.name for place in places.values())),
+        curves=len(written),
         keys=len(keys.frames),
-        first=int(keys.frames[0]),
-        last=int(keys.frames[-1]),
-        missing=tuple(resolution.missing),
+        written=sum(written),
+        first=first,
+        last=last,
+        missing=resolution.missing,
         warnings=tuple(dict.fromkeys(warnings)),
     )
 
 
-def _unique(curves: Iterator[_Curve]) -> list[_Curve]:
-    """Objects that share one mesh share its keys: each curve once."""
-    return list({(curve.id_block, curve.path, curve.index): curve for curve in curves}.values())
+def _refuse_gone(character: Character) -> None:
+    try:
+        whole = all(item.name and (item.type != "MESH" or item.data) for item in (*character.objects, character.top))
+    except ReferenceError:
+        whole = False
+    if not whole:
+        raise BakeError(f"{character.name}: one of its objects was deleted meanwhile. Select the character again.")
 
 
-def _curves_of(character: Character, channel: Channel) -> Iterator[_Curve]:
-    group = channel.owner if channel.owner_kind == "pose_bone" else "Face"
-    columns = [channel.values]
-    if channel.kind == "bone_rotation":
-        bone = owner_of(character, channel)[0].pose.bones[channel.owner]
-        columns = list(_rotation(bone.rotation_mode, channel.values).T)
-    for place, column in zip(places_of(character, channel), columns, strict=True):
-        yield _Curve(place.id_block, place.path, place.index, group, column)
-
-
-def _rotation(mode: str, vectors: FloatArray) -> FloatArray:
-    """Values of a pose bone in one rotation mode, (m, 3 or 4), for rotation vectors (m, 3)."""
-    if mode == "QUATERNION":
-        return rotation.to_quaternion(vectors)
-    if mode == "AXIS_ANGLE":
-        return rotation.to_axis_angle(vectors)
-    return rotation.to_euler(vectors, mode)
-
-
-def _left_behind(curves: Sequence[_Curve]) -> Iterator[str]:
-    """Actions that the bake puts away although they moved more than the face."""
-    baked = {(curve.id_block, curve.path) for curve in curves}
-    for id_block in dict.fromkeys(curve.id_block for curve in curves):
-        old = channels_of(id_block)
-        others = [curve for curve in old.fcurves if (id_block, curve.data_path) not in baked] if old else []
-        if others:
-            yield (
-                f"{id_block.name}: its action {id_block.animation_data.action.name!r} also moved {len(others)} "
-                "channels that are not of the face. It is kept: add it as a strip in the NLA editor to play both."
+def _refuse(character: Character, items: Sequence[Property], found: Sequence[Finding], options: BakeOptions) -> None:
+    for finding in found:
+        if finding.blocks:
+            raise BakeError(f"{character.name}: {finding.text}")
+    for item in items if options.target == "ACTIVE_ACTION" else ():
+        animation = item.id_block.animation_data
+        if animation is not None and animation.action is not None and animation.action.library is not None:
+            raise BakeError(
+                f"{character.name}: its action {animation.action.name!r} is linked from a library, where Blender would "
+                "lose the keyframes. Bake a new action, or make this one local."
             )
+
+
+def _values(
+    items: Sequence[Property], frames: NDArray[np.int64], options: BakeOptions
+) -> Generator[float, None, list[FloatArray]]:
+    """What each property is to be, (m, c) in its own unit."""
+    on_strips = [item for item in items if options.additive and plays_strips(item.id_block)]
+    sampled = (yield from sampled_values(bpy.context.scene, on_strips, frames)) if on_strips else []
+    shown = {id(item): values for item, values in zip(on_strips, sampled, strict=True)}
+    found: list[FloatArray] = []
+    for number, item in enumerate(items):
+        existing = shown.get(id(item))
+        if existing is None and options.additive:
+            existing = curve_values(item, frames)
+        values = property_values(item.channel, item.rotation_mode, existing)
+        if item.rotation_mode and options.target == "ACTIVE_ACTION":
+            values = aligned(item.rotation_mode, values, near=curve_values(item, frames[:1])[0])
+        found.append(values)
+        yield 0.5 * number / len(items)
+    return found
+
+
+def _shown(item: Property, values: FloatArray) -> Channel:
+    """The channel with what the property will show, for the checks."""
+    return item.channel if item.rotation_mode else replace(item.channel, values=values[:, 0])
+
+
+def _place(id_block: bpy.types.ID, slot: str, new: ActionSet, options: BakeOptions) -> Channels:
+    animation = id_block.animation_data
+    if options.target == "ACTIVE_ACTION" and animation is not None and animation.action is not None:
+        return ensure_channels(id_block, slot)
+    return new.channels(id_block, slot)
+
+
+def _curve(channels: Channels, item: Property, index: int) -> bpy.types.FCurve:
+    curve = channels.fcurves.find(item.path, index=index)
+    if curve is None:
+        curve = channels.fcurves.new(item.path, index=index)
+        curve.group = channels.groups.get(item.group) or channels.groups.new(item.group)
+    return curve
+
+
+def _kept(item: Property, values: FloatArray, keys: Keys, options: BakeOptions) -> NDArray[np.bool_]:
+    if options.largest_error <= 0:
+        return np.ones(len(values), bool)
+    full = 1.0 if item.channel.kind == "shape_key" else None
+    return reduce_keys(keys.frames, values, tolerance(values, options.largest_error, full), keys.gap_starts)

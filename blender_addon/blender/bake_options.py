@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..core.head import HeadPlacement
+
 Destination = Literal["NEW_ACTION", "ACTIVE_ACTION", "NLA_STRIP"]
-HeadPlacement = Literal["MAPPED", "HEAD", "NECK", "BOTH", "NONE"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,16 +3,26 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from .versions import Channels
-
-HOLD = 0.85
-"""Share of a gap for which the last key's handle keeps the pose; the rest leads softly into the next find."""
+from ..core.timing import HOLD
 
 FloatArray = NDArray[np.float64]
+KeyTable = dict[str, NDArray[Any]]
+"""Attributes of an F-curve's keys: (m, 2) float32 for points, (m,) float32 or int32 for the others."""
+
+POINTS: Final = ("co", "handle_left", "handle_right")
+NUMBERS: Final = {"amplitude": 0.8, "back": 1.70158, "period": 4.1}
+"""What Blender's own keys have; without it a key that is set to Elastic or Back later does not swing."""
+CHOICES: Final = ("interpolation", "easing", "handle_left_type", "handle_right_type", "type")
+FLAGS: Final = ("select_control_point", "select_left_handle", "select_right_handle")
+
+SAME: Final = 1e-5
+"""Difference of a handle's place, in frames or in the property's unit, that is rounding."""
 
 
 def _enum(name: str) -> dict[str, int]:
@@ -31,7 +41,7 @@ class KeyWriter:
     """
 
     def __init__(self, frames: NDArray[np.int64], gap_starts: NDArray[np.bool_]) -> None:
-        interpolation, handle = _enum("interpolation"), _enum("handle_left_type")
+        self._bezier, self._free = _enum("interpolation")["BEZIER"], _enum("handle_left_type")["FREE"]
         before = np.flatnonzero(gap_starts[:-1])
         after = before + 1
         span = frames[after] - frames[before]
@@ -39,32 +49,89 @@ class KeyWriter:
         self._left, self._right = self._frames - np.float32(1 / 3), self._frames + np.float32(1 / 3)
         self._right[before] = frames[before] + HOLD * span
         self._left[after] = frames[after] - (1 - HOLD) * span
-        self._attributes = {
-            "interpolation": np.full(len(frames), interpolation["LINEAR"], np.int32),
-            "handle_left_type": np.full(len(frames), handle["AUTO_CLAMPED"], np.int32),
-            "handle_right_type": np.full(len(frames), handle["AUTO_CLAMPED"], np.int32),
-        }
-        self._attributes["interpolation"][before] = interpolation["BEZIER"]
+        same = {name: np.full(len(frames), number, np.float32) for name, number in NUMBERS.items()}
+        for name, choice in (("interpolation", "LINEAR"), ("handle_left_type", "AUTO_CLAMPED")):
+            same[name] = np.full(len(frames), _enum(name)[choice], np.int32)
+        same["handle_right_type"] = same["handle_left_type"].copy()
+        same["interpolation"][before] = self._bezier
         for side in ("handle_left_type", "handle_right_type"):
-            self._attributes[side][before] = self._attributes[side][after] = handle["FREE"]
+            same[side][before] = same[side][after] = self._free
+        self._same: KeyTable = same
 
-    def write(self, channels: Channels, path: str, index: int, group: str, values: FloatArray) -> None:
-        """Add one F-curve with a key at each frame.
+    def write(self, curve: bpy.types.FCurve, values: FloatArray, keep: NDArray[np.bool_]) -> None:
+        """Give an F-curve its keys. Keys that it has outside the first and the last new frame stay as they are.
 
         Args:
-            channels: where to, from :class:`.versions.ActionSet`.
-            path: RNA path from the data-block to the property.
-            index: place in a vector property, 0 for a single value.
-            group: heading in the dope sheet.
+            curve: new, or one that has keys.
             values: (m,) in the property's own unit.
+            keep: (m,) bool, which of the keys to make; those beside a gap are among them.
         """
-        curve = channels.fcurves.new(path, index=index)
-        curve.group = channels.groups.get(group) or channels.groups.new(group)
-        keys = curve.keyframe_points
-        keys.add(len(self._frames))
-        values = values.astype(np.float32)
-        for attribute, x in (("co", self._frames), ("handle_left", self._left), ("handle_right", self._right)):
-            keys.foreach_set(attribute, np.column_stack([x, values]).ravel())
-        for attribute, numbers in self._attributes.items():
-            keys.foreach_set(attribute, numbers)
-        curve.update()
+        table = self._table(values.astype(np.float32), keep)
+        if not len(curve.keyframe_points):
+            _set_keys(curve, table)
+            return
+        old = _get_keys(curve)
+        at = old["co"][:, 0]
+        before, after = at < self._frames[0], at > self._frames[-1]
+        if after.any():
+            table["interpolation"][-1] = self._bezier
+        m = len(table["co"])
+        whole = {
+            name: np.concatenate([column[before], table.get(name, np.zeros(m, column.dtype)), column[after]])
+            for name, column in old.items()
+        }
+        curve.keyframe_points.clear()
+        _set_keys(curve, whole)
+        self._hold_outside(curve, old, int(before.sum()), int(after.sum()))
+
+    def _table(self, values: NDArray[np.float32], keep: NDArray[np.bool_]) -> KeyTable:
+        points = {
+            name: np.column_stack([x[keep], values[keep]])
+            for name, x in zip(POINTS, (self._frames, self._left, self._right), strict=True)
+        }
+        return points | {name: column[keep] for name, column in self._same.items()}
+
+    def _hold_outside(self, curve: bpy.types.FCurve, old: KeyTable, before: int, after: int) -> None:
+        """Keep the curve outside the new keys as it was.
+
+        Blender aims automatic handles by both neighbours, so that a new neighbour also bends the far side of the key
+        beside it. Where that has happened the key's handles are put back and become free.
+        """
+        new = _get_keys(curve)
+        beside = [(before - 1, "handle_left")] if before else []
+        beside += [(-after, "handle_right")] if after else []
+        bent = [place for place, outer in beside if np.abs(new[outer][place] - old[outer][place]).max() > SAME]
+        for place in bent:
+            for side in ("handle_left", "handle_right"):
+                new[side][place] = old[side][place]
+                new[f"{side}_type"][place] = self._free
+        if bent:
+            _set_values(curve, new)
+
+
+def _get_keys(curve: bpy.types.FCurve) -> KeyTable:
+    keys = curve.keyframe_points
+    n = len(keys)
+    table: KeyTable = {}
+    for name in POINTS:
+        table[name] = np.empty(2 * n, np.float32)
+    for name in NUMBERS:
+        table[name] = np.empty(n, np.float32)
+    for name in CHOICES:
+        table[name] = np.empty(n, np.int32)
+    for name in FLAGS:
+        table[name] = np.empty(n, bool)
+    for name, column in table.items():
+        keys.foreach_get(name, column)
+    return table | {name: table[name].reshape(n, 2) for name in POINTS}
+
+
+def _set_keys(curve: bpy.types.FCurve, table: KeyTable) -> None:
+    curve.keyframe_points.add(len(table["co"]))
+    _set_values(curve, table)
+
+
+def _set_values(curve: bpy.types.FCurve, table: KeyTable) -> None:
+    for name, column in table.items():
+        curve.keyframe_points.foreach_set(name, np.ascontiguousarray(column).ravel())
+    curve.update()

@@ -26,26 +26,49 @@ class ActionSet:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.actions: list[bpy.types.Action] = []
+        self._places: dict[bpy.types.ID, tuple[bpy.types.Action, Any]] = {}
 
-    def channels(self, id_block: bpy.types.ID) -> Channels:
-        """Give ``id_block`` the new action and return the place for its F-curves. Its old action is kept."""
-        animation = id_block.animation_data or id_block.animation_data_create()
-        if animation.action is not None:
-            animation.action.use_fake_user = True
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the new actions."""
+        return tuple(dict.fromkeys(action.name for action, _ in self._places.values()))
+
+    def channels(self, id_block: bpy.types.ID, slot_name: str) -> Channels:
+        """The place for a data-block's new F-curves. It does not move by them before :meth:`assign` or :meth:`push`."""
         if not LAYERED_ACTIONS:
-            animation.action = self._new_action(f"{self.name} · {id_block.name}")
-            return animation.action
-        action = self.actions[0] if self.actions else self._new_action(self.name)
-        slot = action.slots.new(id_block.id_type, id_block.name)
-        animation.action = action
-        animation.action_slot = slot
+            action = bpy.data.actions.new(f"{self.name} · {slot_name}")
+            self._places[id_block] = action, None
+            return action
+        action = next(iter(self._places.values()))[0] if self._places else bpy.data.actions.new(self.name)
+        slot = action.slots.new(id_block.id_type, slot_name)
+        self._places[id_block] = action, slot
         return _keyframe_strip(action).channelbag(slot, ensure=True)
 
-    def _new_action(self, name: str) -> bpy.types.Action:
-        action = bpy.data.actions.new(name)
-        self.actions.append(action)
-        return action
+    def assign(self) -> None:
+        """Make the new action the active one of each data-block. The one that was there is kept."""
+        for id_block, (action, slot) in self._places.items():
+            animation = id_block.animation_data or id_block.animation_data_create()
+            if animation.action is not None:
+                animation.action.use_fake_user = True
+            animation.action = action
+            if LAYERED_ACTIONS:
+                animation.action_slot = slot
+
+    def push(self, track_name: str, first: int, last: int) -> None:
+        """Put the new action as a strip on a new NLA track, above all others, of each data-block.
+
+        The active action is not touched. Outside the strip whatever lies below is seen.
+        """
+        for id_block, (action, slot) in self._places.items():
+            animation = id_block.animation_data or id_block.animation_data_create()
+            track = animation.nla_tracks.new()
+            track.name = track_name
+            strip = track.strips.new(track_name, first, action)
+            if LAYERED_ACTIONS:
+                strip.action_slot = slot
+            strip.action_frame_start, strip.action_frame_end = first, max(last, first + 1)
+            strip.frame_start, strip.frame_end = first, max(last, first + 1)
+            strip.extrapolation = "NOTHING"
 
 
 def channels_of(id_block: bpy.types.ID) -> Channels | None:
@@ -58,6 +81,24 @@ def channels_of(id_block: bpy.types.ID) -> Channels | None:
     if animation.action_slot is None or not animation.action.layers:
         return None
     return _keyframe_strip(animation.action).channelbag(animation.action_slot)
+
+
+def ensure_channels(id_block: bpy.types.ID, slot_name: str) -> Channels:
+    """The place for F-curves in the active action, with a slot for ``id_block`` where it has none yet."""
+    animation = id_block.animation_data
+    if not LAYERED_ACTIONS:
+        return animation.action
+    if animation.action_slot is None:
+        animation.action_slot = animation.action.slots.new(id_block.id_type, slot_name)
+    return _keyframe_strip(animation.action).channelbag(animation.action_slot, ensure=True)
+
+
+def is_shared(id_block: bpy.types.ID) -> bool:
+    """Whether the channels that move ``id_block`` move another data-block as well."""
+    animation = id_block.animation_data
+    if not LAYERED_ACTIONS:
+        return animation.action.users - animation.action.use_fake_user > 1
+    return animation.action_slot is not None and len(animation.action_slot.users()) > 1
 
 
 def _keyframe_strip(action: bpy.types.Action) -> Any:

@@ -86,7 +86,7 @@ def retarget(resolution: Resolution, values: ArrayLike) -> list[Channel]:
 def _group(place: ResolvedTarget) -> tuple[object, ...]:
     """What is added up and limited together: one key or property, or one axis of a bone."""
     axis = place.target.axis if isinstance(place.target, BoneTarget) else ""
-    return place.target.kind, place.owner_kind, place.owner, place.name, axis
+    return place.target.kind, place.owner_kind, place.owner, place.name, axis, place.direction
 
 
 def _contribution(place: ResolvedTarget, weakened: _Weakening) -> FloatArray:

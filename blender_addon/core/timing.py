@@ -10,8 +10,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bdfm_infer.take import Take
-
 from .errors import TimingError
 
 FloatArray = NDArray[np.float64]
@@ -19,24 +17,31 @@ FloatArray = NDArray[np.float64]
 SNAP: Final = 1e-3
 """Frames; time stamps are rounded, so that a sample this near to a whole frame lies on it."""
 
+HOLD: Final = 0.85
+"""Share of a gap for which the last pose is held; the rest leads softly into the next find."""
+
 
 @dataclass(frozen=True)
 class SceneTime:
-    """The time of a scene: ``frame = start + seconds * fps / fps_base``.
+    """The time of a scene: ``frame = start + seconds * fps / fps_base / speed``.
 
     Attributes:
         fps, fps_base: as in Blender's output settings (24 / 1.001 is 23.976).
         start: the frame of second 0.
+        speed: of the take; at 0.5 it takes twice as long as in the video.
 
     Raises:
-        TimingError: the rate is not a positive number.
+        TimingError: the rate or the speed is not a positive number.
     """
 
     fps: float
     fps_base: float = 1.0
     start: float = 1.0
+    speed: float = 1.0
 
     def __post_init__(self) -> None:
+        if not (math.isfinite(self.speed) and self.speed > 0):
+            raise TimingError(f"The speed of the take, {self.speed:g}, is not a positive number. Set it again.")
         if not (all(map(math.isfinite, (self.fps, self.fps_base, self.start))) and self.fps > 0 and self.fps_base > 0):
             raise TimingError(
                 f"The scene's frame rate, {self.fps:g} / {self.fps_base:g}, is not a positive number. Set it again."
@@ -49,11 +54,11 @@ class SceneTime:
 
     def frames(self, seconds: ArrayLike) -> FloatArray:
         """Scene frames, with their fraction, of times in the take. Any shape."""
-        return self.start + np.asarray(seconds, np.float64) * self.rate
+        return self.start + np.asarray(seconds, np.float64) * (self.rate / self.speed)
 
     def seconds(self, frames: ArrayLike) -> FloatArray:
         """Inverse of :meth:`frames`."""
-        return (np.asarray(frames, np.float64) - self.start) / self.rate
+        return (np.asarray(frames, np.float64) - self.start) * (self.speed / self.rate)
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,29 @@ class Keys:
     values: FloatArray
     gap_starts: NDArray[np.bool_]
 
+    def within(self, first: int | None, last: int | None) -> Keys:
+        """The keys from frame ``first`` to ``last``, both included; None is no limit.
 
-def take_values(take: Take) -> FloatArray:
-    """(n, 26): the 23 action units, then yaw, pitch and roll in degrees, as ``mapping.SOURCES``; NaN without a face."""
-    return np.concatenate([take.action_units, take.rotation], axis=1)
+        Raises:
+            TimingError: there are none.
+        """
+        low, high = -math.inf if first is None else first, math.inf if last is None else last
+        kept = (self.frames >= low) & (self.frames <= high)
+        if not kept.any():
+            raise TimingError(
+                f"The take goes from frame {self.frames[0]} to {self.frames[-1]}, and nothing of it lies in the range "
+                "to be baked. Change the frame range, or the start frame."
+            )
+        return _keys(self.frames[kept], self.values[kept])
+
+    def filled(self) -> Keys:
+        """Keys at every frame: across a gap the pose is held, then eased into the next, as an F-curve would."""
+        frames = np.arange(self.frames[0], self.frames[-1] + 1)
+        before = np.searchsorted(self.frames, frames, side="right") - 1
+        after = np.minimum(before + 1, len(self.frames) - 1)
+        span = np.maximum(self.frames[after] - self.frames[before], 1)
+        share = _ease((frames - self.frames[before]) / span)[:, None]
+        return _keys(frames, self.values[before] * (1 - share) + self.values[after] * share)
 
 
 def resample(timestamps: ArrayLike, values: ArrayLike, time: SceneTime) -> Keys:
@@ -103,7 +127,18 @@ def resample(timestamps: ArrayLike, values: ArrayLike, time: SceneTime) -> Keys:
         raise TimingError("The take holds no frame with a face, so there is nothing to bake. Capture another source.")
     frames, first = np.unique(np.concatenate([_whole_frames(where) for where, _ in stretches]), return_index=True)
     rows = np.concatenate([_interpolate(_whole_frames(where), where, what) for where, what in stretches])
-    return Keys(frames, rows[first], np.append(np.diff(frames) > 1, False))
+    return _keys(frames, rows[first])
+
+
+def _keys(frames: NDArray[np.int64], values: FloatArray) -> Keys:
+    return Keys(frames, values, np.append(np.diff(frames) > 1, False))
+
+
+def _ease(share: FloatArray) -> FloatArray:
+    """Height of the Bezier curve (0, 0), (HOLD, 0), (HOLD, 1), (1, 1) above each ``share`` of the way, 0 to 1."""
+    s = np.linspace(0, 1, 513)
+    along, height = 3 * s * (1 - s) * HOLD + s**3, s * s * (3 - 2 * s)
+    return np.interp(share, along, height)
 
 
 def _stretches(found: NDArray[np.bool_], at: FloatArray, values: FloatArray) -> list[tuple[FloatArray, FloatArray]]:

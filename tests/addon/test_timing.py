@@ -8,11 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bdfm_infer.parameters import AU_NAMES
-from bdfm_infer.take import Row, Take
 from blender_addon.core.errors import TimingError
-from blender_addon.core.mapping import SOURCES
-from blender_addon.core.timing import SceneTime, resample, take_values
+from blender_addon.core.timing import SceneTime, resample
 
 SCENES = {
     "23.976": (24, 1.001),
@@ -140,11 +137,49 @@ def test_impossible_frame_rates_are_refused(fps: float, base: float) -> None:
         SceneTime(fps, base)
 
 
-def test_columns_of_a_take_are_the_sources_of_a_mapping() -> None:
-    units = np.arange(len(AU_NAMES)) / 100
-    lost = Row(1, 0.1, 0.0)
-    take = Take.from_rows([Row(0, 0.0, 1.0, np.array([10.0, 20, 30]), np.zeros(3), units), lost])
-    values = take_values(take)
-    for column, name in enumerate(SOURCES):
-        np.testing.assert_array_equal(values[:, column], take.channel(name))
-    assert np.isnan(values[1]).all()
+@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
+@pytest.mark.parametrize("speed", [0.5, 0.75, 2.0])
+def test_the_speed_stretches_the_take(scene: tuple[float, float], speed: float) -> None:
+    """At half speed second 1 of the video lies two seconds after the start."""
+    time = SceneTime(*scene, start=7, speed=speed)
+    keys = resample(np.arange(121) / 30, np.arange(121)[:, None] / 30, time)
+    seconds = (keys.frames - 7) / (scene[0] / scene[1]) * speed
+    np.testing.assert_allclose(keys.values[:, 0], seconds, atol=3e-3 / time.rate)
+    assert keys.frames[-1] == int(np.floor(7 + 4 / speed * time.rate + 1e-3))
+    np.testing.assert_allclose(time.seconds(time.frames([0, 1.5])), [0, 1.5], atol=1e-12)
+
+
+@pytest.mark.parametrize("speed", [0, -1, NAN, float("inf")])
+def test_impossible_speeds_are_refused(speed: float) -> None:
+    with pytest.raises(TimingError, match="speed"):
+        SceneTime(24, speed=speed)
+
+
+def test_a_range_takes_keys_at_both_ends() -> None:
+    keys = resample(np.arange(10) / 24, np.arange(10.0)[:, None], SceneTime(24))
+    assert keys.within(3, 6).frames.tolist() == [3, 4, 5, 6]
+    assert keys.within(3, 6).values[:, 0].tolist() == [2, 3, 4, 5]
+    assert keys.within(None, 2).frames.tolist() == [1, 2]
+    assert keys.within(None, None).frames.tolist() == keys.frames.tolist()
+    with pytest.raises(TimingError, match="from frame 1 to 10"):
+        keys.within(11, 20)
+
+
+def test_a_range_keeps_the_gaps_in_it() -> None:
+    values = np.array([0, 1, NAN, NAN, 4, 5, NAN, 7.0])[:, None]
+    keys = resample(np.arange(8) / 24, values, SceneTime(24)).within(2, 6)
+    assert keys.frames.tolist() == [2, 5, 6]
+    assert keys.gap_starts.tolist() == [True, False, False]
+
+
+def test_filled_gaps_are_held_then_eased() -> None:
+    values = np.full(103, NAN)[:, None]
+    values[[0, 1, 101, 102]] = [[0.0], [0.2], [0.8], [1.0]]
+    keys = resample(np.arange(103) / 24, values, SceneTime(24)).filled()
+    assert keys.frames.tolist() == list(range(1, 104))
+    assert not keys.gap_starts.any()
+    gap = keys.values[1:102, 0]
+    assert gap[[0, -1]].tolist() == [0.2, 0.8]
+    assert (np.diff(gap) >= 0).all()
+    assert gap[33] - 0.2 < 0.1 * 0.6, "held for the first third"
+    assert keys.values[[0, -1], 0].tolist() == [0.0, 1.0]

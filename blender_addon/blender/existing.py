@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the properties of a character do before a bake."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from .properties import FloatArray, Property
+from .versions import channels_of
+
+
+def plays_strips(id_block: bpy.types.ID) -> bool:
+    """Whether NLA strips move a data-block."""
+    animation = id_block.animation_data
+    return (
+        bool(animation)
+        and animation.use_nla
+        and any(not track.mute and any(not strip.mute for strip in track.strips) for track in animation.nla_tracks)
+    )
+
+
+def curve_values(item: Property, frames: NDArray[np.int64]) -> FloatArray:
+    """Values (m, c) of a property at whole frames: of its F-curves, or what it is now where it has none."""
+    channels = channels_of(item.id_block)
+    columns = []
+    for index, now in zip(item.indices, _now(item), strict=True):
+        curve = channels.fcurves.find(item.path, index=index) if channels else None
+        if curve is None or curve.mute:
+            columns.append(np.full(len(frames), now))
+        else:
+            columns.append(np.array([curve.evaluate(frame) for frame in frames.tolist()]))
+    return np.stack(columns, axis=1)
+
+
+def sampled_values(
+    scene: bpy.types.Scene, items: Sequence[Property], frames: NDArray[np.int64]
+) -> Generator[float, None, list[FloatArray]]:
+    """Values (m, c) of several properties as the scene shows them, NLA strips included.
+
+    The scene is played frame by frame, which takes milliseconds each, and then put back to its frame. Yields the share
+    that is done.
+    """
+    found = [np.empty((len(frames), len(item.indices))) for item in items]
+    current, subframe = scene.frame_current, scene.frame_subframe
+    try:
+        for row, frame in enumerate(frames.tolist()):
+            scene.frame_set(frame)
+            for item, values in zip(items, found, strict=True):
+                values[row] = _now(item)
+            yield row / len(frames)
+    finally:
+        scene.frame_set(current, subframe=subframe)
+    return found
+
+
+def _now(item: Property) -> list[float]:
+    value = item.id_block.path_resolve(item.path)
+    return [float(value[index]) for index in item.indices] if hasattr(value, "__len__") else [float(value)]
