@@ -104,3 +104,26 @@ def is_shared(id_block: bpy.types.ID) -> bool:
 def _keyframe_strip(action: bpy.types.Action) -> Any:
     layer = action.layers[0] if action.layers else action.layers.new("Layer")
     return layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
+
+
+def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene whose strips the sequencer shows. From 5.0 on it may be another one than that of the window."""
+    return getattr(context.workspace, "sequencer_scene", None) or context.scene
+
+
+def strips_of(scene: bpy.types.Scene) -> list[Any]:
+    """All strips of a scene's sequencer, those within meta strips included."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return []
+    return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
+
+
+def strip_span(strip: Any) -> tuple[int, int, int]:
+    """What of its file a strip shows: its first frame in the scene, frames of the file before that, frames shown."""
+    if hasattr(strip, "left_handle"):  # the old names are deprecated from 5.2 on
+        first, last, start, trimmed = strip.left_handle, strip.right_handle, strip.content_start, strip.content_trim_start
+    else:
+        first, last, start = strip.frame_final_start, strip.frame_final_end, strip.frame_start
+        trimmed = strip.animation_offset_start
+    return int(first), int(trimmed) + round(first - start), int(last) - int(first)
