@@ -1,63 +1,124 @@
 # SPDX-License-Identifier: MIT
-"""Run in an empty Blender by ``test_zip.py``: install the zip, capture a video, bake it. Prints one line of JSON.
+"""What ``test_install.py`` does in a bare Blender, each step in a process of its own. Prints one line of JSON.
 
-python install_and_bake.py ZIP VIDEO FOLDER
+python in_blender.py STEP ARGUMENTS
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import bpy
 
-ADDON = "bl_ext.user_default.bdfm_face_capture"
+REPOSITORY = "user_default"
+PACKAGE = "bdfm_face_capture"
+ADDON = f"bl_ext.{REPOSITORY}.{PACKAGE}"
 
 
-def main(archive: str, video: str, folder: str) -> dict[str, object]:
-    bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
-    if ADDON not in bpy.context.preferences.addons:
-        return {"installed": False}
-    import bdfm_infer
+def install(archive: str) -> dict[str, Any]:
+    """Install a zip, over an older one if there is one."""
+    _install(archive)
+    return _state()
 
+
+def capture_and_bake(video: str, folder: str) -> dict[str, Any]:
+    """Capture a video and bake it onto a face, with what was installed before."""
+    _enable()
     settings = bpy.context.scene.bdfm
     settings.source, settings.take_folder = video, folder
-    error = ""
-    try:
-        bpy.ops.bdfm.capture()
-    except RuntimeError as reported:
-        error = str(reported)
-    facts: dict[str, object] = {
-        "installed": True,
-        "own_wheel": bdfm_infer.__file__,
-        "error": error,
-        "take": settings.take,
+    bpy.ops.bdfm.capture()
+    face = _arkit_face()
+    bpy.ops.bdfm.bake()
+    return {"take": settings.take, "curves": sorted(_moved(face)), **_state()}
+
+
+def keep_mapping() -> dict[str, Any]:
+    """Save a mapping of the artist's own where the add-on keeps them."""
+    _enable()
+    folder = Path(bpy.utils.user_resource("CONFIG")) / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = (_package() / "rig_mappings" / "arkit.json").read_text(encoding="utf-8")
+    path = folder / "own.json"
+    path.write_text(text.replace('"id": "arkit"', '"id": "own"', 1), encoding="utf-8")
+    return {"mapping": str(path), **_state()}
+
+
+def update(archive: str) -> dict[str, Any]:
+    """Install a zip while the older one is enabled and in use, as an artist does."""
+    _enable()
+    before = _state()["version"]
+    _install(archive)
+    return {"before": before, **_state()}
+
+
+def remove() -> dict[str, Any]:
+    """Remove the extension."""
+    _enable()
+    index = next(i for i, repo in enumerate(bpy.context.preferences.extensions.repos) if repo.module == REPOSITORY)
+    bpy.ops.extensions.package_uninstall(repo_index=index, pkg_id=PACKAGE)
+    return {"enabled": ADDON in bpy.context.preferences.addons}
+
+
+def look() -> dict[str, Any]:
+    """What a Blender without the extension can import."""
+    return {"packages": _packages()}
+
+
+def _install(archive: str) -> None:
+    bpy.ops.extensions.package_install_files(filepath=archive, repo=REPOSITORY, enable_on_install=True)
+    assert ADDON in bpy.context.preferences.addons, "Blender refused the zip"
+
+
+def _enable() -> None:
+    bpy.ops.preferences.addon_enable(module=ADDON)
+
+
+def _part(name: str) -> Any:
+    return sys.modules[f"{ADDON}.{name}"]
+
+
+def _package() -> Path:
+    return Path(sys.modules[ADDON].__file__ or "").parent
+
+
+def _packages() -> list[str]:
+    """Which of the packages that the zip brings can be imported."""
+    return [name for name in ("bdfm_infer", "onnxruntime", "cv2", "PIL", "tqdm") if importlib.util.find_spec(name)]
+
+
+def _state() -> dict[str, Any]:
+    """What runs now."""
+    from bdfm_infer.errors import BdfmError
+
+    loaded = sys.modules["bdfm_infer"]
+    return {
+        "version": loaded.__version__,
+        "own_wheel": loaded.__file__,
+        "one_package": _part("ui.takes").BdfmError is BdfmError,
+        "mappings": sorted(_part("ui.preferences").library(bpy.context).mappings),
+        "packages": _packages(),
+        "interfaces": [name for _, name in socket.if_nameindex()],
     }
-    if settings.take and not error:
-        face = _arkit_face()
-        bpy.ops.bdfm.bake()
-        facts["curves"] = sorted(_moved(face))
-    return facts
 
 
 def _arkit_face() -> bpy.types.Object:
     """A triangle with the shape keys that tell an ARKit face."""
-    names = json.loads(next(Path(_package()).glob("rig_mappings/arkit.json")).read_text(encoding="utf-8"))
+    mapping = json.loads((_package() / "rig_mappings" / "arkit.json").read_text(encoding="utf-8"))
     data = bpy.data.meshes.new("Face")
     data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
     face = bpy.data.objects.new("Face", data)
     bpy.context.scene.collection.objects.link(face)
-    for key in ("Basis", *names["fingerprint"]["shape_keys"]):
+    for key in ("Basis", *mapping["fingerprint"]["shape_keys"]):
         face.shape_key_add(name=key).value = 0
     bpy.context.view_layer.update()
     face.select_set(True)
     return face
-
-
-def _package() -> str:
-    return os.path.dirname(sys.modules[ADDON].__file__ or "")  # noqa: PTH120
 
 
 def _moved(face: bpy.types.Object) -> set[str]:
@@ -70,7 +131,15 @@ def _moved(face: bpy.types.Object) -> set[str]:
     return {name for name, values in seen.items() if len(values) > 1}
 
 
+STEPS = {step.__name__: step for step in (install, capture_and_bake, keep_mapping, update, remove, look)}
+
 if __name__ == "__main__":
-    print("FACTS " + json.dumps(main(*sys.argv[1:])))
+    try:
+        print("FACTS " + json.dumps(STEPS[sys.argv[1]](*sys.argv[2:])))
+        code = 0
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        code = 1
     sys.stdout.flush()
-    os._exit(0)
+    sys.stderr.flush()
+    os._exit(code)

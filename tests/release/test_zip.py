@@ -1,44 +1,43 @@
 # SPDX-License-Identifier: MIT
-"""The extension's zip: what is in it, and that it installs into an empty Blender and runs there."""
+"""The extension's zips: what is in them, for whom, and that the same tree gives the same bytes."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
+import hashlib
 import os
-import subprocess
+import shutil
 import sys
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from conftest import PYTHON, ROOT, build
 
 import bdfm_infer
 
-ROOT = Path(__file__).resolve().parents[2]
-SAMPLE = ROOT / "examples" / "clip" / "sample.mp4"
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+sys.path.insert(0, str(ROOT))
+
+import build_addon
+
+CONFIG = build_addon.read_config()
+RELEASES = build_addon.releases(CONFIG)
+PACKAGES = {"onnxruntime", "opencv_python_headless", "pillow", "tqdm"}
 
 
-@pytest.fixture(scope="session")
-def archive(tmp_path_factory):
-    """The zip for this Python."""
-    out = tmp_path_factory.mktemp("dist")
-    before = _tree()
-    subprocess.run(
-        [sys.executable, ROOT / "build_addon.py", "--platform", "linux-x64", "--python", PYTHON, "--out", out],
-        check=True,
-        timeout=300,
-    )
-    assert _tree() == before, "the build changed the tree"
-    return next(out.glob("*.zip"))
+def names(wheels):
+    return {Path(wheel).name.split("-")[0] for wheel in wheels}
 
 
-def _tree():
-    folders = ("bdfm_infer", "blender_addon", "rig_mappings")
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
-    return {path: path.stat().st_size for path in files} | {path: 0 for path in ROOT.iterdir() if path.name != ".nox"}
+def manifest_of(archive):
+    with zipfile.ZipFile(archive) as bundle:
+        return tomllib.loads(bundle.read("blender_manifest.toml").decode())
+
+
+def files_in(folder):
+    """Sizes of the files in a folder by their place in it, without what Python leaves behind."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
 
 
 def test_versions_agree():
@@ -47,50 +46,101 @@ def test_versions_agree():
     assert "wheels" not in manifest and "platforms" not in manifest
 
 
-def test_the_zip_holds_what_the_manifest_names_and_nothing_else(archive):
+def test_the_zip_holds_what_the_manifest_names_and_nothing_else(archive, clone):
+    manifest = manifest_of(archive)
     with zipfile.ZipFile(archive) as bundle:
-        names = set(bundle.namelist())
-        manifest = tomllib.loads(bundle.read("blender_manifest.toml").decode())
+        held = set(bundle.namelist())
+        licences = {name: bundle.read(f"licences/{name}") for name in ("LICENSE", "NOTICE")}
     wheels = {name.removeprefix("./") for name in manifest["wheels"]}
     assert manifest["platforms"] == ["linux-x64"]
-    assert wheels == {name for name in names if name.endswith(".whl")}
-    assert {wheel.split("/")[1].split("-")[0] for wheel in wheels} == {
-        "bdfm_infer", "onnxruntime", "opencv_python_headless", "pillow", "tqdm",
-    }  # fmt: skip
-    code = {f"{path.relative_to(ROOT / 'blender_addon').as_posix()}" for path in (ROOT / "blender_addon").rglob("*.py")}
-    mappings = {f"rig_mappings/{path.name}" for path in (ROOT / "rig_mappings").glob("*.json")}
-    assert code | mappings <= names
-    assert not [name for name in names if "bdfm_train" in name or "__pycache__" in name or "torch" in name]
+    assert wheels == {name for name in held if name.endswith(".whl")}
+    assert names(wheels) == PACKAGES | {"bdfm_infer"}
+    mappings = {f"rig_mappings/{name}" for name in files_in(clone / "rig_mappings")}
+    ours = files_in(clone / "blender_addon").keys() | mappings | {f"licences/{name}" for name in licences}
+    assert held == ours | wheels
+    assert "LICENSE" in held and licences == {name: (clone / name).read_bytes() for name in licences}
 
 
-def test_our_wheel_carries_its_weights(archive, tmp_path):
+def test_wheels_are_those_that_were_pinned(archive):
+    pinned = build_addon.pinned_wheels(CONFIG, "linux-x64", PYTHON)
+    with zipfile.ZipFile(archive) as bundle:
+        found = {
+            Path(name).name: hashlib.sha256(bundle.read(name)).hexdigest()
+            for name in bundle.namelist()
+            if name.endswith(".whl") and "bdfm_infer" not in name
+        }
+    assert found == pinned
+
+
+def test_our_wheel_carries_its_weights_and_licence(archive, clone, tmp_path):
     with zipfile.ZipFile(archive) as bundle:
         wheel = bundle.extract(next(name for name in bundle.namelist() if "bdfm_infer" in name), tmp_path)
     with zipfile.ZipFile(wheel) as bundle:
-        names = set(bundle.namelist())
-    data = [path for path in (ROOT / "bdfm_infer").rglob("*") if path.suffix in (".py", ".onnx", ".json")]
-    assert {path.relative_to(ROOT).as_posix() for path in data} <= names
-    assert not [name for name in names if name.startswith("bdfm_train")]
+        held = set(bundle.namelist())
+    ours = {f"bdfm_infer/{name}" for name in files_in(clone / "bdfm_infer")}
+    assert {name for name in held if ".dist-info/" not in name} == ours
+    assert {Path(name).name for name in ours} >= {"face.onnx", "detector.onnx", "model.json"}
+    assert [name for name in held if name.endswith("/LICENSE")]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="this Python has no bpy to install the zip into")
-def test_it_installs_into_an_empty_blender_and_runs(archive, tmp_path):
-    takes = tmp_path / "takes"
-    takes.mkdir()
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment["BLENDER_USER_RESOURCES"] = str(tmp_path / "blender")
-    done = subprocess.run(
-        [sys.executable, "-s", Path(__file__).with_name("install_and_bake.py"), archive, SAMPLE, takes],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    facts = json.loads(done.stdout[done.stdout.index("FACTS ") + 6 :].splitlines()[0])
-    assert facts["installed"], done.stdout + done.stderr
-    assert Path(facts["own_wheel"]).is_relative_to(tmp_path / "blender")
-    assert not facts["error"]
-    assert Path(facts["take"]).parent == takes
-    assert {"jawOpen", "mouthSmileLeft", "eyeBlinkLeft"} <= set(facts["curves"])
+def test_the_same_tree_gives_the_same_bytes(archive, clone, tmp_path):
+    """In another folder, with other dates and other permissions; and a build leaves nothing behind in the tree."""
+    before, again = files_in(clone), tmp_path / "another place"
+    previous = os.umask(0o077)
+    try:
+        shutil.copytree(clone, again, copy_function=shutil.copyfile)
+        rebuilt = build(again, tmp_path / "dist")
+    finally:
+        os.umask(previous)
+    assert rebuilt.name == archive.name
+    assert rebuilt.read_bytes() == archive.read_bytes()
+    assert files_in(again) == before
+
+
+def test_the_size_is_held(archive, tmp_path, monkeypatch):
+    assert archive.stat().st_size <= CONFIG["size_limit_mb"] * 1e6 <= 110e6
+    monkeypatch.setattr(build_addon, "fetch_wheels", lambda *_: None)
+    monkeypatch.setattr(build_addon, "build_own_wheel", lambda *_: None)
+    with pytest.raises(build_addon.BuildError, match="more than the 0 MB"):
+        build_addon.build("linux-x64", PYTHON, tmp_path, CONFIG | {"size_limit_mb": 0})
+
+
+@pytest.mark.parametrize("platform, python", RELEASES)
+def test_every_release_has_its_wheels(platform, python):
+    pinned = build_addon.pinned_wheels(CONFIG, platform, python)
+    assert names(pinned) == PACKAGES and len(pinned) == len(PACKAGES)
+    assert all(len(digest) == 64 for digest in pinned.values())
+    family = {"linux": "manylinux", "windows": "win_amd64", "macos": "macosx"}[platform.split("-")[0]]
+    machine = {"arm64": "arm64", "x64": "x86_64" if family != "win_amd64" else "amd64"}[platform.split("-")[1]]
+    compiled = [name for name in pinned if not name.endswith("-any.whl")]
+    assert all(family in name and machine in name for name in compiled)
+
+
+def test_one_zip_fits_each_blender():
+    """4.2 to 5.0 take Python 3.11, later ones 3.13; Intel's Macs end before 5.0."""
+    assert {platform for platform, _ in RELEASES} == {"linux-x64", "windows-x64", "macos-arm64", "macos-x64"}
+    for platform in ("linux-x64", "windows-x64", "macos-arm64"):
+        assert build_addon.blender_versions(CONFIG, platform, "3.11") == {
+            "blender_version_min": "4.2.0", "blender_version_max": "5.1.0",
+        }  # fmt: skip
+        assert build_addon.blender_versions(CONFIG, platform, "3.13") == {"blender_version_min": "5.1.0"}
+    assert [python for platform, python in RELEASES if platform == "macos-x64"] == ["3.11"]
+    assert build_addon.blender_versions(CONFIG, "macos-x64", "3.11")["blender_version_max"] == "5.0.0"
+
+
+@pytest.mark.parametrize("platform, python", [release for release in RELEASES if "macos" in release[0]])
+def test_the_manifest_states_the_least_macos(platform, python, tmp_path, monkeypatch):
+    monkeypatch.setattr(build_addon, "fetch_wheels", lambda *_: None)
+    monkeypatch.setattr(build_addon, "build_own_wheel", lambda *_: None)
+    manifest = manifest_of(build_addon.build(platform, python, tmp_path, CONFIG))
+    assert manifest["tagline"].endswith(" (macOS 13+)") and len(manifest["tagline"]) <= 64
+    assert manifest["platforms"] == [platform]
+    assert build_addon.least_macos(
+        ["a-1-cp311-cp311-macosx_11_0_arm64.whl", "b-1-cp37-abi3-macosx_13_5_arm64.whl"]
+    ) == (" (macOS 13.5+)")
+    assert build_addon.least_macos(["a-1-cp311-cp311-win_amd64.whl"]) == ""
+
+
+def test_a_platform_without_wheels_is_refused(tmp_path):
+    with pytest.raises(build_addon.BuildError, match=r"windows-x64 and Python 3\.14"):
+        build_addon.build("windows-x64", "3.14", tmp_path, CONFIG)
