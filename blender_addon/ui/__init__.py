@@ -5,17 +5,35 @@ from __future__ import annotations
 
 import bpy
 
-from . import bake, capture, cleaning, panels, preferences, settings, takes, values
+from . import (
+    bake,
+    bake_settings,
+    batch,
+    batch_lists,
+    capture,
+    cleaning,
+    command,
+    panels,
+    preferences,
+    preview,
+    settings,
+    takes,
+    values,
+)
 
 CLASSES = (
     *preferences.CLASSES,
     *cleaning.CLASSES,
+    *batch_lists.CLASSES,
+    *bake_settings.CLASSES,
     *settings.CLASSES,
     *takes.CLASSES,
     *capture.CLASSES,
     *bake.CLASSES,
     *values.CLASSES,
+    *preview.CLASSES,
     *panels.CLASSES,
+    *batch.CLASSES,
 )
 
 
@@ -26,11 +44,15 @@ def register() -> None:
     settings.attach()
     bpy.app.handlers.load_pre.append(capture.stop_capture)
     bpy.app.handlers.load_post.append(takes.reload_take)
+    command.register()
+    preview.attach()
 
 
 def unregister() -> None:
     """Leave nothing behind, a running capture included."""
+    command.unregister()
     capture.stop_capture()
+    preview.detach()
     bpy.app.handlers.load_post.remove(takes.reload_take)
     bpy.app.handlers.load_pre.remove(capture.stop_capture)
     settings.detach()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import bpy
 
+from .bake_settings import BDFM_PG_bake
 from .batch_lists import BDFM_PG_batch
 from .cleaning import BDFM_PG_cleaning
 from .preferences import library
@@ -32,6 +33,7 @@ class BDFM_PG_settings(bpy.types.PropertyGroup):
         search=_mapping_ids,
     )
     cleaning: bpy.props.PointerProperty(type=BDFM_PG_cleaning)
+    bake: bpy.props.PointerProperty(type=BDFM_PG_bake)
     batch: bpy.props.PointerProperty(type=BDFM_PG_batch)
 
 
