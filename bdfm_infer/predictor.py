@@ -21,9 +21,12 @@ from .network import FaceNetwork, Reading, Weights
 Image = NDArray[np.uint8]
 
 LONGER_SIDES: Final = (160, 320)
-"""Sizes at which the detector looks at a frame, one after the other; the second only where the first found too few."""
+"""Sizes at which the detector looks at a frame, one after the other; the second only where the first gave too few sure
+finds."""
 
 _SAME_FACE: Final = 0.3
+_SURE: Final = 0.9
+"""Confidence from which a find spares the look at the larger size."""
 _PASSES_OF_A_FIND: Final = (2, 3)
 _PASSES_OF_A_FOLLOWED: Final = (1, 2)
 
@@ -89,7 +92,7 @@ class Predictor:
 
         Args:
             image: (h, w) grey or (h, w, 3) BGR uint8, or an image file.
-            at_least: once so many are found, smaller ones are not searched for.
+            at_least: once so many are found for sure, smaller ones are not searched for.
         """
         if isinstance(image, (str, os.PathLike)):
             from .images import load_image
@@ -99,7 +102,7 @@ class Predictor:
         for longer_side in self._sides(image):
             finds = [self._settle(image, points, _PASSES_OF_A_FIND) for points in self._detector(image, longer_side)]
             found = _different(found + [face for face in finds if face is not None])
-            if len(found) >= at_least:
+            if sum(face.confidence >= _SURE for face in found) >= at_least:
                 break
         return sorted(found, key=lambda face: -face.size)
 

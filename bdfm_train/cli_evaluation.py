@@ -15,6 +15,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_weights(expressions)
     expressions.set_defaults(run=_expressions)
 
+    judges = commands.add_parser("judges", help="how far the two judges of the photos agree")
+    judges.set_defaults(run=_judges)
+
     set_aside = commands.add_parser("set-aside", help="AUC of eight more action units on photos set aside")
     _add_weights(set_aside)
     set_aside.set_defaults(run=_set_aside)
@@ -49,6 +52,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
+
+
+def _judges(options: argparse.Namespace) -> None:
+    from .data.judgements import agreement_of_judges
+
+    print("unit, photos that both judged, that the first and that the second saw it in, correlation of their grades")
+    for unit, (judged, first, second, correlation) in agreement_of_judges().items():
+        print(f"{unit:18}{judged:6}{first:6}{second:6}{correlation:8.2f}")
 
 
 def _expressions(options: argparse.Namespace) -> None:

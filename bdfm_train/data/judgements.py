@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Action units of photos, judged by eye (``judged_photos.csv``): some photos are for training, others for a check."""
+"""Action units of photos, judged by eye by two judges: some photos are for training, others for a check."""
 
 from __future__ import annotations
 
@@ -29,17 +29,29 @@ HARDLY: Final = 0.3
 """Largest intensity that agrees with the absence of a unit that few photos show: enough to keep it from rising with
 another, without teaching that it never occurs."""
 
-_GRADES: Final = ("", "0", "0.5", "1", "1.5", "2", "2.5", "3")
+_FOLDER: Final = Path(__file__).parent
+TABLES: Final = (_FOLDER / "judged_photos.csv", _FOLDER / "judged_close_up.csv")
+"""One for each judge."""
 
-_TABLE: Final = Path(__file__).parent / "judged_photos.csv"
+
+def load_grades() -> dict[str, FloatArray]:
+    """Grades of the photos that were judged, the mean of both judges, as in :func:`load_table`.
+
+    What the first could not see is not known; where the second could not, the first's grade stands.
+    """
+    first, second = (load_table(path) for path in TABLES)
+    return {
+        name: np.where(np.isnan(second[name]), grades, (grades + second[name]) / 2) if name in second else grades
+        for name, grades in first.items()
+    }
 
 
-def load_grades(path: Path = _TABLE) -> dict[str, FloatArray]:
-    """Grades by file name: (23,) float32, 0 to 3 in halves and in the order of ``parameters.AU_NAMES``, NaN where not
+def load_table(path: Path) -> dict[str, FloatArray]:
+    """One judge's grades by file name: (23,) float32, 0 to 3, in the order of ``parameters.AU_NAMES``, NaN where not
     known.
 
     Raises:
-        SourcesError: a column is no action unit, or a grade is none of 0, 0.5 .. 3.
+        SourcesError: a column is no action unit, or a grade is none of 0, 1, 2, 3.
     """
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(line for line in file if not line.startswith("#"))
@@ -51,11 +63,28 @@ def load_grades(path: Path = _TABLE) -> dict[str, FloatArray]:
             name = row.pop("file")
             grades[name] = np.full(N_AU, np.nan, np.float32)
             for unit, grade in row.items():
-                if grade not in _GRADES:
-                    raise SourcesError(f"{path}: {unit} of {name} is {grade!r}. Write 0, 0.5 .. 3 or nothing.")
+                if grade not in ("", "0", "1", "2", "3"):
+                    raise SourcesError(f"{path}: {unit} of {name} is {grade!r}. Write 0, 1, 2, 3 or nothing.")
                 if grade:
                     grades[name][AU_NAMES.index(unit)] = float(grade)
         return grades
+
+
+def agreement_of_judges() -> dict[str, tuple[int, int, int, float]]:
+    """By action unit: photos that both judged, that the first and that the second saw it in, correlation of grades.
+
+    The correlation is NaN where one of them never saw it.
+    """
+    first, second = (load_table(path) for path in TABLES)
+    both = [name for name in first if name in second]
+    a, b = (np.stack([table[name] for name in both]) for table in (first, second))
+    result = {}
+    for i, unit in enumerate(AU_NAMES):
+        known = ~np.isnan(a[:, i]) & ~np.isnan(b[:, i])
+        x, y = a[known, i], b[known, i]
+        shown = int((x > 0).sum()), int((y > 0).sum())
+        result[unit] = len(x), *shown, float(np.corrcoef(x, y)[0, 1]) if min(shown) else float("nan")
+    return result
 
 
 def intensity_bounds(grades: FloatArray | None) -> tuple[FloatArray, FloatArray]:

@@ -10,7 +10,17 @@ import pytest
 import torch
 
 from bdfm_infer.parameters import AU_NAMES, N_AU
-from bdfm_train.data.judgements import HARDLY, INTERVALS, LEARNED, GradedChoice, intensity_bounds, load_grades
+from bdfm_train.data.judgements import (
+    HARDLY,
+    INTERVALS,
+    LEARNED,
+    TABLES,
+    GradedChoice,
+    agreement_of_judges,
+    intensity_bounds,
+    load_grades,
+    load_table,
+)
 from bdfm_train.data.photos import judgements, load_photos, set_aside
 from bdfm_train.errors import SourcesError
 from bdfm_train.evaluation.statistics import auc, concordance
@@ -26,8 +36,8 @@ def table(tmp_path: Path, text: str) -> Path:
 
 
 def test_grades_are_read_by_name_and_what_is_missing_is_unknown(tmp_path: Path) -> None:
-    grades = load_grades(table(tmp_path, "file,AU12,AU01\na.jpg,1.5,\nb.jpg,0,3\n"))
-    assert grades["a.jpg"][AU12] == 1.5 and grades["b.jpg"][0] == 3
+    grades = load_table(table(tmp_path, "file,AU12,AU01\na.jpg,2,\nb.jpg,0,3\n"))
+    assert grades["a.jpg"][AU12] == 2 and grades["b.jpg"][0] == 3
     assert np.isnan(grades["a.jpg"][0]) and np.isnan(grades["a.jpg"][AU09])
 
 
@@ -36,7 +46,7 @@ def test_grades_are_read_by_name_and_what_is_missing_is_unknown(tmp_path: Path) 
 )
 def test_a_wrong_table_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(SourcesError):
-        load_grades(table(tmp_path, text))
+        load_table(table(tmp_path, text))
 
 
 def test_bounds_say_what_is_known_and_little_of_units_that_few_photos_show() -> None:
@@ -51,6 +61,27 @@ def test_bounds_say_what_is_known_and_little_of_units_that_few_photos_show() -> 
     grades[AU12] = 1.5  # one judge said slight, the other clear
     assert np.stack(intensity_bounds(grades))[:, AU12] == pytest.approx((INTERVALS[1] + INTERVALS[2]) / 2)
     np.testing.assert_array_equal(intensity_bounds(None), [np.zeros(N_AU), np.ones(N_AU)])
+
+
+def test_grades_are_the_mean_of_two_judges_and_unknown_where_the_first_saw_nothing() -> None:
+    first, second = (load_table(path) for path in TABLES)
+    assert len(second) > 0.95 * len(first) and second.keys() <= first.keys()
+    halves = 0
+    for name, grades in load_grades().items():
+        one, other = first[name], second.get(name, np.full(N_AU, np.nan))
+        np.testing.assert_array_equal(np.isnan(grades), np.isnan(one))
+        known = ~np.isnan(one) & ~np.isnan(other)
+        np.testing.assert_array_equal(grades[known], (one + other)[known] / 2)
+        halves += int((grades[known] % 1 == 0.5).sum())
+    assert halves > 100
+
+
+def test_judges_agree_where_an_expression_is_plain() -> None:
+    agreement = agreement_of_judges()
+    for unit in ("AU12", "AU26", "eye_closed_left"):
+        judged, first, second, correlation = agreement[unit]
+        assert judged > 1500 and min(first, second) > 50 and correlation > 0.75
+    assert np.isnan(agreement["AU09"][3])  # the first judge never saw it
 
 
 def test_rare_expressions_are_drawn_often() -> None:
