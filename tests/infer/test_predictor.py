@@ -13,7 +13,7 @@ from synthetic_face import picture
 from bdfm_infer import Predictor
 from bdfm_infer.errors import WeightsError
 from bdfm_infer.faces import Face
-from bdfm_infer.predictor import _different
+from bdfm_infer.predictor import LONGER_SIDES, _different
 
 RNG = np.random.default_rng(7)
 
@@ -64,6 +64,27 @@ def test_of_two_finds_of_one_face_the_surer_stays() -> None:
 
     doubtful, sure, other = face(50, 0.6), face(55, 0.9), face(150, 0.7)
     assert _different([doubtful, sure, other]) == [sure, other]
+
+
+def test_where_a_find_is_unsure_the_frame_is_looked_at_more_closely(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, sides = picture(640, 480, (320, 240, 180, 0.7, 0)), list[int]()
+    detect = predictor._detector
+
+    def noting(image: np.ndarray, longer_side: int) -> list[np.ndarray]:
+        sides.append(longer_side)
+        return detect(image, longer_side)
+
+    monkeypatch.setattr(predictor, "_detector", noting)
+    face = predictor.predict(image)
+    assert face is not None
+    assert sides == list(LONGER_SIDES[:1])
+    sides.clear()
+    monkeypatch.setattr("bdfm_infer.predictor._SURE", face.confidence + 1e-3)
+    again = predictor.predict(image)
+    assert sides == list(LONGER_SIDES)
+    assert again is not None and again.size == pytest.approx(face.size, rel=0.05)
 
 
 def test_grey_and_colour_and_file_agree(predictor: Predictor, tmp_path: Path) -> None:
