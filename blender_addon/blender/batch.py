@@ -94,7 +94,8 @@ def run(
             continue
         warnings = [*report.warnings, *_shared(character, moved)]
         if report.missing:
-            warnings.append(f"{len(report.missing)} targets of the mapping {report.mapping} are not on this rig.")
+            names = ", ".join(dict.fromkeys(missing.name for missing in report.missing))
+            warnings.append(f"Of the mapping {report.mapping} this is not on the rig: {names}.")
         moved |= dict.fromkeys(_shape_keys(character), character.name)
         yield Outcome(character.name, report, warnings=tuple(warnings))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from bdfm_infer.errors import BdfmError, OutputExistsError, WriteError
 from ..core.errors import NoMappingError
 from ..core.matching import resolve
 from ..core.performance import Performance
-from .bake import scene_time
+from ..core.timing import SceneTime
 from .bake_options import BakeOptions, Destination
 from .batch import BatchError, Job, run
 from .rig import Character, characters_in, read_rig
@@ -30,7 +30,8 @@ SOME_FAILED, NONE_BAKED = 51, 52
 TARGETS: dict[str, Destination] = {"new": "NEW_ACTION", "active": "ACTIVE_ACTION", "nla": "NLA_STRIP"}
 
 EPILOG = f"""One TAKE goes onto all characters, several go one by one onto the characters in the order of --characters.
-Without a TAKE the lists of the panel Batch are baked as the file holds them.
+Without a TAKE the lists of the panel Batch are baked as the file holds them. What is not said here is as in the file's
+panel Bake.
 Exit codes: 0 all baked; 2 wrong usage; {SOME_FAILED} some failed, the others are saved; {NONE_BAKED} nothing baked,
 nothing saved; others as those of bdfm-infer."""
 
@@ -43,11 +44,14 @@ class Services:
         performance: of a take's path.
         choose: the mapping of a character; the second argument is an id, or empty.
         listed: the jobs that the scene's lists make.
+        time, options: of a bake, as the panel Bake has them.
     """
 
     performance: Callable[[str], Performance]
     choose: Callable[[Character, str], Choice]
     listed: Callable[[bpy.types.Scene], list[Job]]
+    time: Callable[[bpy.types.Scene], SceneTime]
+    options: Callable[[bpy.types.Scene], BakeOptions]
 
 
 def execute(services: Services, arguments: Sequence[str]) -> int:
@@ -81,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--mapping", default="", metavar="ID", help="for all (default: each character's own choice)")
     parser.add_argument("--start", type=int, metavar="FRAME", help="of the take's beginning (default: as in the panel)")
-    parser.add_argument("--target", choices=TARGETS, default="new", help="new action, active action, NLA strip (new)")
+    parser.add_argument("--target", choices=TARGETS, help="new action, active action, NLA strip (as in the panel)")
     return parser
 
 
@@ -91,15 +95,20 @@ def _run(services: Services, options: argparse.Namespace) -> int:
         raise OutputExistsError(f"{output} exists. Choose another name, or give --overwrite.")
     choose = partial(_choose, services, options.mapping)
     jobs = _jobs(services, options, scene, choose)
-    start = scene.bdfm.start_frame if options.start is None else options.start
+    time, chosen = services.time(scene), services.options(scene)
+    if options.start is not None:
+        time = replace(time, start=options.start)
+    if options.target is not None:
+        chosen = replace(chosen, target=TARGETS[options.target])
     baked = 0
-    for outcome in run(jobs, scene, choose, scene_time(scene, start), BakeOptions(target=TARGETS[options.target])):
+    for outcome in run(jobs, scene, choose, time, chosen):
         if outcome.report is None:
             print(f"{NAME}: {outcome.reason}", file=sys.stderr, flush=True)
             continue
         baked += 1
         report = outcome.report
-        print(f"{outcome.name}: {report.curves} channels, frames {report.first} to {report.last}, {report.mapping}")
+        made = f"{report.curves} channels, frames {report.first} to {report.last}, {report.mapping}"
+        print(f"{outcome.name}: {made}", flush=True)
         for warning in outcome.warnings:
             print(f"{NAME}: {outcome.name}: {warning}", file=sys.stderr)
     if not baked:

@@ -11,10 +11,9 @@ from bpy.types import Context, UILayout
 
 from bdfm_infer.errors import BdfmError
 
-from ..blender.bake import scene_time
-from ..blender.bake_options import BakeOptions
 from ..blender.batch import Outcome, run
 from .bake import choose_mapping
+from .bake_settings import bake_options, take_time
 from .batch_lists import STATUS_ICONS, BDFM_PG_batch, BDFM_PG_batch_character, draw_list, listed_jobs
 from .takes import scene_performance
 
@@ -85,7 +84,7 @@ class BDFM_OT_batch_bake(bpy.types.Operator):
         try:
             if batch.pairing == "ALL":
                 scene_performance(scene)
-            time = scene_time(scene, scene.bdfm.start_frame)
+            time = take_time(scene)
         except BdfmError as error:
             self.report({"ERROR"}, str(error))
             return False
@@ -93,7 +92,8 @@ class BDFM_OT_batch_bake(bpy.types.Operator):
             item.status, item.message = "WAITING", ""
         if batch.pairing == "PAIRS" and len(batch.takes) > len(batch.characters):
             self.report({"WARNING"}, f"{len(batch.takes) - len(batch.characters)} takes have no character")
-        self._outcomes = run(listed_jobs(scene), scene, partial(choose_mapping, context), time, BakeOptions())
+        choose = partial(choose_mapping, context)
+        self._outcomes = run(listed_jobs(scene), scene, choose, time, bake_options(scene))
         type(self).progress = 0, len(batch.characters)
         return True
 

@@ -13,6 +13,7 @@ from ..blender.rig import Character, read_rig
 from ..blender.rig_choice import Choice
 from ..core.matching import Fit, score
 from .bake import choose_mapping
+from .bake_settings import bake_options, take_time
 from .batch_lists import listed_jobs
 from .preferences import library
 from .takes import performance_of
@@ -22,7 +23,7 @@ _command: Any = None
 
 def services() -> command_line.Services:
     """What the command needs of the artist's settings."""
-    return command_line.Services(performance_of, _choose, listed_jobs)
+    return command_line.Services(performance_of, _choose, listed_jobs, take_time, bake_options)
 
 
 def register() -> None:

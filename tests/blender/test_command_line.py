@@ -117,6 +117,18 @@ def test_the_lists_of_the_file(command, take, tmp_path, part):
     assert baked(out) == {"Anna": 1.0}
 
 
+def test_what_is_not_said_is_as_in_the_panel(command, take, tmp_path):
+    head = mesh("Anna", ["smile"])
+    bpy.context.scene.bdfm.start_frame = 11
+    bpy.context.scene.bdfm.bake.target = "NLA_STRIP"
+    out = tmp_path / "baked.blend"
+    assert command(take, "-o", out) == 0
+    (track,) = head.data.shape_keys.animation_data.nla_tracks
+    assert tuple(round(track.strips[0].action.frame_range[side]) for side in (0, 1)) == (11, 35)
+    assert command(take, "-o", out, "--overwrite", "--target", "new", "--start", "1") == 0
+    assert tuple(head.data.shape_keys.animation_data.action.frame_range) == (1, 25)
+
+
 @pytest.mark.parametrize("words", [[], ["take.csv"], ["--target", "moon", "-o", "x.blend"], ["--start", "one"]])
 def test_wrong_usage(command, words, capsys):
     assert command(*words) == 2
