@@ -28,8 +28,8 @@ FloatArray = NDArray[np.float64]
 
 TIMECODE_FPS: Final = 60
 
-_OPENFACE_AUS: Final = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26)
-_OPENFACE_FULL: Final = 5.0
+OPENFACE_AUS: Final = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26)
+OPENFACE_FULL: Final = 5.0
 _HEAD: Final = ("HeadYaw", "HeadPitch", "HeadRoll")
 _EYES: Final = tuple(f"{side}Eye{angle}" for side in ("Left", "Right") for angle in ("Yaw", "Pitch", "Roll"))
 
@@ -97,7 +97,7 @@ def arkit_table() -> dict[str, Any]:
 
 
 def _openface(take: Take) -> Iterator[str]:
-    units = [f"AU{number:02d}" for number in _OPENFACE_AUS]
+    units = [f"AU{number:02d}" for number in OPENFACE_AUS]
     columns = ["frame", "face_id", "timestamp", "confidence", "success", "pose_Rx", "pose_Ry", "pose_Rz"]
     yield ",".join([*columns, *(f"{unit}_r" for unit in units), "AU45_r"])
     yaw, pitch, roll = np.radians(take.rotation.T)
@@ -106,7 +106,7 @@ def _openface(take: Take) -> Iterator[str]:
         take.action_units[:, [AU_NAMES.index(unit) for unit in units]],
         (take.channel("eye_closed_left") + take.channel("eye_closed_right")) / 2,
     ]
-    values = np.where(take.success[:, None], np.c_[rotation, _OPENFACE_FULL * intensity], 0.0)
+    values = np.where(take.success[:, None], np.c_[rotation, OPENFACE_FULL * intensity], 0.0)
     for i, row in enumerate(values):
         start = f"{take.frames[i] + 1},0,{take.timestamps[i]:.3f},{take.confidence[i]:.2f},{int(take.success[i])}"
         yield ",".join([start, *(f"{value:.3f}" for value in row)])

@@ -6,9 +6,7 @@ The format is described in ``docs/formats.md``. This module needs numpy alone, s
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -137,7 +135,8 @@ class Take:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Take:
-        """Read ``NAME.csv`` and, where it lies beside it, ``NAME.json``.
+        """Read ``NAME.csv`` and, where it lies beside it, ``NAME.json``. The table may be one of another tool, see
+        :mod:`bdfm_infer.table`.
 
         A last line that was cut off (a killed run) is left out; any other damage is an error.
 
@@ -147,22 +146,36 @@ class Take:
         Raises:
             TakeFormatError: a file is missing or damaged; the message names line and column.
         """
+        from .table import read_table
+
         table = csv_path(path)
         try:
             text = table.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise TakeFormatError(f"{table}: cannot be read as a take ({error}). Choose a take's .csv file.") from error
-        lines = text.split("\n")[:-1]
-        if not lines:
-            raise TakeFormatError(f"{table}: the file is empty. Capture the source again.")
-        reader = csv.DictReader(lines)
-        missing = [
-            c for c in ("frame", "timestamp", "confidence", "success", *VALUES) if c not in (reader.fieldnames or ())
-        ]
-        if missing:
-            raise TakeFormatError(f"{table}, line 1: column {missing[0]!r} is missing; this is not a take.")
-        rows = [_parse_row(cells, table, number) for number, cells in enumerate(reader, start=2)]
-        return cls.from_rows(rows, _read_facts(table.with_suffix(".json")))
+        rows, tool = read_table(table, text)
+        facts = _read_facts(table.with_suffix(".json"))
+        return cls.from_rows(rows, facts if tool == "bdfm" else {"imported": tool, **facts})
+
+    @staticmethod
+    def save_settings(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> Path:
+        """Put members into ``settings`` of a take's JSON file, which is replaced once the new one is whole.
+
+        Everything else in it stays. Returns its path.
+
+        Raises:
+            TakeFormatError: the file beside the table is not of a take; it is left alone.
+            WriteError: it cannot be written.
+        """
+        target = csv_path(path).with_suffix(".json")
+        facts = {"format_version": FORMAT_VERSION, **_read_facts(target)}
+        facts["settings"] = {**facts.get("settings", {}), **settings}
+        try:
+            _write_facts(target, facts)
+        except OSError as error:
+            reason = error.strerror or error
+            raise WriteError(f"{target} cannot be written: {reason}. Copy the take to another folder.") from error
+        return target
 
 
 class TakeWriter:
@@ -247,16 +260,7 @@ class TakeWriter:
 
     def _write_facts(self, complete: bool) -> None:
         counts = {"frames": self._frames, "without_face": self._without_face}
-        facts = {**self._facts, "complete": complete, "counts": counts}
-        text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
-        target = self.path.with_suffix(".json")
-        draft = target.with_suffix(".json.part")
-        try:
-            draft.write_bytes(text.encode("utf-8", "replace"))
-            draft.replace(target)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
+        _write_facts(self.path.with_suffix(".json"), {**self._facts, "complete": complete, "counts": counts})
 
     def _failure(self, error: OSError) -> WriteError:
         return WriteError(
@@ -279,31 +283,6 @@ def _quote(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
 
 
-def _parse_row(cells: Mapping[str, str | None], table: Path, line: int) -> Row:
-    def number(column: str) -> float:
-        try:
-            value = float(cells[column] or "")
-        except (TypeError, ValueError):
-            value = math.nan
-        if not math.isfinite(value):
-            raise TakeFormatError(f"{table}, line {line}, column {column}: {cells[column]!r} is not a number.")
-        return value
-
-    def numbers(columns: tuple[str, ...]) -> FloatArray:
-        return np.array([number(column) for column in columns])
-
-    found = number("success") == 1
-    return Row(
-        frame=int(number("frame")),
-        timestamp=number("timestamp"),
-        confidence=number("confidence"),
-        rotation=numbers(ROTATION) if found else None,
-        face=numbers(FACE) if found else None,
-        action_units=numbers(AU_NAMES) if found else None,
-        file=cells.get("file") or None,
-    )
-
-
 def _read_facts(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
@@ -311,6 +290,21 @@ def _read_facts(path: Path) -> dict[str, Any]:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TakeFormatError(f"{path}: not valid JSON ({error}). Move it away to read the values alone.") from error
-    if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
-        raise TakeFormatError(f"{path}: format_version {FORMAT_VERSION} is expected. Was it made by a newer version?")
-    return facts
+    version = facts.get("format_version") if isinstance(facts, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise TakeFormatError(
+            f"{path}: made by a newer version (format_version {version}; this one reads {FORMAT_VERSION}). Install it."
+        )
+    if version != FORMAT_VERSION:
+        raise TakeFormatError(f"{path}: not of a take (no format_version). Move it away to read the values alone.")
+    return dict(facts)
+
+
+def _write_facts(target: Path, facts: Mapping[str, Any]) -> None:
+    draft = target.with_suffix(".json.part")
+    try:
+        draft.write_bytes((json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
+        draft.replace(target)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise

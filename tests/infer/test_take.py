@@ -100,10 +100,11 @@ def test_rows_are_on_disk_as_soon_as_appended(tmp_path: Path) -> None:
 def test_killed_run_leaves_all_whole_lines(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", sample())
     text = path.read_text()
-    whole = len(text.splitlines()[0]) + 1
-    for length in range(whole, len(text), 7):
+    header, *lines = text.splitlines()
+    for length in range(len(header) + 1, len(text), 7):
         path.write_text(text[:length])
-        assert len(Take.read(path)) == text[:length].count("\n") - 1
+        left = text[:length].splitlines()[1:]
+        assert len(Take.read(path)) == sum(line == whole for line, whole in zip(left, lines, strict=False))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,11 @@ def test_killed_run_leaves_all_whole_lines(tmp_path: Path) -> None:
     [
         ("0.2500", "much", r"line 2, column AU01: 'much' is not a number"),
         ("AU04", "AU4", r"line 1: column 'AU04' is missing"),
+        ("AU04,AU05", "AU4,AU5", r"'AU04' is missing, and 1 more"),
         ("0.9000", "nan", r"line 2, column confidence"),
+        ("0.9000", "90", r"line 2, column confidence: 90 is not from 0 to 1"),
+        ("0.2500", "2.5", r"line 2, column AU01: 2.5 is not from 0 to 1"),
+        ("0.040000", "9", r"line 4, column timestamp: 0.08 is before the line above"),
     ],
 )
 def test_damage_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -129,7 +134,10 @@ def test_no_take(tmp_path: Path) -> None:
             Take.read(tmp_path / name)
     path = write(tmp_path / "t.csv", sample())
     path.with_suffix(".json").write_text('{"format_version": 2}')
-    with pytest.raises(TakeFormatError, match="newer version"):
+    with pytest.raises(TakeFormatError, match=r"newer version \(format_version 2; this one reads 1\)"):
+        Take.read(path)
+    path.with_suffix(".json").write_text('{"shots": []}')
+    with pytest.raises(TakeFormatError, match="not of a take"):
         Take.read(path)
     path.with_suffix(".json").write_text("{")
     with pytest.raises(TakeFormatError, match="not valid JSON"):
@@ -173,3 +181,41 @@ def test_settings_apply_on_reading_only(tmp_path: Path) -> None:
     np.testing.assert_allclose(used.channel("AU01"), (0.25 - 0.2) / 0.8)
     np.testing.assert_allclose(used.channel("AU02"), 0.5)
     np.testing.assert_allclose(used.channel("AU04"), 0.25)
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+def test_a_spreadsheet_saved_it(tmp_path: Path, separator: str) -> None:
+    path = write(tmp_path / "t.csv", [*sample(), Row(5, 0.2, 0.0)])
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    decimal = "." if separator == "," else ","
+    short = [
+        [cell.rstrip("0").rstrip(".").replace(".", decimal) or "0" if cell else "" for cell in r] for r in rows[1:]
+    ]
+    lines = [separator.join(row) for row in [rows[0], *short]]
+    path.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    take = Take.read(path)
+    assert take.success.tolist() == [True] * 5 + [False]
+    np.testing.assert_allclose(take.action_units[:5], 0.25)
+    np.testing.assert_allclose(take.timestamps, np.arange(6) / 25)
+
+
+def test_settings_are_saved_beside_the_table(tmp_path: Path) -> None:
+    with TakeWriter(tmp_path / "t", {"source": {"name": "x"}, "settings": {"smoothing": None, "later": 1}}) as writer:
+        writer.append(sample(1)[0])
+    before = Take.read(tmp_path / "t").facts
+    assert Take.save_settings(tmp_path / "t.csv", {"smoothing": {"method": "one_euro"}}) == tmp_path / "t.json"
+    after = Take.read(tmp_path / "t").facts
+    assert after == {**before, "settings": {"smoothing": {"method": "one_euro"}, "later": 1}}
+    assert [file.name for file in sorted(tmp_path.iterdir())] == ["t.csv", "t.json"]
+
+
+def test_settings_never_replace_a_file_that_is_not_of_a_take(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", sample())
+    path.with_suffix(".json").write_text("[1]")
+    with pytest.raises(TakeFormatError, match="not of a take"):
+        Take.save_settings(path, {})
+    assert path.with_suffix(".json").read_text() == "[1]"
+    path.with_suffix(".json").unlink()
+    (tmp_path / "t.json.part").mkdir()
+    with pytest.raises(WriteError, match="another folder"):
+        Take.save_settings(path, {})

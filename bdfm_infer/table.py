@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: MIT
+"""The table of a take, as it was captured, as a spreadsheet saved it, or as another tool wrote it. numpy alone.
+
+Spreadsheets write other separators and decimal commas; both are understood. What cannot be understood is named with
+its line and column. The tables of OpenFace 2 and Live Link Face are the inverse of :mod:`bdfm_infer.export`.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import TakeFormatError
+from .export import OPENFACE_AUS, OPENFACE_FULL, TIMECODE_FPS, arkit_table
+from .from_arkit import units_from_arkit
+from .parameters import AU_NAMES, ROTATION
+from .take import FACE, VALUES, Row
+
+FloatArray = NDArray[np.float64]
+
+SEPARATORS: Final = ",;\t"
+COLUMNS: Final = ("frame", "timestamp", "confidence", "success", *VALUES)
+
+_OUR_NUMBER: Final = re.compile(r"\d\.\d{4}|")
+"""How a capture writes the last column of a row."""
+
+_OPENFACE: Final = ("frame", "timestamp", "confidence", "success", "pose_Rx", "pose_Ry", "pose_Rz", "AU45_r")
+_RATES: Final = (24, 25, 30, 60)
+_TIMECODE: Final = re.compile(r"(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)")
+_DAY_S: Final = 86_400.0
+
+
+def read_table(table: Path, text: str) -> tuple[list[Row], str]:
+    """Rows of a table, and the tool that wrote it: ``bdfm``, ``openface`` or ``livelinkface``.
+
+    Args:
+        table: the file's name, for messages.
+        text: its content. A last line that was cut off (a killed run) is left out.
+
+    Raises:
+        TakeFormatError: it is no such table, or damaged; the message names line and column.
+    """
+    lines = _whole_lines(text)
+    if not lines:
+        raise TakeFormatError(f"{table}: the file is empty. Capture the source again.")
+    separator = max(SEPARATORS, key=lines[0].count)
+    header, *rows = csv.reader(lines, delimiter=separator)
+    cells = _Cells(table, [name.strip() for name in header], rows, decimal="," if separator != "," else ".")
+    if "Timecode" in cells.header:
+        return _livelinkface(cells), "livelinkface"
+    if "pose_Rx" in cells.header:
+        return _openface(cells), "openface"
+    return _bdfm(cells), "bdfm"
+
+
+class _Cells:
+    """A table's cells by line and column, empty lines left out."""
+
+    def __init__(self, table: Path, header: Sequence[str], rows: Sequence[Sequence[str]], decimal: str) -> None:
+        self.table = table
+        self.header = header
+        self._decimal = decimal
+        self.rows = [(line, dict(zip(header, row, strict=False))) for line, row in enumerate(rows, start=2) if any(row)]
+
+    def require(self, columns: Sequence[str]) -> None:
+        missing = [column for column in columns if column not in self.header]
+        if missing:
+            more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise TakeFormatError(
+                f"{self.table}, line 1: column {missing[0]!r} is missing{more}. Put it back, or choose a take's table."
+            )
+
+    def number(
+        self, line: int, cells: Mapping[str, str], column: str, low: float = -math.inf, high: float = math.inf
+    ) -> float:
+        text = cells.get(column, "")
+        try:
+            value = float(text.replace(self._decimal, "."))
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            self.fail(line, column, f"{text!r} is not a number")
+        if not low <= value <= high:
+            self.fail(line, column, f"{text.strip()} is not from {low:g} to {high:g}")
+        return value
+
+    def fail(self, line: int, column: str, reason: str) -> NoReturn:
+        raise TakeFormatError(f"{self.table}, line {line}, column {column}: {reason}. Correct it, or capture again.")
+
+
+def _whole_lines(text: str) -> list[str]:
+    lines = text.split("\n")
+    last = lines.pop()
+    if last and len(lines) > 1:
+        separator = max(SEPARATORS, key=lines[0].count)
+        before, ends = lines[-1].split(separator), [line.rpartition(separator)[2] for line in lines[1:]]
+        captured = all(map(_OUR_NUMBER.fullmatch, ends))
+        cells = last.split(separator)
+        if len(cells) == len(before) and (not captured or _OUR_NUMBER.fullmatch(cells[-1])):
+            lines.append(last)
+    return lines
+
+
+def _bdfm(cells: _Cells) -> list[Row]:
+    cells.require(COLUMNS)
+    made: list[Row] = []
+    for line, row in cells.rows:
+        time = cells.number(line, row, "timestamp")
+        if made and time < made[-1].timestamp:
+            cells.fail(line, "timestamp", f"{time:g} is before the line above; the table was sorted by something else")
+        found = cells.number(line, row, "success") == 1
+        made.append(
+            Row(
+                frame=int(cells.number(line, row, "frame")),
+                timestamp=time,
+                confidence=cells.number(line, row, "confidence", 0, 1),
+                rotation=np.array([cells.number(line, row, name) for name in ROTATION]) if found else None,
+                face=np.array([cells.number(line, row, name) for name in FACE]) if found else None,
+                action_units=np.array([cells.number(line, row, name, 0, 1) for name in AU_NAMES]) if found else None,
+                file=row.get("file") or None,
+            )
+        )
+    return made
+
+
+def _openface(cells: _Cells) -> list[Row]:
+    """OpenFace 2. AU45, the blink, closes both eyes; units that it lacks stay at rest. Of several faces the first."""
+    units = [f"AU{number:02d}" for number in OPENFACE_AUS]
+    cells.require([*_OPENFACE, *(f"{unit}_r" for unit in units)])
+    places = [AU_NAMES.index(unit) for unit in units]
+    eyes = [AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")]
+    face = cells.rows[0][1].get("face_id", "") if cells.rows else ""
+    made = []
+    for line, row in cells.rows:
+        if row.get("face_id", "") != face:
+            continue
+        found = cells.number(line, row, "success") == 1
+        pitch, yaw, roll = (cells.number(line, row, f"pose_R{axis}") for axis in "xyz")
+        values = np.zeros(len(AU_NAMES))
+        values[places] = [cells.number(line, row, f"{unit}_r") / OPENFACE_FULL for unit in units]
+        values[eyes] = cells.number(line, row, "AU45_r") / OPENFACE_FULL
+        made.append(
+            Row(
+                frame=int(cells.number(line, row, "frame")) - 1,
+                timestamp=cells.number(line, row, "timestamp"),
+                confidence=cells.number(line, row, "confidence", 0, 1),
+                rotation=np.degrees([-yaw, -pitch, roll]) if found else None,
+                action_units=np.clip(values, 0.0, 1.0) if found else None,
+            )
+        )
+    return made
+
+
+def _livelinkface(cells: _Cells) -> list[Row]:
+    """Live Link Face: 52 ARKit shapes. Second 0 is the first row; a row without shapes is one without a face."""
+    names = [name[0].upper() + name[1:] for name in arkit_table()["order"]]
+    head = ("HeadYaw", "HeadPitch", "HeadRoll")
+    cells.require(["Timecode", *names, *head])
+    times = _seconds(cells)
+    found = [bool(row.get(names[0], "").strip()) for _, row in cells.rows]
+    shapes = [[cells.number(line, row, name) for name in names] for line, row in _chosen(cells.rows, found)]
+    angles = [[cells.number(line, row, name) for name in head] for line, row in _chosen(cells.rows, found)]
+    values = zip(np.degrees(angles), units_from_arkit(np.array(shapes).reshape(-1, len(names))), strict=True)
+    rows = []
+    for number, (time, seen) in enumerate(zip(times, found, strict=True)):
+        rotation, units = next(values) if seen else (None, None)
+        rows.append(Row(number, time, float(seen), rotation, action_units=units))
+    return rows
+
+
+def _seconds(cells: _Cells) -> list[float]:
+    """Seconds of each row after the first. The time code's rate is the least common one that its frames fit."""
+    parts = []
+    for line, row in cells.rows:
+        match = _TIMECODE.fullmatch(row["Timecode"].strip())
+        if match is None:
+            cells.fail(line, "Timecode", f"{row['Timecode']!r} is not HH:MM:SS:FF")
+        hours, minutes, seconds, frames = (float(part) for part in match.groups())
+        parts.append((3600 * hours + 60 * minutes + seconds, frames))
+    if not parts:
+        return []
+    highest = max(frames for _, frames in parts)
+    whole_seconds = parts[-1][0] - parts[0][0] >= 2
+    rate = next((rate for rate in _RATES if whole_seconds and highest < rate), TIMECODE_FPS)
+    at = np.array([seconds + frames / rate for seconds, frames in parts])
+    at += _DAY_S * np.cumsum(np.r_[0, np.diff(at) < -_DAY_S / 2])
+    return [float(time) for time in np.maximum.accumulate(at - at[0])]
+
+
+def _chosen(rows: Sequence[tuple[int, dict[str, str]]], found: Sequence[bool]) -> list[tuple[int, dict[str, str]]]:
+    return [row for row, chosen in zip(rows, found, strict=True) if chosen]
