@@ -56,11 +56,11 @@ def characters_in(selection: Iterable[Object], scene: bpy.types.Scene) -> list[C
     heads: dict[Object, list[Object]] = {}
     for selected in selection:
         for item in [selected] if selected.type != "EMPTY" else selected.children_recursive:
-            head = _head(item)
+            head = top_of(item)
             if head is not None:
                 heads[head] = []
     for item in scene.objects:
-        if item.type == "MESH" and (head := _head(item)) in heads:
+        if item.type == "MESH" and (head := top_of(item)) in heads:
             heads[head].append(item)
     return [
         Character(head.name, head if head.type == "ARMATURE" else None, tuple(meshes), head)
@@ -121,7 +121,7 @@ def places_of(character: Character, channel: Channel) -> list[Place]:
     return [Place(id_block, f"{prefix}.{channel.kind.removeprefix('bone_')}", channel.index or 0)]
 
 
-def _head(item: Object) -> Object | None:
+def top_of(item: Object) -> Object | None:
     """The object that stands for the character which ``item`` is part of."""
     if item.type == "ARMATURE":
         return item

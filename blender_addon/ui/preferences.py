@@ -11,6 +11,8 @@ import bpy
 from ..blender.library import Library, load_library
 
 ADDON = __package__.rpartition(".")[0]
+OWN_MAPPINGS = "bdfm_mappings"
+"""Folder in Blender's user data, which removing or updating the add-on leaves alone."""
 
 
 class BDFM_AP_preferences(bpy.types.AddonPreferences):
@@ -18,7 +20,8 @@ class BDFM_AP_preferences(bpy.types.AddonPreferences):
 
     mappings_folder: bpy.props.StringProperty(
         name="Own Mappings",
-        description="Folder with mappings of your own. One with the id of a mapping that ships takes its place",
+        description="Folder with mappings of your own; empty: in Blender's user data. A mapping in it with the id of "
+        "one that ships takes its place",
         subtype="DIR_PATH",
     )
 
@@ -28,16 +31,24 @@ class BDFM_AP_preferences(bpy.types.AddonPreferences):
 
 def draw_preferences(layout: bpy.types.UILayout, preferences: BDFM_AP_preferences, context: bpy.types.Context) -> None:
     """The folder, and which files in it are refused."""
-    layout.prop(preferences, "mappings_folder")
+    layout.prop(preferences, "mappings_folder", placeholder="In Blender's user data")
+    layout.label(text=str(own_folder(context)), icon="FILE_FOLDER")
     for error in library(context).refused:
         layout.label(text=str(error), icon="ERROR")
 
 
-def library(context: bpy.types.Context) -> Library:
-    """The mappings that ship and the user's own."""
+def own_folder(context: bpy.types.Context) -> Path:
+    """The folder of the artist's own mappings. It may not be there yet."""
     addon = context.preferences.addons.get(ADDON)
     folder = addon.preferences.mappings_folder if addon is not None and addon.preferences is not None else ""
-    return load_library(Path(bpy.path.abspath(folder)) if folder else None)
+    if folder:
+        return Path(bpy.path.abspath(folder))
+    return Path(bpy.utils.user_resource("DATAFILES", path=OWN_MAPPINGS))
+
+
+def library(context: bpy.types.Context) -> Library:
+    """The mappings that ship and the user's own."""
+    return load_library(own_folder(context))
 
 
 CLASSES = (BDFM_AP_preferences,)

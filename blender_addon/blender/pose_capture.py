@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A character's pose: read, kept as text, put back exactly as it was."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import bpy
+from mathutils import Euler, Quaternion, Vector
+
+from ..core.mapping import Mapping
+from ..core.names import NameIndex
+from ..core.pose import BonePose, Captured, Pose, captured
+from ..core.rest import NotOnRigError, RestPose, measured_bones
+from ..core.rig import OwnerKind, Rig
+from .rig import Character, read_rig
+
+BONE_VALUES = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
+REFERENCE = "eyes"
+"""The reference length for captured locations, where a mapping and the rig have it."""
+
+
+def capture(character: Character, rest: Pose, mapping: Mapping) -> Captured:
+    """Targets for the pose that a character is in, see :func:`core.pose.captured`."""
+    rig = read_rig(character)
+    return captured(read_pose(character), rest, rig, _reference(mapping, rig))
+
+
+def read_pose(character: Character) -> Pose:
+    """What stands on a character now, without what drivers move."""
+    return _pose(character, _read_values(character))
+
+
+def keep(character: Character) -> str:
+    """The pose as text, exact to the last bit, for :func:`put_back` and :func:`kept_pose`."""
+    return json.dumps(_read_values(character))
+
+
+def kept_pose(character: Character, text: str) -> Pose:
+    """The pose that :func:`keep` wrote."""
+    return _pose(character, json.loads(text))
+
+
+def put_back(character: Character, text: str) -> list[str]:
+    """Bring a character into the pose that :func:`keep` wrote. Returns what is no longer there."""
+    values, lost = json.loads(text), []
+    meshes = {mesh.name: mesh.data.shape_keys for mesh in character.meshes}
+    for mesh, kept_keys in values["keys"].items():
+        blocks = meshes[mesh].key_blocks if meshes.get(mesh) else {}
+        for name, value in kept_keys.items():
+            if name in blocks:
+                blocks[name].value = value
+            else:
+                lost.append(f"{mesh}: {name}")
+    bones = character.armature.pose.bones if character.armature else {}
+    for name, bone in values["bones"].items():
+        if name not in bones:
+            lost.append(name)
+            continue
+        bones[name].rotation_mode = bone["mode"]
+        for value in BONE_VALUES:
+            setattr(bones[name], value, bone[value])
+    owners = {(kind, name): owner for kind, name, owner in _owners(character)}
+    for kind, owner_name, name, value in values["properties"]:
+        owner = owners.get((kind, owner_name))
+        if owner is not None and name in owner:
+            owner[name] = value
+        else:
+            lost.append(f"{owner_name}: {name}")
+    for item in character.objects:
+        item.update_tag()
+    return lost
+
+
+def _read_values(character: Character) -> dict[str, Any]:
+    """Everything that can be posed, as plain data."""
+    bones = character.armature.pose.bones if character.armature else ()
+    return {
+        "keys": {
+            mesh.name: {key.name: key.value for key in mesh.data.shape_keys.key_blocks[1:]}
+            for mesh in character.meshes
+            if mesh.data.shape_keys
+        },
+        "bones": {
+            bone.name: {"mode": bone.rotation_mode} | {value: list(getattr(bone, value)) for value in BONE_VALUES}
+            for bone in bones
+        },
+        "properties": [
+            (kind, owner_name, name, value)
+            for kind, owner_name, owner in _owners(character)
+            for name, value in owner.items()
+            if isinstance(value, int | float)
+        ],
+    }
+
+
+def _pose(character: Character, values: dict[str, Any]) -> Pose:
+    driven = set(_driven(character))
+    shape_keys = {mesh.name: mesh.data.shape_keys for mesh in character.meshes}
+    escape = bpy.utils.escape_identifier
+    keys = {
+        mesh: {
+            name: value
+            for name, value in kept.items()
+            if (shape_keys.get(mesh), f'key_blocks["{escape(name)}"].value') not in driven
+        }
+        for mesh, kept in values["keys"].items()
+    }
+    bones = {
+        name: _bone_pose(bone)
+        for name, bone in values["bones"].items()
+        if not any((character.armature, f'pose.bones["{escape(name)}"].{value}') in driven for value in BONE_VALUES)
+    }
+    owners = {(kind, name): owner for kind, name, owner in _owners(character)}
+    properties: dict[tuple[OwnerKind, str, str], float] = {}
+    for kind, owner_name, name, value in values["properties"]:
+        owner = owners.get((kind, owner_name))
+        prefix = f'pose.bones["{escape(owner_name)}"]' if kind == "pose_bone" else ""
+        if owner is None or (owner.id_data, f'{prefix}["{escape(name)}"]') not in driven:
+            properties[kind, owner_name, name] = float(value)
+    return Pose(keys, bones, properties)
+
+
+def _bone_pose(bone: dict[str, Any]) -> BonePose:
+    mode = bone["mode"]
+    if mode == "QUATERNION":
+        turn = Quaternion(bone["rotation_quaternion"])
+    elif mode == "AXIS_ANGLE":
+        angle, *axis = bone["rotation_axis_angle"]
+        turn = Quaternion(Vector(axis), angle)
+    else:
+        turn = Euler(bone["rotation_euler"], mode).to_quaternion()
+    turn.normalize()
+    axis, angle = turn.to_axis_angle()
+    if angle > math.pi:
+        axis, angle = -axis, 2 * math.pi - angle
+    rotation = axis * math.degrees(angle)
+    return BonePose(tuple(bone["location"]), tuple(rotation), tuple(bone["scale"]))
+
+
+def _driven(character: Character) -> Iterator[tuple[bpy.types.ID, str]]:
+    """Data-block and path of everything that an active driver moves."""
+    blocks: list[bpy.types.ID] = list(character.objects)
+    blocks += [mesh.data.shape_keys for mesh in character.meshes if mesh.data.shape_keys]
+    blocks += [character.armature.data] if character.armature else []
+    for block in blocks:
+        for driver in block.animation_data.drivers if block.animation_data else ():
+            if not driver.mute:
+                yield block, driver.data_path
+
+
+def _owners(character: Character) -> Iterator[tuple[OwnerKind, str, Any]]:
+    """Whatever may have custom properties."""
+    for item in character.objects:
+        yield "object", item.name, item
+    if character.armature is not None:
+        yield "armature", character.armature.data.name, character.armature.data
+        for bone in character.armature.pose.bones:
+            yield "pose_bone", bone.name, bone
+
+
+def _reference(mapping: Mapping, rig: Rig) -> tuple[str, float] | None:
+    if REFERENCE not in mapping.reference_lengths:
+        return None
+    index = NameIndex(rig.bones)
+    bones = {}
+    for name in measured_bones(mapping):
+        found = index.find(name, *mapping.aliases.get(name, ()))
+        bones[name] = rig.bones[found[0]] if found else None
+    try:
+        return REFERENCE, RestPose(mapping, bones).length(REFERENCE)
+    except NotOnRigError:
+        return None

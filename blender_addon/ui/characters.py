@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""The selected characters, each with the mapping that it is baked with, and what that mapping does not find."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import bpy
+from bpy.types import Context, UILayout
+
+from bdfm_infer.errors import BdfmError
+
+from ..blender.library import Library
+from ..blender.rig import Character, character_of, characters_in, read_rig
+from ..blender.rig_choice import choice_of, choose_for, chosen_id
+from ..core.errors import NoMappingError
+from ..core.matching import Fit, Missing, resolve
+from .preferences import library
+
+SHOWN = 6
+"""Characters that the panel shows; the rigs of others are not read."""
+FRESH_S = 2.0
+"""A panel draws far more often; names that change are seen after this."""
+MAX_MISSING = 12
+BY_NAMES = "BY_NAMES"
+LINE = 46
+
+
+@dataclass(frozen=True)
+class Row:
+    """One character as the panel shows it. Plain data: what it was read from may be gone.
+
+    Attributes:
+        fits: the mapping that it is baked with, then those that tie with it; empty where there is none.
+        reason: why there is none.
+        by_hand: the mapping was named by the artist.
+        missing: targets that the character lacks.
+    """
+
+    name: str
+    fits: tuple[Fit, ...]
+    reason: str
+    by_hand: bool
+    missing: tuple[Missing, ...]
+
+
+_listed: tuple[object, float, list[Row], int] = (None, 0.0, [], 0)
+_read: dict[str, tuple[object, Row]] = {}
+
+
+def rows(context: Context) -> tuple[list[Row], int]:
+    """The first selected characters, the active one ahead, and how many more are selected.
+
+    Looked up once in :data:`FRESH_S` at most; a rig is only read again where its names have changed.
+    """
+    global _listed
+    scene = context.scene
+    key = (scene.name, scene.bdfm.mapping, context.object, tuple(item.name for item in context.selected_objects))
+    if _listed[0] != key or time.monotonic() - _listed[1] > FRESH_S:
+        mappings = library(context)
+        chosen = [context.object] if context.object in context.selected_objects else []
+        characters = characters_in([*chosen, *context.selected_objects], scene)
+        found = [_row(character, mappings, scene.bdfm.mapping) for character in characters[:SHOWN]]
+        _listed = (key, time.monotonic(), found, len(characters) - len(found))
+    return _listed[2], _listed[3]
+
+
+def forget_rows() -> None:
+    """Look everything up at the next drawing."""
+    global _listed
+    _listed = (None, 0.0, [], 0)
+    _read.clear()
+
+
+def _row(character: Character, mappings: Library, for_all: str) -> Row:
+    key = (mappings, chosen_id(character), for_all, _names(character))
+    known = _read.get(character.name)
+    if known is None or known[0] != key:
+        _read[character.name] = known = (key, _read_row(character, mappings, for_all))
+    return known[1]
+
+
+def _names(character: Character) -> tuple[object, ...]:
+    """Everything that a mapping is matched against, cheaply."""
+    keys = [mesh.data.shape_keys.key_blocks.keys() for mesh in character.meshes if mesh.data.shape_keys]
+    bones = character.armature.data.bones.keys() if character.armature else []
+    properties = [tuple(item.keys()) for item in character.objects]
+    return tuple(map(tuple, keys)), tuple(bones), tuple(properties), tuple(mesh.name for mesh in character.meshes)
+
+
+def _read_row(character: Character, mappings: Library, for_all: str) -> Row:
+    rig = read_rig(character)
+    choice = choice_of(character, rig, mappings, for_all)
+    reason, missing = choice.reason, ()
+    if choice.fits:
+        try:
+            missing = resolve(choice.fits[0].mapping, rig).missing
+        except NoMappingError as error:
+            reason = str(error)
+    return Row(character.name, choice.fits, reason, choice.by_hand, missing)
+
+
+_items: list[tuple[str, str, str]] = []
+"""Blender does not keep the texts of a menu; without a reference they turn into rubbish."""
+
+
+def _mapping_items(self: object, context: Context) -> list[tuple[str, str, str]]:
+    global _items
+    mappings = library(context).mappings.values()
+    _items = [(BY_NAMES, "By the Rig's Names", "The mapping that fits best")] + [
+        (mapping.id, mapping.name, mapping.source or mapping.confidence) for mapping in mappings
+    ]
+    return _items
+
+
+class BDFM_OT_choose_character_mapping(bpy.types.Operator):
+    """Choose the mapping that this character is baked with"""
+
+    bl_idname = "bdfm.choose_character_mapping"
+    bl_label = "Choose Mapping"
+    bl_options = {"REGISTER", "UNDO"}
+
+    character: bpy.props.StringProperty(name="Character", options={"SKIP_SAVE"})
+    mapping: bpy.props.EnumProperty(name="Mapping", items=_mapping_items)
+
+    def execute(self, context: Context) -> set[str]:
+        try:
+            character = find_character(context, self.character)
+            choose_for(character, "" if self.mapping == BY_NAMES else self.mapping)
+        except BdfmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        forget_rows()
+        return {"FINISHED"}
+
+
+def find_character(context: Context, name: str) -> Character:
+    """The character whose top object has this name; of the active object where it is empty.
+
+    Raises:
+        BdfmError: it is gone, or is none.
+    """
+    item = context.scene.objects.get(name) if name else context.object
+    character = character_of(item, context.scene) if item is not None else None
+    if character is None:
+        which = f"{name!r} is not in this scene any more" if name else "The active object is no character"
+        raise BdfmError(f"{which}. Select an armature, or a mesh with shape keys.")
+    return character
+
+
+class BDFM_PT_characters(bpy.types.Panel):
+    bl_label = "Characters"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "BDFM"
+    bl_order = 20
+
+    def draw(self, context: Context) -> None:
+        draw_characters(self.layout, context)
+
+
+def draw_characters(layout: UILayout, context: Context) -> None:
+    """Each selected character with its mapping."""
+    found, more = rows(context)
+    if not found:
+        layout.label(text="Select an armature or a mesh", icon="INFO")
+    for row in found:
+        _draw_row(layout.box().column(align=True), row, context)
+    if more:
+        layout.label(text=f"and {more} more selected")
+    for error in library(context).refused:
+        draw_text(layout, str(error), "ERROR")
+
+
+def _draw_row(column: UILayout, row: Row, context: Context) -> None:
+    split = column.split(factor=0.4)
+    split.label(text=row.name, icon="OUTLINER_OB_ARMATURE")
+    chosen = row.fits[0].mapping.name if row.fits else "No Mapping Fits"
+    menu = split.operator_menu_enum("bdfm.choose_character_mapping", "mapping", text=chosen)
+    menu.character = row.name
+    if row.fits:
+        fit = row.fits[0]
+        how = "chosen by hand" if row.by_hand else fit.mapping.confidence
+        column.label(text=f"{fit.score:.0%} of its names, {how}", icon="CHECKMARK" if fit.fits else "QUESTION")
+    if row.reason:
+        draw_text(column, row.reason, "ERROR")
+    if len(row.fits) > 1:
+        draw_text(column, f"Fits as well: {', '.join(fit.mapping.name for fit in row.fits[1:])}", "QUESTION")
+    if row.missing:
+        settings = context.scene.bdfm.own_mapping
+        icon = "TRIA_DOWN" if settings.show_missing else "TRIA_RIGHT"
+        column.prop(settings, "show_missing", text=f"{len(row.missing)} not found", icon=icon, emboss=False)
+        if settings.show_missing:
+            draw_list(column, (str(missing) for missing in row.missing), MAX_MISSING, "QUESTION")
+
+
+def draw_list(layout: UILayout, texts: Iterable[str], most: int, icon: str) -> None:
+    """Texts one beneath the other, and how many there are beyond ``most``."""
+    texts = list(texts)
+    for text in texts[:most]:
+        draw_text(layout, text, icon)
+    if len(texts) > most:
+        layout.label(text=f"and {len(texts) - most} more")
+
+
+def draw_text(layout: UILayout, text: str, icon: str = "NONE") -> None:
+    """A text over as many lines as it needs; Blender cuts what is too long for one."""
+    for place, line in enumerate(textwrap.wrap(text, LINE) or [""]):
+        layout.label(text=line, icon=icon if place == 0 else "BLANK1" if icon != "NONE" else "NONE")
+
+
+CLASSES = (BDFM_OT_choose_character_mapping, BDFM_PT_characters)

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Checks before the bake, pressed by the artist, with a button that mends each kind of finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import bpy
+import numpy as np
+from bpy.types import Context, UILayout
+
+from bdfm_infer.errors import BdfmError
+
+from ..blender.checks import MENDS, Finding, findings, strongest_values
+from ..blender.rig import Character, characters_in, read_rig
+from ..blender.rig_choice import choice_of
+from ..core.matching import resolve
+from ..core.retarget import retarget
+from .characters import draw_list, draw_text, find_character, forget_rows
+from .mapping import Edit
+from .preferences import library
+from .takes import loaded_take, scene_performance
+
+MAX_TEXTS = 3
+MAX_CHARACTERS = 8
+MIRRORED = "mirrored"
+
+
+@dataclass
+class Checked:
+    """What a check found on one character, as plain data.
+
+    Attributes:
+        texts: of each kind of finding.
+        blocking: kinds because of which a bake is refused.
+    """
+
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    blocking: set[str] = field(default_factory=set)
+
+
+last_checks: dict[str, Checked] = {}
+"""The last check of each character by its name, for the panel."""
+
+
+def check(context: Context, character: Character) -> list[Finding]:
+    """Everything that a bake would meet on a character, with the loaded take or, without one, any.
+
+    Raises:
+        BdfmError: no mapping fits it.
+    """
+    rig = read_rig(character)
+    choice = choice_of(character, rig, library(context), context.scene.bdfm.mapping)
+    if not choice.fits:
+        raise BdfmError(choice.reason)
+    resolution = resolve(choice.fits[0].mapping, rig)
+    values = strongest_values()
+    if loaded_take(context.scene) is not None:
+        performance = scene_performance(context.scene).values
+        found = performance[np.isfinite(performance).all(axis=1)]
+        values = found if len(found) else values
+    return findings(character, resolution, retarget(resolution, values))
+
+
+def _remember(name: str, found: Iterable[Finding]) -> None:
+    last_checks[name] = checked = Checked()
+    for finding in found:
+        checked.texts.setdefault(finding.kind, []).append(finding.text)
+        if finding.blocks:
+            checked.blocking.add(finding.kind)
+
+
+class BDFM_OT_check(Edit):
+    """Look for what a bake onto the selected characters would meet"""
+
+    bl_idname = "bdfm.check"
+    bl_label = "Check Characters"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not context.selected_objects:
+            cls.poll_message_set("Select the characters")
+            return False
+        return True
+
+    def run(self, context: Context) -> None:
+        last_checks.clear()
+        for character in characters_in(context.selected_objects, context.scene):
+            try:
+                _remember(character.name, check(context, character))
+            except BdfmError as error:
+                self.report({"WARNING"}, str(error))
+        count = sum(len(texts) for checked in last_checks.values() for texts in checked.texts.values())
+        self.report({"INFO"}, f"{len(last_checks)} characters checked, {count} findings")
+
+
+class BDFM_OT_mend(Edit):
+    """Mend all findings of this kind on this character"""
+
+    bl_idname = "bdfm.mend"
+    bl_label = "Mend"
+
+    character: bpy.props.StringProperty(name="Character", options={"SKIP_SAVE"})
+    kind: bpy.props.EnumProperty(name="Kind", items=[(kind, label, "") for kind, label in MENDS.items()])
+
+    def run(self, context: Context) -> None:
+        character = find_character(context, self.character)
+        refused: list[str] = []
+        mended = 0
+        for finding in check(context, character):
+            if finding.kind == self.kind and finding.mend is not None:
+                try:
+                    finding.mend()
+                    mended += 1
+                except (BdfmError, RuntimeError) as error:
+                    refused.append(str(error))
+        if refused and not mended:
+            raise BdfmError(refused[0])
+        for text in refused:
+            self.report({"WARNING"}, text)
+        forget_rows()
+        again = find_character(context, self.character)
+        for item in again.objects:
+            item.update_tag()
+        _remember(again.name, check(context, again))
+
+
+class BDFM_PT_checks(bpy.types.Panel):
+    bl_label = "Checks"
+    bl_parent_id = "BDFM_PT_characters"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "BDFM"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 2
+
+    def draw(self, context: Context) -> None:
+        draw_checks(self.layout, context)
+
+
+def draw_checks(layout: UILayout, context: Context) -> None:
+    """What the last check found, with what mends it."""
+    layout.operator("bdfm.check", icon="VIEWZOOM")
+    for name, checked in list(last_checks.items())[:MAX_CHARACTERS]:
+        box = layout.box().column(align=True)
+        box.label(text=name, icon="OUTLINER_OB_ARMATURE")
+        if not checked.texts:
+            box.label(text="Nothing in the way", icon="CHECKMARK")
+        for kind, texts in checked.texts.items():
+            draw_list(box, texts, MAX_TEXTS, "CANCEL" if kind in checked.blocking else "ERROR")
+            if kind in MENDS:
+                mend = box.operator("bdfm.mend", text=MENDS[kind], icon="TOOL_SETTINGS")
+                mend.character, mend.kind = name, kind
+            elif kind == MIRRORED:
+                box.operator("bdfm.swap_sides", icon="ARROW_LEFTRIGHT").character = name
+    if len(last_checks) > MAX_CHARACTERS:
+        draw_text(layout, f"and {len(last_checks) - MAX_CHARACTERS} more characters")
+
+
+CLASSES = (BDFM_OT_check, BDFM_OT_mend, BDFM_PT_checks)

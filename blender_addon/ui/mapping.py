@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Editing a mapping in the panel: targets added, changed, removed; saved as a file of the artist's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import bpy
+from bpy.types import Context, Event, UILayout
+
+from bdfm_infer.errors import BdfmError
+
+from ..blender.rig import Character, read_rig
+from ..blender.rig_choice import choice_of, choose_for
+from ..core import mapping_edit as edit
+from ..core.errors import AddonError
+from ..core.mapping import Mapping
+from ..core.rig import Rig
+from ..core.targets import KINDS, BoneTarget
+from .characters import find_character, forget_rows
+from .own_mapping import BDFM_PG_own_mapping, BDFM_PG_target, edited_character
+from .preferences import library, own_folder
+
+KIND_LABELS = {
+    "shape_key": ("Shape Key", "SHAPEKEY_DATA"),
+    "bone_location": ("Bone Location", "BONE_DATA"),
+    "bone_rotation": ("Bone Rotation", "BONE_DATA"),
+    "bone_scale": ("Bone Scale", "BONE_DATA"),
+    "custom_property": ("Property", "PROPERTIES"),
+}
+AMOUNT_LABELS = {
+    "weight": "Weight",
+    "degrees": "Degrees",
+    "degrees_per_degree": "Degrees per Degree",
+    "amount": "Amount",
+}
+HEAD_LIKE = "arkit"
+"""The mapping that lends new ones what turns the head."""
+
+
+class Edit(bpy.types.Operator):
+    """Base of the operators here: an error that a user can cause is a report. ``run`` does the work."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Context) -> set[str]:
+        try:
+            self.run(context)
+        except BdfmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+def needs_mapping(cls: type[bpy.types.Operator], context: Context) -> bool:
+    """For a poll: a mapping is being edited."""
+    if not context.scene.bdfm.own_mapping.document:
+        cls.poll_message_set("Edit a mapping first")
+        return False
+    return True
+
+
+def begin_blank(context: Context, character: Character) -> None:
+    """Start a mapping without action units for a character.
+
+    Raises:
+        AddonError: it has nothing that could be moved.
+    """
+    mappings = library(context).mappings
+    identifier = edit.identifier_for(character.name, mappings)
+    blank = edit.blank_mapping(identifier, character.name, read_rig(character), mappings.get(HEAD_LIKE))
+    context.scene.bdfm.own_mapping.begin(blank, character, made_here=True)
+
+
+def save(context: Context, mapping: Mapping, character: Character | None, overwrite: bool) -> str:
+    """Write a mapping into the artist's folder and choose it for its character. Returns the path.
+
+    Raises:
+        AddonError: it cannot be written, or the file is there already.
+    """
+    path = edit.save_own(mapping, own_folder(context), overwrite)
+    if character is not None:
+        choose_for(character, mapping.id)
+    forget_rows()
+    return str(path)
+
+
+class BDFM_OT_edit_mapping(Edit):
+    """Edit a copy of the mapping that the active character is baked with"""
+
+    bl_idname = "bdfm.edit_mapping"
+    bl_label = "Edit Mapping"
+
+    def run(self, context: Context) -> None:
+        character = find_character(context, "")
+        mappings = library(context)
+        choice = choice_of(character, read_rig(character), mappings, context.scene.bdfm.mapping)
+        if not choice.fits:
+            raise AddonError(f"{choice.reason} Or start a new mapping for it.")
+        mapping = choice.fits[0].mapping
+        own = (own_folder(context) / f"{mapping.id}.json").exists()
+        if not own:
+            name = f"{mapping.name}, {character.name}"
+            mapping = edit.own_copy(mapping, edit.identifier_for(name, mappings.mappings), name)
+        context.scene.bdfm.own_mapping.begin(mapping, character, made_here=False)
+
+
+class BDFM_OT_new_mapping(Edit):
+    """Start a mapping without targets for the active character"""
+
+    bl_idname = "bdfm.new_mapping"
+    bl_label = "New Mapping"
+
+    def run(self, context: Context) -> None:
+        begin_blank(context, find_character(context, ""))
+
+
+class BDFM_OT_close_mapping(Edit):
+    """Stop editing. Changes that are not saved are lost"""
+
+    bl_idname = "bdfm.close_mapping"
+    bl_label = "Close Mapping"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if context.scene.bdfm.own_mapping.rest:
+            cls.poll_message_set("Finish or cancel posing first")
+            return False
+        return needs_mapping(cls, context)
+
+    def run(self, context: Context) -> None:
+        context.scene.bdfm.own_mapping.close()
+
+
+_items: list[tuple[str, str, str]] = []
+
+
+def _target_items(self: object, context: Context) -> list[tuple[str, str, str]]:
+    global _items
+    try:
+        rig = read_rig(edited_character(context))
+    except BdfmError:
+        rig = Rig("")
+    _items = [
+        (json.dumps(choice), f"{choice[1]}  ({KIND_LABELS[choice[0]][0]})", choice[2] or "") for choice in _choices(rig)
+    ]
+    return _items
+
+
+def _choices(rig: Rig) -> Iterator[tuple[str, str, str | None, str]]:
+    """Kind, name, bone and owner of everything on a rig that can be a target."""
+    for key in dict.fromkeys(key for keys in rig.shape_keys.values() for key in keys):
+        yield "shape_key", key, None, "object"
+    for bone in rig.bones:
+        for kind in KINDS:
+            if issubclass(KINDS[kind], BoneTarget):
+                yield kind, bone, None, "object"
+    for owner in rig.properties:
+        for name in owner.properties:
+            yield "custom_property", name, owner.name if owner.kind == "pose_bone" else None, owner.kind
+
+
+class BDFM_OT_add_target(Edit):
+    """Add a shape key, bone or custom property of the character to this action unit"""
+
+    bl_idname = "bdfm.add_target"
+    bl_label = "Add Target"
+    bl_property = "target"
+
+    target: bpy.props.EnumProperty(name="Target", items=_target_items, options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return needs_mapping(cls, context)
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        try:
+            edited_character(context)
+        except BdfmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        context.window_manager.invoke_search_popup(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: Context) -> None:
+        edited_character(context)
+        if not self.target:
+            raise AddonError("The character has nothing that could be a target.")
+        own = context.scene.bdfm.own_mapping
+        kind, name, bone, owner = json.loads(self.target)
+        data = edit.new_target(own.source, kind, name, bone, owner)
+        item = own.targets.add()
+        item.source, item.data = own.source, json.dumps(data)
+        own.active = len(own.targets) - 1
+
+
+class BDFM_OT_remove_target(Edit):
+    """Remove the target from this action unit"""
+
+    bl_idname = "bdfm.remove_target"
+    bl_label = "Remove Target"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        own = context.scene.bdfm.own_mapping
+        if not own.document or own.active_target() is None:
+            cls.poll_message_set("Select a target")
+            return False
+        return True
+
+    def run(self, context: Context) -> None:
+        own = context.scene.bdfm.own_mapping
+        own.targets.remove(own.active)
+        own.select_first()
+
+
+class BDFM_OT_save_mapping(Edit):
+    """Write the mapping into the folder of your own mappings, and bake this character with it"""
+
+    bl_idname = "bdfm.save_mapping"
+    bl_label = "Save as Own Mapping"
+
+    overwrite: bpy.props.BoolProperty(
+        name="Overwrite", description="Replace the file of that name", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return needs_mapping(cls, context)
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        identifier = edit.identifier_for(context.scene.bdfm.own_mapping.name)
+        if not (own_folder(context) / f"{identifier}.json").exists():
+            return self.execute(context)
+        self.overwrite = True
+        return context.window_manager.invoke_confirm(
+            self,
+            event,
+            title="Overwrite Mapping",
+            message=f"{identifier}.json is there already",
+            confirm_text="Overwrite",
+        )
+
+    def run(self, context: Context) -> None:
+        own = context.scene.bdfm.own_mapping
+        name = own.name.strip() or "Mapping"
+        mapping = edit.own_copy(own.mapping(), edit.identifier_for(name), name)
+        if own.made_here:
+            mapping = edit.with_own_fingerprint(mapping)
+        try:
+            character: Character | None = edited_character(context)
+        except BdfmError:
+            character = None
+        path = save(context, mapping, character, self.overwrite)
+        own.document = json.dumps(mapping.to_dict())
+        self.report({"INFO"}, f"Saved as {path}")
+
+
+class BDFM_OT_swap_sides(Edit):
+    """Save the mapping of this character as one of your own with left and right swapped, and bake it with that"""
+
+    bl_idname = "bdfm.swap_sides"
+    bl_label = "Swap Left and Right"
+
+    character: bpy.props.StringProperty(name="Character", options={"SKIP_SAVE"})
+
+    def run(self, context: Context) -> None:
+        character = find_character(context, self.character)
+        mappings = library(context)
+        choice = choice_of(character, read_rig(character), mappings, context.scene.bdfm.mapping)
+        if not choice.fits:
+            raise AddonError(choice.reason)
+        name = f"{choice.fits[0].mapping.name}, sides swapped"
+        swapped = edit.swapped_sides(choice.fits[0].mapping)
+        own = edit.own_copy(swapped, edit.identifier_for(name, mappings.mappings), name)
+        self.report({"INFO"}, f"Saved as {save(context, own, character, overwrite=False)}")
+
+
+class BDFM_UL_targets(bpy.types.UIList):
+    """The targets of the action unit that is edited."""
+
+    def draw_item(
+        self,
+        context: Context,
+        layout: UILayout,
+        data: BDFM_PG_own_mapping,
+        item: BDFM_PG_target,
+        icon: int,
+        active_data: BDFM_PG_own_mapping,
+        active_property: str,
+    ) -> None:
+        content = item.content()
+        label, picture = KIND_LABELS[content["kind"]]
+        row = layout.row(align=True)
+        row.label(text=content.get("name") or content["bone"], icon=picture)
+        if "axis" in content:
+            row.label(text=f"{label.split()[-1]} {content['axis']}")
+        row.prop(item, "amount", text="", emboss=False)
+
+    def filter_items(self, context: Context, data: BDFM_PG_own_mapping, name: str) -> tuple[list[int], list[int]]:
+        return [self.bitflag_filter_item if t.source == data.source else 0 for t in data.targets], []
+
+
+class BDFM_PT_mapping(bpy.types.Panel):
+    bl_label = "Mapping"
+    bl_parent_id = "BDFM_PT_characters"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "BDFM"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 0
+
+    def draw(self, context: Context) -> None:
+        own = context.scene.bdfm.own_mapping
+        if not own.document:
+            draw_start(self.layout)
+            return
+        draw_unit(self.layout, context)
+        draw_targets(self.layout, own)
+        draw_edited(self.layout, own)
+
+
+def draw_start(layout: UILayout) -> None:
+    """While no mapping is edited: from the character's own, or from nothing."""
+    row = layout.row(align=True)
+    row.operator("bdfm.edit_mapping", icon="GREASEPENCIL")
+    row.operator("bdfm.new_mapping", icon="ADD")
+
+
+def draw_unit(layout: UILayout, context: Context) -> None:
+    """Whose mapping is edited, and which action unit of it."""
+    own = context.scene.bdfm.own_mapping
+    if own.character is None or own.character.name not in context.scene.objects:
+        layout.label(text="The Character Is Gone", icon="ERROR")
+    else:
+        layout.label(text=own.character.name, icon="OUTLINER_OB_ARMATURE")
+    layout.prop(own, "source", text="")
+
+
+def draw_targets(layout: UILayout, own: BDFM_PG_own_mapping) -> None:
+    """The list of targets. Blender needs a region to draw a list in."""
+    row = layout.row()
+    row.template_list("BDFM_UL_targets", "", own, "targets", own, "active", rows=3)
+    column = row.column(align=True)
+    column.operator("bdfm.add_target", text="", icon="ADD")
+    column.operator("bdfm.remove_target", text="", icon="REMOVE")
+
+
+def draw_edited(layout: UILayout, own: BDFM_PG_own_mapping) -> None:
+    """The selected target, and where the mapping goes."""
+    target = own.active_target()
+    if target is not None:
+        _draw_target(layout.column(align=True), target)
+    layout.prop(own, "name")
+    row = layout.row(align=True)
+    row.operator("bdfm.save_mapping", icon="FILE_TICK")
+    row.operator("bdfm.close_mapping", text="", icon="X")
+
+
+def _draw_target(column: UILayout, target: BDFM_PG_target) -> None:
+    content = target.content()
+    column.prop(target, "amount", text=AMOUNT_LABELS[target.amount_key()])
+    if content.get("reference"):
+        column.label(text=f"in lengths of {content['reference']}", icon="DRIVER_DISTANCE")
+    if "axis" in content:
+        column.prop(target, "axis")
+    column.prop(target, "side")
+    for use, value in (("use_min", "low"), ("use_max", "high")):
+        row = column.row(align=True)
+        row.prop(target, use, text="")
+        limit = row.row(align=True)
+        limit.active = getattr(target, use)
+        limit.prop(target, value)
+
+
+CLASSES = (
+    BDFM_OT_edit_mapping,
+    BDFM_OT_new_mapping,
+    BDFM_OT_close_mapping,
+    BDFM_OT_add_target,
+    BDFM_OT_remove_target,
+    BDFM_OT_save_mapping,
+    BDFM_OT_swap_sides,
+    BDFM_UL_targets,
+    BDFM_PT_mapping,
+)

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""The mapping that the artist edits, as Blender keeps it: with the scene, and within undo."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import bpy
+from bpy.types import Context
+
+from bdfm_infer.errors import BdfmError
+from bdfm_infer.parameters import ACTION_UNITS, ROTATION
+
+from ..blender.rig import Character, character_of
+from ..core import mapping_edit as edit
+from ..core.mapping import Mapping
+from ..core.targets import BODY_AXES, BONE_AXES
+
+AXES = (*BONE_AXES, *BODY_AXES)
+SOURCE_ITEMS = [(name, f"{name}  {meaning}", meaning) for name, meaning in ACTION_UNITS.items()] + [
+    (name, f"Head {name.title()}", "Head rotation in degrees") for name in ROTATION
+]
+
+
+class BDFM_PG_target(bpy.types.PropertyGroup):
+    """One target. ``data`` is the truth, as it stands in a mapping's file; the other properties show parts of it."""
+
+    source: bpy.props.StringProperty()
+    data: bpy.props.StringProperty(default="{}")
+
+    def _get(self, key: str, default: Any) -> Any:
+        return self.content().get(key, default)
+
+    def _set(self, **changes: Any) -> None:
+        data = {key: value for key, value in (self.content() | changes).items() if value is not None}
+        self.data = json.dumps(data)
+
+    def content(self) -> edit.TargetData:
+        """The target as plain data."""
+        return json.loads(self.data)
+
+    def amount_key(self) -> str:
+        """Which member of the target ``amount`` is."""
+        return edit.amount_key(self._get("kind", ""), self.source)
+
+    amount: bpy.props.FloatProperty(
+        name="Amount",
+        description="How far it moves when the action unit is at its strongest",
+        get=lambda self: self._get(self.amount_key(), 1.0),
+        set=lambda self, value: self._set(**{self.amount_key(): _short(value)}),
+    )
+    axis: bpy.props.EnumProperty(
+        name="Axis",
+        description="Axis of the bone, or direction of the character",
+        items=[(axis, axis.title(), "") for axis in AXES],
+        get=lambda self: AXES.index(self._get("axis", "x")),
+        set=lambda self, value: self._set(axis=AXES[value]),
+    )
+    side: bpy.props.EnumProperty(
+        name="Side",
+        description="The character's own side that it belongs to",
+        items=[("both", "Both", ""), ("left", "Left", ""), ("right", "Right", "")],
+        get=lambda self: ("both", "left", "right").index(self._get("side", "both")),
+        set=lambda self, value: self._set(side=(None, "left", "right")[value]),
+    )
+    use_min: bpy.props.BoolProperty(
+        name="Limit Below",
+        description="Hold the sum of all action units above a value",
+        get=lambda self: self._get("min", None) is not None,
+        set=lambda self, value: self._set(min=min(0.0, self._get("max", 0.0)) if value else None),
+    )
+    use_max: bpy.props.BoolProperty(
+        name="Limit Above",
+        description="Hold the sum of all action units below a value",
+        get=lambda self: self._get("max", None) is not None,
+        set=lambda self, value: self._set(max=max(1.0, self._get("min", 1.0)) if value else None),
+    )
+    low: bpy.props.FloatProperty(
+        name="Minimum",
+        description="In the unit of the amount",
+        get=lambda self: self._get("min", 0.0),
+        set=lambda self, value: self._set(min=min(_short(value), self._get("max", value))),
+    )
+    high: bpy.props.FloatProperty(
+        name="Maximum",
+        description="In the unit of the amount",
+        get=lambda self: self._get("max", 1.0),
+        set=lambda self, value: self._set(max=max(_short(value), self._get("min", value))),
+    )
+
+
+def _short(value: float) -> float:
+    """A 32-bit number as the artist wrote it: 0.1, not 0.10000000149."""
+    return float(f"{value:.6g}")
+
+
+class BDFM_PG_own_mapping(bpy.types.PropertyGroup):
+    """The mapping that is being edited; saved with the scene until it is closed.
+
+    ``document`` is the whole mapping as JSON; ``targets`` take the place of its own.
+    """
+
+    character: bpy.props.PointerProperty(type=bpy.types.Object)
+    document: bpy.props.StringProperty()
+    name: bpy.props.StringProperty(name="Name", description="Name of the mapping, and of its file")
+    made_here: bpy.props.BoolProperty()
+    source: bpy.props.EnumProperty(
+        name="Action Unit",
+        description="What moves the targets",
+        items=SOURCE_ITEMS,
+        update=lambda self, context: self.select_first(),
+    )
+    targets: bpy.props.CollectionProperty(type=BDFM_PG_target)
+    active: bpy.props.IntProperty(default=-1)
+    show_missing: bpy.props.BoolProperty(
+        name="Not Found", description="Show the targets that the character lacks, with the nearest names"
+    )
+    rest: bpy.props.StringProperty()
+    before: bpy.props.StringProperty()
+
+    def begin(self, mapping: Mapping, character: Character, made_here: bool) -> None:
+        """Start editing a mapping for a character."""
+        self.character, self.made_here, self.name = character.top, made_here, mapping.name
+        self.document = json.dumps(mapping.to_dict())
+        self.set_targets(edit.target_data(mapping))
+
+    def mapping(self) -> Mapping:
+        """The mapping as edited.
+
+        Raises:
+            MappingError: a target is none.
+        """
+        base = Mapping.from_dict(json.loads(self.document), self.name)
+        return edit.with_targets(base, [(target.source, target.content()) for target in self.targets])
+
+    def set_targets(self, targets: list[tuple[str, edit.TargetData]]) -> None:
+        """Put these in place of all targets."""
+        self.targets.clear()
+        for source, data in targets:
+            item = self.targets.add()
+            item.source, item.data = source, json.dumps(data)
+        self.select_first()
+
+    def select_first(self) -> None:
+        """Select the first target of the action unit that is edited."""
+        self.active = next((i for i, target in enumerate(self.targets) if target.source == self.source), -1)
+
+    def active_target(self) -> BDFM_PG_target | None:
+        """The selected target; None where the action unit has none."""
+        target = self.targets[self.active] if 0 <= self.active < len(self.targets) else None
+        return target if target is not None and target.source == self.source else None
+
+    def close(self) -> None:
+        """Forget the mapping that is being edited."""
+        self.document = self.rest = self.before = ""
+        self.character = None
+        self.targets.clear()
+
+
+def edited_character(context: Context) -> Character:
+    """The character whose mapping is being edited, whatever its name is now.
+
+    Raises:
+        BdfmError: it is not in this scene any more.
+    """
+    top = context.scene.bdfm.own_mapping.character
+    character = None
+    if top is not None and context.scene.objects.get(top.name) == top:
+        character = character_of(top, context.scene)
+    if character is None:
+        raise BdfmError("The character whose mapping is edited is not in this scene any more. Save or close it.")
+    return character
+
+
+CLASSES = (BDFM_PG_target, BDFM_PG_own_mapping)

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Capture Pose as AU: the artist poses the character for each action unit, and the pose becomes its targets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+import bpy.utils.previews
+import numpy as np
+from bpy.types import Context, UILayout
+
+from bdfm_infer.errors import BdfmError
+from bdfm_infer.parameters import ACTION_UNITS, AU_NAMES
+
+from ..blender import pose_capture
+from ..blender.preview import Preview
+from ..blender.rig import Character
+from ..core.errors import AddonError, NoMappingError
+from ..core.mapping import SOURCES
+from .characters import draw_text, find_character
+from .mapping import Edit, begin_blank
+from .own_mapping import BDFM_PG_own_mapping, edited_character
+
+PICTURES = Path(__file__).resolve().parent.parent / "pictures"
+PICTURE_SCALE = 7.0
+
+_pictures: bpy.utils.previews.ImagePreviewCollection | None = None
+
+
+def picture_of(unit: str) -> int:
+    """Icon of an action unit's picture. Read from disk once."""
+    global _pictures
+    if _pictures is None:
+        _pictures = bpy.utils.previews.new()
+    if unit not in _pictures:
+        _pictures.load(unit, str(PICTURES / f"{unit}.png"), "IMAGE")
+    return _pictures[unit].icon_id
+
+
+def forget_pictures() -> None:
+    """Give the pictures back to Blender."""
+    global _pictures
+    if _pictures is not None:
+        bpy.utils.previews.remove(_pictures)
+        _pictures = None
+
+
+def is_posing(cls: type[bpy.types.Operator], context: Context) -> bool:
+    """For a poll: the artist is posing action units."""
+    if not context.scene.bdfm.own_mapping.rest:
+        cls.poll_message_set("Start posing first")
+        return False
+    return True
+
+
+def _rest(context: Context) -> Character:
+    """Put the character back into its rest pose."""
+    own, character = context.scene.bdfm.own_mapping, edited_character(context)
+    pose_capture.put_back(character, own.rest)
+    return character
+
+
+def _show(context: Context, unit: str) -> None:
+    """Go to an action unit: the character at rest, or posed as it was captured."""
+    own, character = context.scene.bdfm.own_mapping, _rest(context)
+    own.source = unit
+    if own.active_target() is not None:
+        try:
+            mapping = own.mapping()
+            alone = replace(mapping, channels={unit: mapping.channels[unit]})
+            Preview(character, alone).show(np.eye(len(SOURCES))[SOURCES.index(unit)])
+        except NoMappingError:
+            return
+
+
+def _pose_unit(own: BDFM_PG_own_mapping) -> str:
+    """The action unit to pose; the head's rotation is none."""
+    return own.source if own.source in AU_NAMES else AU_NAMES[0]
+
+
+class BDFM_OT_start_posing(Edit):
+    """Pose the active character for each action unit, and capture the poses into a mapping"""
+
+    bl_idname = "bdfm.start_posing"
+    bl_label = "Pose Action Units"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if context.scene.bdfm.own_mapping.rest:
+            cls.poll_message_set("Posing has begun already")
+            return False
+        return True
+
+    def run(self, context: Context) -> None:
+        own = context.scene.bdfm.own_mapping
+        before = ""
+        if own.document:
+            character = edited_character(context)
+            before = json.dumps([(target.source, target.content()) for target in own.targets])
+        else:
+            character = find_character(context, "")
+            begin_blank(context, character)
+        own.rest, own.before = pose_capture.keep(character), before
+        _show(context, _pose_unit(own))
+
+
+class BDFM_OT_capture_pose(Edit):
+    """Make what differs from the rest pose the targets of this action unit, in place of those it had"""
+
+    bl_idname = "bdfm.capture_pose"
+    bl_label = "Capture Pose as AU"
+
+    go_on: bpy.props.BoolProperty(
+        name="Go On", description="Then go to the next action unit", default=True, options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return is_posing(cls, context)
+
+    def run(self, context: Context) -> None:
+        own, character = context.scene.bdfm.own_mapping, edited_character(context)
+        unit = _pose_unit(own)
+        result = pose_capture.capture(character, pose_capture.kept_pose(character, own.rest), own.mapping())
+        if not result.targets:
+            raise AddonError(
+                f"The character is in its rest pose. Pose it for {unit} first, or skip this action unit. What a driver "
+                "moves is left out: move what it reads."
+            )
+        kept = [(target.source, target.content()) for target in own.targets if target.source != unit]
+        own.set_targets([*kept, *((unit, target) for target in result.targets)])
+        self.report({"INFO"}, f"{unit}: {len(result.targets)} targets")
+        for note in result.notes:
+            self.report({"WARNING"}, note)
+        if self.go_on and unit != AU_NAMES[-1]:
+            _show(context, AU_NAMES[AU_NAMES.index(unit) + 1])
+
+
+class BDFM_OT_step_action_unit(Edit):
+    """Go to another action unit without capturing this one"""
+
+    bl_idname = "bdfm.step_action_unit"
+    bl_label = "Step Action Unit"
+
+    step: bpy.props.IntProperty(name="Step", default=1, options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return is_posing(cls, context)
+
+    def run(self, context: Context) -> None:
+        place = AU_NAMES.index(_pose_unit(context.scene.bdfm.own_mapping)) + self.step
+        _show(context, AU_NAMES[min(max(place, 0), len(AU_NAMES) - 1)])
+
+
+class BDFM_OT_finish_posing(Edit):
+    """Put the character back into its rest pose. The captured action units can then be saved as a mapping"""
+
+    bl_idname = "bdfm.finish_posing"
+    bl_label = "Finish Posing"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return is_posing(cls, context)
+
+    def run(self, context: Context) -> None:
+        own = context.scene.bdfm.own_mapping
+        _end(self, context)
+        own.rest = own.before = ""
+
+
+class BDFM_OT_cancel_posing(Edit):
+    """Put character and mapping back exactly as they were"""
+
+    bl_idname = "bdfm.cancel_posing"
+    bl_label = "Cancel Posing"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return is_posing(cls, context)
+
+    def run(self, context: Context) -> None:
+        own = context.scene.bdfm.own_mapping
+        _end(self, context)
+        if own.before:
+            own.set_targets([(source, data) for source, data in json.loads(own.before)])
+            own.rest = own.before = ""
+        else:
+            own.close()
+
+
+def _end(operator: bpy.types.Operator, context: Context) -> None:
+    """Put the character back; what is gone meanwhile is said, and stops nothing."""
+    try:
+        lost = pose_capture.put_back(edited_character(context), context.scene.bdfm.own_mapping.rest)
+    except BdfmError as error:
+        operator.report({"WARNING"}, str(error))
+        return
+    if lost:
+        operator.report({"WARNING"}, f"No longer there, so not put back: {', '.join(lost[:5])}")
+
+
+class BDFM_PT_posing(bpy.types.Panel):
+    bl_label = "Capture Pose as AU"
+    bl_parent_id = "BDFM_PT_characters"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "BDFM"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 1
+
+    def draw(self, context: Context) -> None:
+        draw_posing(self.layout, context)
+
+
+def draw_posing(layout: UILayout, context: Context) -> None:
+    """The picture of the action unit to pose, and the way through all of them."""
+    own = context.scene.bdfm.own_mapping
+    if not own.rest:
+        draw_text(layout, "For a rig that no mapping fits: pose the character like the pictures.")
+        layout.operator("bdfm.start_posing", icon="ARMATURE_DATA")
+        return
+    unit = _pose_unit(own)
+    place, count = AU_NAMES.index(unit) + 1, len(AU_NAMES)
+    done = {target.source for target in own.targets}.intersection(AU_NAMES)
+    layout.progress(factor=len(done) / count, text=f"{len(done)} of {count} captured", type="BAR")
+    layout.template_icon(icon_value=picture_of(unit), scale=PICTURE_SCALE)
+    row = layout.row(align=True)
+    row.operator("bdfm.step_action_unit", text="", icon="TRIA_LEFT").step = -1
+    row.label(text=f"{place}/{count}  {unit}", icon="CHECKMARK" if unit in done else "RADIOBUT_OFF")
+    row.operator("bdfm.step_action_unit", text="Skip", icon="TRIA_RIGHT").step = 1
+    layout.label(text=ACTION_UNITS[unit])
+    layout.operator("bdfm.capture_pose", icon="POSE_HLT")
+    row = layout.row(align=True)
+    row.operator("bdfm.finish_posing", text="Finish", icon="CHECKMARK")
+    row.operator("bdfm.cancel_posing", text="Cancel", icon="X")
+
+
+CLASSES = (
+    BDFM_OT_start_posing,
+    BDFM_OT_capture_pose,
+    BDFM_OT_step_action_unit,
+    BDFM_OT_finish_posing,
+    BDFM_OT_cancel_posing,
+    BDFM_PT_posing,
+)
