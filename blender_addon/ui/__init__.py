@@ -11,9 +11,14 @@ from . import (
     batch,
     batch_lists,
     capture,
+    characters,
+    checks,
     cleaning,
     command,
+    mapping,
+    own_mapping,
     panels,
+    posing,
     preferences,
     preview,
     settings,
@@ -26,6 +31,7 @@ CLASSES = (
     *cleaning.CLASSES,
     *batch_lists.CLASSES,
     *bake_settings.CLASSES,
+    *own_mapping.CLASSES,
     *settings.CLASSES,
     *takes.CLASSES,
     *capture.CLASSES,
@@ -33,6 +39,10 @@ CLASSES = (
     *values.CLASSES,
     *preview.CLASSES,
     *panels.CLASSES,
+    *characters.CLASSES,
+    *mapping.CLASSES,
+    *posing.CLASSES,
+    *checks.CLASSES,
     *batch.CLASSES,
 )
 
@@ -55,6 +65,7 @@ def unregister() -> None:
     preview.detach()
     bpy.app.handlers.load_post.remove(takes.reload_take)
     bpy.app.handlers.load_pre.remove(capture.stop_capture)
+    posing.forget_pictures()
     settings.detach()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -9,6 +9,7 @@ import bpy
 from .bake_settings import BDFM_PG_bake
 from .batch_lists import BDFM_PG_batch
 from .cleaning import BDFM_PG_cleaning
+from .own_mapping import BDFM_PG_own_mapping
 from .preferences import library
 
 
@@ -32,6 +33,7 @@ class BDFM_PG_settings(bpy.types.PropertyGroup):
         description="Mapping to bake with; empty: chosen by the names of each rig",
         search=_mapping_ids,
     )
+    own_mapping: bpy.props.PointerProperty(type=BDFM_PG_own_mapping)
     cleaning: bpy.props.PointerProperty(type=BDFM_PG_cleaning)
     bake: bpy.props.PointerProperty(type=BDFM_PG_bake)
     batch: bpy.props.PointerProperty(type=BDFM_PG_batch)
