@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import bpy
@@ -25,44 +26,38 @@ METHOD_ITEMS = [
 ]
 
 
+listeners: list[Callable[[], None]] = []
+"""Called when the artist changes what is baked."""
+_quiet = False
+
+
+def _changed(owner: bpy.types.PropertyGroup | None, context: bpy.types.Context | None) -> None:
+    if not _quiet:
+        for listener in listeners:
+            listener()
+
+
+def _number(name: str, description: str, default: float, **limits: float) -> Any:
+    return bpy.props.FloatProperty(
+        name=name, description=description, default=default, step=5, update=_changed, **limits
+    )
+
+
+def _switch(name: str, description: str) -> Any:
+    return bpy.props.BoolProperty(name=name, description=description, update=_changed)
+
+
 class BDFM_PG_unit(bpy.types.PropertyGroup):
     """Edits of one action unit."""
 
-    gain: bpy.props.FloatProperty(
-        name="Gain", description="Makes the action unit stronger or weaker", default=1, min=0, max=MAX_GAIN, soft_max=3
-    )
-    offset: bpy.props.FloatProperty(
-        name="Offset", description="Added to the action unit throughout", default=0, min=-1, max=1
-    )
-    low: bpy.props.FloatProperty(
-        name="Low", description="The action unit never goes below this", default=0, min=0, max=1
-    )
-    high: bpy.props.FloatProperty(
-        name="High", description="The action unit never goes above this", default=1, min=0, max=1
-    )
-    mute: bpy.props.BoolProperty(name="Mute", description="Leave this action unit at rest")
-    solo: bpy.props.BoolProperty(name="Solo", description="Leave all other action units at rest, unless they are solo")
-    neutral: bpy.props.FloatProperty(
-        name="Neutral", description="What this face shows at rest; taken out", default=0, min=0, max=MOST_NEUTRAL
-    )
-    curve: bpy.props.BoolProperty(name="Curve", description="Show the curve of this action unit below")
-
-
-def _cutoff(group: str) -> Any:
-    return bpy.props.FloatProperty(
-        name=group.title(),
-        description="Movements faster than this are smoothed, in cycles a second; lower is smoother",
-        default=CUTOFF_HZ[group],
-        min=0.1,
-        max=100,
-        soft_max=30,
-    )
-
-
-def _rotation_gain(name: str) -> Any:
-    return bpy.props.FloatProperty(
-        name=name.title(), description="Size of the head's turns; 0 is none", default=1, min=-MAX_GAIN, max=MAX_GAIN
-    )
+    gain: _number("Gain", "Makes the action unit stronger or weaker", 1, min=0, max=MAX_GAIN, soft_max=3)
+    offset: _number("Offset", "Added to the action unit throughout", 0, min=-1, max=1)
+    low: _number("Low", "The action unit never goes below this", 0, min=0, max=1)
+    high: _number("High", "The action unit never goes above this", 1, min=0, max=1)
+    mute: _switch("Mute", "Leave this action unit at rest")
+    solo: _switch("Solo", "Leave all other action units at rest, unless they are solo as well")
+    neutral: _number("Neutral", "What this face shows at rest, taken out of the take", 0, min=0, max=MOST_NEUTRAL)
+    curve: bpy.props.BoolProperty(name="Curve", description="Show the curve of this action unit in the panel Curves")
 
 
 class BDFM_PG_cleaning(bpy.types.PropertyGroup):
@@ -70,20 +65,24 @@ class BDFM_PG_cleaning(bpy.types.PropertyGroup):
 
     take: bpy.props.StringProperty(description="The take that these settings belong to")
     method: bpy.props.EnumProperty(
-        name="Smoothing",
-        description="How the curves are smoothed",
-        items=METHOD_ITEMS,
+        name="Smoothing", description="How the curves are smoothed", items=METHOD_ITEMS, update=_changed
     )
-    swap: bpy.props.BoolProperty(
-        name="Swap Left and Right", description="For a video that was recorded mirrored, as by a selfie camera"
-    )
+    swap: _switch("Swap Left and Right", "For a video that was recorded mirrored, as by a selfie camera")
+    limits: bpy.props.BoolProperty(name="Limits", description="Show the limits in place of gain and offset")
     rest_first: bpy.props.IntProperty(name="First", description="First frame of the face at rest", default=1)
     rest_last: bpy.props.IntProperty(name="Last", description="Last frame of the face at rest", default=24)
-    limits: bpy.props.BoolProperty(name="Limits", description="Show the limits instead of gain and offset")
 
     __annotations__ |= {name: bpy.props.PointerProperty(type=BDFM_PG_unit) for name in ACTION_UNITS}
-    __annotations__ |= {f"cutoff_{group}": _cutoff(group) for group in CUTOFF_HZ}
-    __annotations__ |= {f"gain_{name}": _rotation_gain(name) for name in ROTATION}
+    __annotations__ |= {
+        f"cutoff_{group}": _number(
+            group.title(), "Cycles a second; what moves faster is smoothed", hertz, min=0.1, max=100, soft_max=30
+        )
+        for group, hertz in CUTOFF_HZ.items()
+    }
+    __annotations__ |= {
+        f"gain_{name}": _number(name.title(), "Size of the head's turns; 0 is none", 1, min=-MAX_GAIN, max=MAX_GAIN)
+        for name in ROTATION
+    }
 
 
 def read_cleaning(group: BDFM_PG_cleaning) -> Cleaning:
@@ -91,8 +90,8 @@ def read_cleaning(group: BDFM_PG_cleaning) -> Cleaning:
     units, neutral = {}, {}
     for name in ACTION_UNITS:
         unit = getattr(group, name)
-        numbers = (round(value, DIGITS) for value in (unit.gain, unit.offset, unit.low, unit.high))
-        units[name] = UnitEdit(*numbers, unit.mute, unit.solo)
+        gain, offset, low, high = (round(value, DIGITS) for value in (unit.gain, unit.offset, unit.low, unit.high))
+        units[name] = UnitEdit(gain, offset, low, high, unit.mute, unit.solo)
         if unit.neutral:
             neutral[name] = round(unit.neutral, DIGITS)
     return Cleaning(
@@ -103,7 +102,9 @@ def read_cleaning(group: BDFM_PG_cleaning) -> Cleaning:
 
 
 def write_cleaning(group: BDFM_PG_cleaning, cleaning: Cleaning) -> None:
-    """The inverse of :func:`read_cleaning`."""
+    """The inverse of :func:`read_cleaning`; the listeners are called once."""
+    global _quiet
+    _quiet = True
     for name in ACTION_UNITS:
         unit, edit = getattr(group, name), cleaning.edits.units.get(name, UnitEdit())
         unit.gain, unit.offset, unit.low, unit.high = edit.gain, edit.offset, edit.low, edit.high
@@ -115,6 +116,8 @@ def write_cleaning(group: BDFM_PG_cleaning, cleaning: Cleaning) -> None:
     group.swap = cleaning.edits.swap
     for name in ROTATION:
         setattr(group, f"gain_{name}", cleaning.edits.rotation.get(name, 1.0))
+    _quiet = False
+    _changed(None, None)
 
 
 CLASSES = (BDFM_PG_unit, BDFM_PG_cleaning)
