@@ -19,6 +19,9 @@ from .take import Take
 EYES: Final = ("eye_closed_left", "eye_closed_right")
 """Left out of a person's neutral: a blink in the neutral frame would otherwise hold the eyes open for ever."""
 
+CALM_SHARE: Final = 0.1
+"""Share of the frames that are taken for the face at rest where nobody says which."""
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -72,6 +75,30 @@ class Calibration:
         excluded = set(leave_out)
         neutral = {n: round(float(v), 4) for n, v in zip(AU_NAMES, median, strict=True) if n not in excluded}
         return cls(neutral, gain or {})
+
+    @classmethod
+    def automatic(cls, take: Take, gain: Mapping[str, float] | None = None) -> Calibration:
+        """A person's neutral out of the tenth of the take in which the face does least.
+
+        Only frames are looked at in which the head stands as it mostly does and the face is seen as well as mostly.
+        The eyes are left out.
+
+        Args:
+            take: raw values.
+            gain: as in the class.
+
+        Raises:
+            BdfmError: the take shows no face.
+        """
+        if not take.success.any():
+            raise BdfmError("The take shows no face, so there is no neutral in it. Capture another source.")
+        turned = np.abs(take.rotation - np.nanmedian(take.rotation, axis=0)).max(axis=1)
+        steady = take.success & (turned <= np.nanmedian(turned))
+        seen = take.success & (take.confidence >= np.median(take.confidence[take.success]))
+        candidates = steady & seen if (steady & seen).any() else take.success
+        activity = np.delete(take.action_units, [AU_NAMES.index(name) for name in EYES], axis=1).sum(axis=1)
+        calm = candidates & (activity <= np.quantile(activity[candidates], CALM_SHARE))
+        return cls.from_take(take.chosen(calm), gain=gain)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any] | None) -> Calibration:

@@ -103,6 +103,12 @@ class Take:
         take = Calibration.from_settings(settings.get("calibration")).apply(self)
         return Smoothing.from_settings(settings.get("smoothing")).apply(take)
 
+    def chosen(self, rows: NDArray[np.bool_]) -> Take:
+        """The take with those rows alone, (n,) bool."""
+        files = None if self.files is None else tuple(name for name, kept in zip(self.files, rows, strict=True) if kept)
+        arrays = ("frames", "timestamps", "confidence", "success", "rotation", "face", "action_units")
+        return replace(self, files=files, **{name: getattr(self, name)[rows] for name in arrays})
+
     def with_values(self, rotation: FloatArray | None = None, action_units: FloatArray | None = None) -> Take:
         """A copy with other values, everything else shared."""
         return replace(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bdfm_infer.calibrate import Calibration
+from bdfm_infer.calibrate import EYES, Calibration
 from bdfm_infer.errors import BdfmError, TakeFormatError
 from bdfm_infer.parameters import AU_NAMES, N_AU
 from bdfm_infer.take import Row, Take
@@ -74,3 +74,22 @@ def test_through_json(neutral: dict[str, float], gain: dict[str, float]) -> None
 def test_settings_that_make_no_sense(settings: dict[str, object]) -> None:
     with pytest.raises(TakeFormatError, match="calibration"):
         Calibration.from_settings(settings)
+
+
+def test_automatic_neutral_is_that_of_the_calm_frames() -> None:
+    times = np.arange(200) / 25
+    units = np.zeros((200, N_AU))
+    units[:, AU_NAMES.index("AU12")] = np.where(times < 4, 0.2, 0.7)
+    units[:, AU_NAMES.index("AU26")] = np.where(times < 4, 0.0, 0.5 + 0.4 * np.sin(times * 9))
+    units[:, AU_NAMES.index("AU04")] = 0.1
+    units[20:30, AU_NAMES.index("eye_closed_left")] = 1.0
+    rotation = np.zeros((200, 3))
+    rotation[60:100, 0] = 50.0
+    units[60:100] *= 0.1  # a profile in which little is seen: not the face at rest
+    rows = [Row(i, t, 0.9, rotation[i], np.zeros(3), units[i]) for i, t in enumerate(times)]
+    found = Calibration.automatic(Take.from_rows([*rows, Row(200, 8.0, 0.0)]))
+    assert found.neutral["AU12"] == pytest.approx(0.2) and found.neutral["AU04"] == pytest.approx(0.1)
+    assert found.neutral["AU26"] == 0.0
+    assert not set(EYES) & set(found.neutral)
+    with pytest.raises(BdfmError, match="no face"):
+        Calibration.automatic(Take.from_rows([Row(0, 0.0, 0.0)]))
