@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -15,6 +16,7 @@ from bdfm_infer.smooth import CUTOFF_HZ, Smoothing
 
 from ..core.cleaning import Cleaning
 from ..core.edits import MAX_GAIN, Edits, UnitEdit
+from ..core.presets import list_presets
 
 MOST_NEUTRAL = 0.95
 DIGITS = 4
@@ -35,6 +37,15 @@ def _changed(owner: bpy.types.PropertyGroup | None, context: bpy.types.Context |
     if not _quiet:
         for listener in listeners:
             listener()
+
+
+def _preset_names(self: bpy.types.PropertyGroup, context: bpy.types.Context, typed: str) -> list[str]:
+    return list_presets(presets_folder())
+
+
+def presets_folder() -> Path:
+    """Where presets are kept; it may not be there yet."""
+    return Path(bpy.utils.user_resource("SCRIPTS", path="presets")) / "bdfm_face_capture"
 
 
 def _number(name: str, description: str, default: float, **limits: float) -> Any:
@@ -69,6 +80,9 @@ class BDFM_PG_cleaning(bpy.types.PropertyGroup):
     )
     swap: _switch("Swap Left and Right", "For a video that was recorded mirrored, as by a selfie camera")
     limits: bpy.props.BoolProperty(name="Limits", description="Show the limits in place of gain and offset")
+    preset: bpy.props.StringProperty(
+        name="Preset", description="Name of a preset", search=_preset_names, search_options={"SUGGESTION"}, maxlen=60
+    )
     rest_first: bpy.props.IntProperty(name="First", description="First frame of the face at rest", default=1)
     rest_last: bpy.props.IntProperty(name="Last", description="Last frame of the face at rest", default=24)
 

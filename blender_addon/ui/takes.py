@@ -50,6 +50,10 @@ class LoadedTake:
             self._performance = cleaning.edited(self._smoothed)
         return self._performance
 
+    def keep(self, cleaning: Cleaning) -> None:
+        """The cleaning is what the JSON file holds now."""
+        self.stored, self.stamp = cleaning, _stamp(str(self.path))
+
     def row_at(self, seconds: float) -> int:
         """Number of the row shown at a time: the last one that is not later, or the first."""
         return max(0, int(np.searchsorted(self.take.timestamps, seconds + 1e-6, side="right")) - 1)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cleaning under a name, as a JSON file. Names may be in any script."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bdfm_infer.errors import BdfmError
+
+from .cleaning import Cleaning
+from .errors import AddonError
+
+FORMAT_VERSION: Final = 1
+MAX_BYTES: Final = 100_000
+MAX_NAME: Final = 60
+_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*.]')
+"""What no file name may hold on one system or another; the dot keeps names out of the suffix."""
+
+
+class PresetError(AddonError):
+    """A preset cannot be read or written; the message names the file and the reason."""
+
+    code = "bad_preset"
+    exit_code = 36
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Calibration, smoothing and edits under a name."""
+
+    name: str
+    cleaning: Cleaning
+
+    def save(self, folder: Path) -> Path:
+        """Write the preset; one of that name is replaced once the new one is whole.
+
+        Raises:
+            PresetError: it cannot be written.
+        """
+        path = preset_path(folder, self.name)
+        data = {"format_version": FORMAT_VERSION, "name": self.name, "settings": self.cleaning.to_settings()}
+        draft = path.with_suffix(".part")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            draft.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            raise PresetError(f"{path} cannot be written: {error.strerror or error}. Free some space.") from error
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> Preset:
+        """Read a preset.
+
+        Raises:
+            PresetError: it cannot be read, is too big, of a newer version, or not a preset.
+        """
+        try:
+            with path.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+            data = json.loads(content.decode("utf-8")) if len(content) <= MAX_BYTES else None
+        except OSError as error:
+            raise PresetError(f"{path} cannot be read: {error.strerror or error}.") from error
+        except (ValueError, RecursionError) as error:
+            raise PresetError(f"{path} is no preset: not JSON ({error}).") from error
+        version = data.get("format_version") if isinstance(data, dict) else None
+        if version != FORMAT_VERSION:
+            raise PresetError(f"{path} is no preset that this version reads (format_version {version!r}).")
+        try:
+            return cls(str(data.get("name", path.stem)), Cleaning.from_settings(data.get("settings")))
+        except BdfmError as error:
+            raise PresetError(f"{path}: {error}") from error
+
+
+def preset_path(folder: Path, name: str) -> Path:
+    """The file of a preset; what a file name cannot hold becomes an underscore."""
+    return folder / f"{_FORBIDDEN.sub('_', name.strip())[:MAX_NAME]}.json"
+
+
+def list_presets(folder: Path) -> list[str]:
+    """Names of the presets in a folder, sorted."""
+    return sorted(path.stem for path in folder.glob("*.json")) if folder.is_dir() else []

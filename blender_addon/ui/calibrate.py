@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""What a person's face shows at rest, taken out of the take: from a frame, from a stretch, or found by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import bpy
+from bpy.types import Context, UILayout
+
+from bdfm_infer.calibrate import Calibration
+from bdfm_infer.errors import BdfmError
+from bdfm_infer.parameters import ACTION_UNITS
+
+from ..blender.bake import scene_time
+from .cleaning import read_cleaning, write_cleaning
+from .takes import LoadedTake, loaded_take
+from .values import TakePanel, seconds_now, unit_label
+
+
+class BDFM_PT_calibrate(TakePanel, bpy.types.Panel):
+    bl_label = "Face at Rest"
+    bl_parent_id = "BDFM_PT_take"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 2
+
+    def draw(self, context: Context) -> None:
+        draw_calibrate(self.layout, context)
+
+
+def draw_calibrate(layout: UILayout, context: Context) -> None:
+    """Where the neutral is taken from, and what it is now."""
+    group = context.scene.bdfm.cleaning
+    column = layout.column(align=True)
+    column.operator("bdfm.calibrate", text="From This Frame", icon="KEYFRAME").method = "FRAME"
+    column.operator("bdfm.calibrate", text="Find Automatically", icon="VIEWZOOM").method = "AUTOMATIC"
+    row = layout.row(align=True)
+    row.prop(group, "rest_first")
+    row.prop(group, "rest_last")
+    layout.operator("bdfm.calibrate", text="From These Frames", icon="ARROW_LEFTRIGHT").method = "RANGE"
+    column = layout.column(align=True)
+    for name, meaning in ACTION_UNITS.items():
+        if getattr(group, name).neutral > 0:
+            column.prop(getattr(group, name), "neutral", text=unit_label(name, meaning), slider=True)
+    layout.operator("bdfm.clear_calibration", icon="X")
+
+
+class BDFM_OT_calibrate(bpy.types.Operator):
+    """Take out of the whole take what the face shows at rest. The eyes are left out, so that blinks stay"""
+
+    bl_idname = "bdfm.calibrate"
+    bl_label = "Set Face at Rest"
+    bl_options = {"REGISTER", "UNDO"}
+
+    method: bpy.props.EnumProperty(
+        name="From",
+        items=[
+            ("FRAME", "This Frame", "The current frame of the timeline"),
+            ("RANGE", "These Frames", "The median of a stretch of the timeline"),
+            ("AUTOMATIC", "Automatic", "The frames in which the face does least"),
+        ],
+    )
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if loaded_take(context.scene) is None:
+            cls.poll_message_set("Capture a video or load a take first")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        loaded, group = loaded_take(context.scene), context.scene.bdfm.cleaning
+        assert loaded is not None
+        try:
+            calibration = self._calibration(context.scene, loaded)
+        except BdfmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        write_cleaning(group, replace(read_cleaning(group), calibration=calibration))
+        self.report({"INFO"}, f"Rest set for {sum(value > 0 for value in calibration.neutral.values())} action units")
+        return {"FINISHED"}
+
+    def _calibration(self, scene: bpy.types.Scene, loaded: LoadedTake) -> Calibration:
+        if self.method == "AUTOMATIC":
+            return Calibration.automatic(loaded.take)
+        if self.method == "FRAME":
+            time = loaded.take.timestamps[loaded.row_at(seconds_now(scene))]
+            return Calibration.from_take(loaded.take, time, time)
+        group = scene.bdfm.cleaning
+        ends = scene_time(scene, scene.bdfm.start_frame).seconds(sorted((group.rest_first, group.rest_last)))
+        return Calibration.from_take(loaded.take, ends[0] - 1e-6, ends[1] + 1e-6)
+
+
+class BDFM_OT_clear_calibration(bpy.types.Operator):
+    """Show the values as they were captured, without a face at rest taken out"""
+
+    bl_idname = "bdfm.clear_calibration"
+    bl_label = "Clear"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        group = context.scene.bdfm.cleaning
+        if not any(getattr(group, name).neutral > 0 for name in ACTION_UNITS):
+            cls.poll_message_set("No face at rest is set")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        group = context.scene.bdfm.cleaning
+        write_cleaning(group, replace(read_cleaning(group), calibration=Calibration()))
+        return {"FINISHED"}
+
+
+CLASSES = (BDFM_PT_calibrate, BDFM_OT_calibrate, BDFM_OT_clear_calibration)

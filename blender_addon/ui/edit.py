@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Edits before the bake: each action unit, the head, smoothing; kept with the take or thrown away."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, UILayout
+
+from bdfm_infer.errors import BdfmError
+from bdfm_infer.parameters import ACTION_UNITS, ROTATION
+from bdfm_infer.smooth import CUTOFF_HZ
+from bdfm_infer.take import Take
+
+from ..core.cleaning import Cleaning
+from .cleaning import read_cleaning, write_cleaning
+from .takes import loaded_take, scene_cleaning
+from .values import TakePanel, unit_label
+
+
+class BDFM_PT_edit(TakePanel, bpy.types.Panel):
+    bl_label = "Edit Before Bake"
+    bl_parent_id = "BDFM_PT_take"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 3
+
+    def draw(self, context: Context) -> None:
+        draw_edit(self.layout, context)
+
+
+class BDFM_PT_smoothing(TakePanel, bpy.types.Panel):
+    bl_label = "Smoothing"
+    bl_parent_id = "BDFM_PT_take"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 4
+
+    def draw(self, context: Context) -> None:
+        draw_smoothing(self.layout, context)
+
+
+def draw_edit(layout: UILayout, context: Context) -> None:
+    """A row for each action unit, the head's turns, and the buttons that keep or reset them."""
+    group = context.scene.bdfm.cleaning
+    row = layout.row(align=True)
+    row.operator("bdfm.save_cleaning", icon="FILE_TICK")
+    row.operator("bdfm.reset_edits", icon="LOOP_BACK")
+    layout.prop(group, "swap")
+    layout.prop(group, "limits")
+    first, second = ("low", "high") if group.limits else ("gain", "offset")
+    column = layout.column(align=True)
+    names, fields = _split(column)
+    names.label(text="Mute, Solo")
+    fields.label(text=first.title())
+    fields.label(text=second.title())
+    for name, meaning in ACTION_UNITS.items():
+        unit = getattr(group, name)
+        names, fields = _split(column)
+        names.prop(unit, "mute", text="", icon="HIDE_ON" if unit.mute else "HIDE_OFF")
+        names.prop(unit, "solo", text="", icon="SOLO_ON" if unit.solo else "SOLO_OFF")
+        names.label(text=unit_label(name, meaning))
+        fields.prop(unit, first, text="")
+        fields.prop(unit, second, text="")
+        fields.prop(unit, "curve", text="", icon="FCURVE")
+    column = layout.column(align=True)
+    column.label(text="Size of the Head's Turns")
+    for name in ROTATION:
+        column.prop(group, f"gain_{name}")
+
+
+def _split(column: UILayout) -> tuple[UILayout, UILayout]:
+    split = column.split(factor=0.55, align=True)
+    return split.row(align=True), split.row(align=True)
+
+
+def draw_smoothing(layout: UILayout, context: Context) -> None:
+    """The method, and how fast each part of the face may move."""
+    group = context.scene.bdfm.cleaning
+    layout.prop(group, "method", text="")
+    column = layout.column(align=True)
+    column.active = group.method != "none"
+    for name in CUTOFF_HZ:
+        column.prop(group, f"cutoff_{name}")
+
+
+class _TakeOperator:
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if loaded_take(context.scene) is None:
+            cls.poll_message_set("Capture a video or load a take first")  # type: ignore[attr-defined]
+            return False
+        return True
+
+
+class BDFM_OT_save_cleaning(_TakeOperator, bpy.types.Operator):
+    """Save calibration, smoothing and edits in the take's JSON file. The captured values are never changed"""
+
+    bl_idname = "bdfm.save_cleaning"
+    bl_label = "Save with Take"
+    bl_options = {"REGISTER"}
+
+    def execute(self, context: Context) -> set[str]:
+        loaded = loaded_take(context.scene)
+        assert loaded is not None
+        cleaning = scene_cleaning(context.scene, loaded)
+        try:
+            path = Take.save_settings(loaded.path, cleaning.to_settings())
+        except BdfmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        loaded.keep(cleaning)
+        self.report({"INFO"}, f"Saved in {path.name}")
+        return {"FINISHED"}
+
+
+class BDFM_OT_reset_edits(_TakeOperator, bpy.types.Operator):
+    """Set all gains, offsets, limits and switches back. Calibration and smoothing stay"""
+
+    bl_idname = "bdfm.reset_edits"
+    bl_label = "Reset Edits"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Context) -> set[str]:
+        group = context.scene.bdfm.cleaning
+        now = read_cleaning(group)
+        write_cleaning(group, Cleaning(now.calibration, now.smoothing))
+        return {"FINISHED"}
+
+
+CLASSES = (BDFM_PT_edit, BDFM_PT_smoothing, BDFM_OT_save_cleaning, BDFM_OT_reset_edits)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Cleaning kept under a name, for the next take of the same actor: a JSON file in the user's presets folder."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, UILayout
+
+from bdfm_infer.errors import BdfmError
+
+from ..core.presets import Preset, preset_path
+from .cleaning import presets_folder, write_cleaning
+from .takes import loaded_take, scene_cleaning
+from .values import TakePanel
+
+
+class BDFM_PT_presets(TakePanel, bpy.types.Panel):
+    bl_label = "Presets"
+    bl_parent_id = "BDFM_PT_take"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 6
+
+    def draw(self, context: Context) -> None:
+        draw_presets(self.layout, context)
+
+
+def draw_presets(layout: UILayout, context: Context) -> None:
+    """A name, and what can be done with the preset of that name."""
+    settings = context.scene.bdfm.cleaning
+    layout.prop(settings, "preset", text="", placeholder="Name")
+    row = layout.row(align=True)
+    row.operator("bdfm.save_preset", icon="ADD")
+    row.operator("bdfm.load_preset", icon="IMPORT")
+    row.operator("bdfm.remove_preset", icon="TRASH")
+
+
+class _PresetOperator:
+    """Needs a take, and a name that stands in the panel."""
+
+    must_exist = True
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        name, reason = context.scene.bdfm.cleaning.preset.strip(), ""
+        if loaded_take(context.scene) is None:
+            reason = "Capture a video or load a take first"
+        elif not name:
+            reason = "Give the preset a name first"
+        elif cls.must_exist and not preset_path(presets_folder(), name).is_file():
+            reason = "There is no preset of this name"
+        if reason:
+            cls.poll_message_set(reason)  # type: ignore[attr-defined]
+        return not reason
+
+
+class BDFM_OT_save_preset(_PresetOperator, bpy.types.Operator):
+    """Save calibration, smoothing and edits under this name. A preset of that name is replaced"""
+
+    bl_idname = "bdfm.save_preset"
+    bl_label = "Save"
+    bl_options = {"REGISTER"}
+    must_exist = False
+
+    def execute(self, context: Context) -> set[str]:
+        loaded, name = loaded_take(context.scene), context.scene.bdfm.cleaning.preset.strip()
+        assert loaded is not None
+        try:
+            Preset(name, scene_cleaning(context.scene, loaded)).save(presets_folder())
+        except BdfmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Preset {name!r} saved")
+        return {"FINISHED"}
+
+
+class BDFM_OT_load_preset(_PresetOperator, bpy.types.Operator):
+    """Use calibration, smoothing and edits of this preset for the take"""
+
+    bl_idname = "bdfm.load_preset"
+    bl_label = "Load"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Context) -> set[str]:
+        group = context.scene.bdfm.cleaning
+        try:
+            preset = Preset.load(preset_path(presets_folder(), group.preset.strip()))
+        except BdfmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        write_cleaning(group, preset.cleaning)
+        group.take = context.scene.bdfm.take
+        return {"FINISHED"}
+
+
+class BDFM_OT_remove_preset(_PresetOperator, bpy.types.Operator):
+    """Delete the file of this preset"""
+
+    bl_idname = "bdfm.remove_preset"
+    bl_label = "Remove"
+    bl_options = {"REGISTER"}
+
+    def invoke(self, context: Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event)
+
+    def execute(self, context: Context) -> set[str]:
+        path = preset_path(presets_folder(), context.scene.bdfm.cleaning.preset.strip())
+        try:
+            path.unlink()
+        except OSError as error:
+            self.report({"ERROR"}, f"{path} cannot be removed: {error.strerror or error}")
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+CLASSES = (BDFM_PT_presets, BDFM_OT_save_preset, BDFM_OT_load_preset, BDFM_OT_remove_preset)
