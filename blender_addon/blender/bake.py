@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
 import bpy
@@ -77,6 +77,7 @@ def bake(
     mapping: Mapping,
     time: SceneTime,
     options: BakeOptions = DEFAULTS,
+    show: Callable[[float], None] = lambda share: None,
 ) -> BakeReport:
     """Bake a performance onto a character.
 
@@ -86,6 +87,7 @@ def bake(
         mapping: see :func:`core.matching.choose`.
         time: the scene's clock, see :func:`scene_time`.
         options: where the keyframes go, and which of them.
+        show: is told again and again which share is done, 0 to 1.
 
     Raises:
         TimingError: no row of the take shows a face, or none lies in the range.
@@ -95,7 +97,7 @@ def bake(
     steps = bake_steps(performance, character, mapping, time, options)
     while True:
         try:
-            next(steps)
+            show(next(steps))
         except StopIteration as end:
             report: BakeReport = end.value
             return report

@@ -12,6 +12,8 @@ from typing import Any
 import bpy
 
 LAYERED_ACTIONS = bpy.app.version >= (4, 4, 0)
+STRIPS_ALL = "strips_all" if bpy.app.version >= (4, 4, 0) else "sequences_all"
+"""The property of a sequence editor that holds all strips, those within meta strips included."""
 
 Channels = Any
 """What holds ``fcurves`` and ``groups``: an ``Action`` before 4.4, an ``ActionChannelbag`` from then on."""
@@ -66,8 +68,9 @@ class ActionSet:
             strip = track.strips.new(track_name, first, action)
             if LAYERED_ACTIONS:
                 strip.action_slot = slot
-            strip.action_frame_start, strip.action_frame_end = first, max(last, first + 1)
-            strip.frame_start, strip.frame_end = first, max(last, first + 1)
+            for _ in range(2):  # each end stops at the other, wherever that happens to be
+                strip.action_frame_end = strip.frame_end = max(last, first + 1)
+                strip.action_frame_start = strip.frame_start = first
             strip.extrapolation = "NOTHING"
 
 
@@ -112,11 +115,9 @@ def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
 
 
 def strips_of(scene: bpy.types.Scene) -> list[Any]:
-    """All strips of a scene's sequencer, those within meta strips included."""
+    """All strips of a scene's sequencer."""
     editor = scene.sequence_editor
-    if editor is None:
-        return []
-    return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
+    return [] if editor is None else list(getattr(editor, STRIPS_ALL))
 
 
 def strip_span(strip: Any) -> tuple[int, int, int]:

@@ -9,14 +9,16 @@ import bpy
 
 from bdfm_infer.errors import BdfmError
 
-from ..blender.bake import BakeReport, bake, scene_time
+from ..blender.bake import BakeReport, bake
 from ..blender.rig import Character, characters_in, read_rig
 from ..blender.rig_choice import Choice, choice_of
-from ..core.performance import Performance
+from ..core.errors import NoMappingError
+from .bake_settings import bake_options, take_time
 from .preferences import library
-from .takes import LoadedTake, scene_take
+from .takes import scene_performance
 
-CACHE_S = 1.0
+SILENT_S = 0.5
+"""A bake that takes no longer shows no progress."""
 
 last_reports: list[BakeReport] = []
 """What the last bake did, for the panel."""
@@ -27,21 +29,41 @@ def choose_mapping(context: bpy.types.Context, character: Character) -> Choice:
     return choice_of(character, read_rig(character), library(context), context.scene.bdfm.mapping)
 
 
-_choices: tuple[object, float, list[Choice]] = (None, 0.0, [])
+class Progress:
+    """The number beside the mouse pointer, once the work has taken half a second.
 
+    Args:
+        parts: number of parts of equal weight that the work has.
+    """
 
-def choices_for_panel(context: bpy.types.Context) -> list[Choice]:
-    """The selected characters with their mappings. Looked up once a second at most: a panel draws far more often."""
-    global _choices
-    key = (context.scene.name, context.scene.bdfm.mapping, tuple(item.name for item in context.selected_objects))
-    if _choices[0] != key or time.monotonic() - _choices[1] > CACHE_S:
-        characters = characters_in(context.selected_objects, context.scene)
-        _choices = (key, time.monotonic(), [choose_mapping(context, character) for character in characters])
-    return _choices[2]
+    def __init__(self, window_manager: bpy.types.WindowManager, parts: int) -> None:
+        self._window_manager = window_manager
+        self._parts = parts
+        self._done = 0
+        self._begun = time.monotonic()
+        self.shown = False
+
+    def show(self, share: float) -> None:
+        """How much of the part at hand is done, 0 to 1."""
+        if not self.shown and time.monotonic() - self._begun > SILENT_S:
+            self._window_manager.progress_begin(0, 100)
+            self.shown = True
+        if self.shown:
+            self._window_manager.progress_update(round(100 * (self._done + share) / self._parts))
+
+    def next(self) -> None:
+        """One part is done."""
+        self._done += 1
+        self.show(0.0)
+
+    def end(self) -> None:
+        """All is done, or nothing more will be."""
+        if self.shown:
+            self._window_manager.progress_end()
 
 
 class BDFM_OT_bake(bpy.types.Operator):
-    """Bake the take onto every selected character, as a new action each. Old actions are kept"""
+    """Bake the take onto every selected character"""
 
     bl_idname = "bdfm.bake"
     bl_label = "Bake"
@@ -60,7 +82,7 @@ class BDFM_OT_bake(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         last_reports.clear()
         try:
-            take = scene_take(context.scene)
+            performance, clock = scene_performance(context.scene), take_time(context.scene)
         except BdfmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -68,25 +90,30 @@ class BDFM_OT_bake(bpy.types.Operator):
         if not characters:
             self.report({"ERROR"}, "Nothing selected is a character. Select an armature or a mesh with shape keys.")
             return {"CANCELLED"}
-        refused = [reason for character in characters if (reason := self._bake(context, take, character))]
+        options, refused = bake_options(context.scene), []
+        progress = Progress(context.window_manager, len(characters))
+        try:
+            for character in characters:
+                choice = choose_mapping(context, character)
+                try:
+                    if not choice.fits:
+                        raise NoMappingError(choice.reason)
+                    mapping = choice.fits[0].mapping
+                    self._tell(bake(performance, character, mapping, clock, options, progress.show), choice)
+                except BdfmError as error:
+                    refused.append(str(error))
+                progress.next()
+        finally:
+            progress.end()
         for reason in refused:
             self.report({"WARNING"} if last_reports else {"ERROR"}, reason)
         return {"FINISHED"} if last_reports else {"CANCELLED"}
 
-    def _bake(self, context: bpy.types.Context, take: LoadedTake, character: Character) -> str | None:
-        """Bake one character. Returns why it was refused."""
-        choice = choose_mapping(context, character)
-        if not choice.fits:
-            return choice.reason
-        settings = context.scene.bdfm
-        time_of_scene = scene_time(context.scene, settings.start_frame)
-        try:
-            performance = Performance.from_take(take.take, take.name)
-            report = bake(performance, character, choice.fits[0].mapping, time_of_scene)
-        except BdfmError as error:
-            return str(error)
+    def _tell(self, report: BakeReport, choice: Choice) -> None:
         last_reports.append(report)
-        self.report({"INFO"}, f"{report.character}: {report.curves} channels, {report.keys} keys by {report.mapping}")
+        self.report(
+            {"INFO"}, f"{report.character}: {report.curves} channels, {report.written} keys by {report.mapping}"
+        )
         if len(choice.fits) > 1:
             others = ", ".join(fit.mapping.id for fit in choice.fits[1:])
             self.report({"WARNING"}, f"{report.character}: {others} fits as well. Choose by hand if it looks wrong.")
@@ -94,7 +121,6 @@ class BDFM_OT_bake(bpy.types.Operator):
             self.report({"WARNING"}, warning)
         if report.missing:
             self.report({"WARNING"}, f"{report.character}: {len(report.missing)} targets missing, listed in the panel")
-        return None
 
 
 CLASSES = (BDFM_OT_bake,)

@@ -22,8 +22,16 @@ def drawn(part, layout, capfd):
     """Draw all panels; a property or icon that is not there shows on standard error, a mistake raises."""
 
     def draw():
-        panels, values = part("ui.panels"), part("ui.values")
-        for function in (panels.draw_capture, panels.draw_bake, values.draw_take, values.draw_values):
+        capture, values, bake = part("ui.capture_panel"), part("ui.values"), part("ui.bake_panel")
+        for function in (
+            capture.draw_capture,
+            capture.draw_clip,
+            values.draw_take,
+            values.draw_values,
+            bake.draw_bake,
+            bake.draw_options,
+            bake.draw_reports,
+        ):
             function(layout, bpy.context)
         assert "not found" not in "".join(capfd.readouterr())
         return layout
@@ -32,7 +40,9 @@ def drawn(part, layout, capfd):
 
 
 def test_panels_are_registered_in_the_tab(part):
-    for panel in part("ui.panels").CLASSES:
+    panels = [cls for cls in part("ui").CLASSES if issubclass(cls, bpy.types.Panel)]
+    assert len(panels) > 5
+    for panel in panels:
         assert panel.is_registered and panel.bl_category == "BDFM"
 
 
@@ -65,7 +75,7 @@ def test_a_take_characters_and_reports(drawn, part, tmp_path):
 
 
 def test_a_running_capture(drawn):
-    progress = bpy.context.window_manager.bdfm_progress
+    progress = bpy.context.window_manager.bdfm_capture
     progress.running, progress.factor, progress.text = True, 0.5, "half"
     drawn()
     progress.running = False

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel Bake."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, UILayout
+
+from ..blender.bake import BakeReport
+from .bake import last_reports
+from .characters import draw_list
+
+MAX_REPORTS, MAX_LINES = 5, 12
+
+
+class _BakePanel:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "BDFM"
+
+
+class BDFM_PT_bake(_BakePanel, bpy.types.Panel):
+    bl_label = "Bake"
+    bl_order = 30
+
+    def draw(self, context: Context) -> None:
+        draw_bake(self.layout, context)
+
+
+class BDFM_PT_bake_options(_BakePanel, bpy.types.Panel):
+    bl_label = "Options"
+    bl_parent_id = "BDFM_PT_bake"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 0
+
+    def draw(self, context: Context) -> None:
+        draw_options(self.layout, context)
+
+
+class BDFM_PT_bake_report(_BakePanel, bpy.types.Panel):
+    bl_label = "Last Bake"
+    bl_parent_id = "BDFM_PT_bake"
+    bl_order = 1
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return bool(last_reports)
+
+    def draw(self, context: Context) -> None:
+        draw_reports(self.layout, context)
+
+
+def draw_bake(layout: UILayout, context: Context) -> None:
+    """What everybody needs: from which frame on, where to, and the button."""
+    settings = context.scene.bdfm
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    layout.prop(settings, "start_frame")
+    layout.prop(settings.bake, "target")
+    layout.operator("bdfm.bake", icon="ACTION_TWEAK")
+
+
+def draw_options(layout: UILayout, context: Context) -> None:
+    """What the bake does beyond that."""
+    settings = context.scene.bdfm.bake
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    layout.prop(settings, "speed")
+    layout.prop(settings, "head")
+    layout.prop(settings, "additive")
+    _draw_optional(layout, settings, "use_range", "first", "last")
+    _draw_optional(layout, settings, "use_reduction", "largest_error")
+
+
+def draw_reports(layout: UILayout, context: Context) -> None:
+    """What the last bake did to each character."""
+    for report in last_reports[:MAX_REPORTS]:
+        _draw_report(layout.box().column(align=True), report)
+    if len(last_reports) > MAX_REPORTS:
+        layout.label(text=f"and {len(last_reports) - MAX_REPORTS} more characters")
+
+
+def _draw_optional(layout: UILayout, settings: bpy.types.PropertyGroup, switch: str, *names: str) -> None:
+    layout.prop(settings, switch)
+    column = layout.column(align=True)
+    column.active = getattr(settings, switch)
+    for name in names:
+        column.prop(settings, name)
+
+
+def _draw_report(column: UILayout, report: BakeReport) -> None:
+    column.label(text=report.character, icon="CHECKMARK")
+    column.label(text=f"{report.curves} channels, {report.written} keys")
+    column.label(text=f"Frames {report.first} to {report.last}")
+    draw_list(column, report.warnings, MAX_LINES, "ERROR")
+    draw_list(column, [str(missing) for missing in report.missing], MAX_LINES, "QUESTION")
+
+
+CLASSES = (BDFM_PT_bake, BDFM_PT_bake_options, BDFM_PT_bake_report)

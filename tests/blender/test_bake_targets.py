@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: MIT
+"""Where a bake goes: a new action, the active action, an NLA strip; and that the artist's own keys outlive it."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+import pytest
+from mathutils import Euler, Quaternion
+from scenes import armature, make_performance, mapping_data, mesh
+
+KEY = {"kind": "shape_key", "name": "smile"}
+JAW = {"kind": "bone_rotation", "bone": "jaw", "axis": "x", "degrees": 30}
+TIMES = np.arange(25) / 24
+"""Seconds of a take that ends at frame 25, or 49 where it begins at 25."""
+
+OUTSIDE = {
+    -40: ("CONSTANT", "AUTO"),
+    -30: ("ELASTIC", "EASE_OUT"),
+    -20: ("BACK", "EASE_IN"),
+    -10: ("BEZIER", "AUTO"),
+    20: ("BEZIER", "EASE_IN_OUT"),
+    60: ("BEZIER", "AUTO"),
+    70: ("BOUNCE", "EASE_IN"),
+    80: ("LINEAR", "AUTO"),
+}
+"""Keys of the artist around the frames 25 to 49, with their interpolation and easing."""
+ATTRIBUTES = ("interpolation", "easing", "amplitude", "back", "period", "type", "select_control_point")
+
+
+@pytest.fixture
+def bake(part):
+    """Bake channels of a mapping onto the character of an object, with options."""
+
+    def run(item, performance, channels, start=1.0, speed=1.0, **options):
+        mapping = part("core.mapping").Mapping.from_dict(mapping_data(channels))
+        (character,) = part("blender.rig").characters_in([item], bpy.context.scene)
+        module = part("blender.bake")
+        time = module.scene_time(bpy.context.scene, start, speed)
+        options = part("blender.bake_options").BakeOptions(**options)
+        return module.bake(performance, character, mapping, time, options)
+
+    return run
+
+
+@pytest.fixture
+def curve_of(part):
+    """The F-curve that moves a property now."""
+
+    def find(id_block, path, index=0):
+        return part("blender.versions").channels_of(id_block).fcurves.find(path, index=index)
+
+    return find
+
+
+def smile_key(face):
+    return face.data.shape_keys.key_blocks["smile"]
+
+
+SMILE = 'key_blocks["smile"].value'
+
+
+def animate(face, keys, handles="FREE"):
+    """The artist's keys on the smile: values by frame, each with numbers of its own."""
+    block = smile_key(face)
+    for frame, value in keys.items():
+        block.value = value
+        block.keyframe_insert("value", frame=frame)
+
+
+def artists_keys(face, curve_of):
+    """Keys around the frames 25 to 49 with every attribute set, and two within that range."""
+    animate(face, {frame: 0.1 + place * 0.09 for place, frame in enumerate(OUTSIDE)} | {30: 0.9, 49: 0.1})
+    curve = curve_of(face.data.shape_keys, SMILE)
+    for place, key in enumerate(curve.keyframe_points):
+        key.interpolation, key.easing = OUTSIDE.get(round(key.co.x), ("BEZIER", "AUTO"))
+        key.amplitude, key.back, key.period = 0.5 + place / 10, 2 + place / 10, 5 + place / 10
+        key.handle_left_type = key.handle_right_type = "FREE" if place % 2 else "ALIGNED"
+        key.handle_left = (key.co.x - 2.5, key.co.y - 0.03)
+        key.handle_right = (key.co.x + 2.5, key.co.y + 0.03)
+        key.type = "EXTREME" if place % 2 else "KEYFRAME"
+        key.select_control_point = bool(place % 3)
+    curve.update()
+    return curve
+
+
+def described(curve, keep):
+    """All that a key is, by frame."""
+    return {
+        key.co.x: (
+            key.co.y,
+            *(getattr(key, name) for name in ATTRIBUTES),
+            key.handle_left_type,
+            key.handle_right_type,
+            tuple(key.handle_left),
+            tuple(key.handle_right),
+        )
+        for key in curve.keyframe_points
+        if keep(key.co.x)
+    }
+
+
+def outside(frame):
+    return frame < 25 or frame > 49
+
+
+def test_the_active_action_keeps_the_keys_outside_the_bake(bake, curve_of):
+    face = mesh("Face", ["smile"])
+    curve = artists_keys(face, curve_of)
+    action = face.data.shape_keys.animation_data.action
+    before = described(curve, outside)
+    assert len(before) == len(OUTSIDE)
+    samples = np.concatenate([np.linspace(-45, 20, 400), np.linspace(60, 90, 200)])
+    shown = [curve.evaluate(frame) for frame in samples]
+    report = bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]}, start=25, target="ACTIVE_ACTION")
+    assert face.data.shape_keys.animation_data.action == action
+    assert report.actions == (action.name,) and len(bpy.data.actions) == 1
+    curve = curve_of(face.data.shape_keys, SMILE)
+    assert described(curve, outside) == before
+    assert [curve.evaluate(frame) for frame in samples] == pytest.approx(shown, abs=1e-6)
+    inside = [key.co.x for key in curve.keyframe_points if not outside(key.co.x)]
+    assert inside == list(range(25, 50))
+    assert [curve.evaluate(25 + 24 * t) for t in TIMES] == pytest.approx(TIMES, abs=1e-6)
+
+
+def test_automatic_handles_do_not_bend_the_curve_outside_the_bake(bake, curve_of):
+    """A new neighbour at another height would re-aim the handles at -10 and 60, on their far side too."""
+    face = mesh("Face", ["smile"])
+    animate(face, {-30: 0.0, -10: 0.4, 30: 0.9, 60: 0.3, 80: 0.0})
+    curve = curve_of(face.data.shape_keys, SMILE)
+    for key in curve.keyframe_points:
+        key.handle_left_type = key.handle_right_type = "AUTO"
+    curve.update()
+    samples = np.concatenate([np.linspace(-30, -10, 100), np.linspace(60, 80, 100)])
+    shown = [curve.evaluate(frame) for frame in samples]
+    bake(face, make_performance(TIMES, AU12=0.05), {"AU12": [KEY]}, start=25, target="ACTIVE_ACTION")
+    curve = curve_of(face.data.shape_keys, SMILE)
+    assert [curve.evaluate(frame) for frame in samples] == pytest.approx(shown, abs=1e-5)
+    kept = {key.co.x: key.handle_left_type for key in curve.keyframe_points if outside(key.co.x)}
+    assert kept[-30] == kept[80] == "AUTO"
+
+
+def test_the_active_action_keeps_its_other_channels(bake, curve_of):
+    rig = armature("Rig", {"jaw": "XYZ", "spine": "QUATERNION"})
+    mesh("Face", ["smile", "frown"], rig)
+    rig.keyframe_insert("location", frame=1)
+    rig.pose.bones["spine"].keyframe_insert("rotation_quaternion", frame=7)
+    bake(rig, make_performance(TIMES, AU12=TIMES, AU26=TIMES), {"AU12": [KEY], "AU26": [JAW]}, target="ACTIVE_ACTION")
+    location = curve_of(rig, "location", 2)
+    assert [key.co.x for key in location.keyframe_points] == [1]
+    assert [key.co.x for key in curve_of(rig, 'pose.bones["spine"].rotation_quaternion', 3).keyframe_points] == [7]
+    jaw = curve_of(rig, 'pose.bones["jaw"].rotation_euler')
+    assert jaw.group.name == "jaw"
+    assert jaw.evaluate(25) == pytest.approx(np.radians(30), abs=1e-6)
+    bpy.context.scene.frame_set(25)
+    assert smile_key(bpy.data.objects["Face"]).value == pytest.approx(1, abs=1e-6)
+
+
+def test_the_active_action_twice_gives_the_second_take(bake, curve_of):
+    face = mesh("Face", ["smile"])
+    for amount in (0.2, 0.7):
+        bake(face, make_performance(TIMES, AU12=amount), {"AU12": [KEY]}, target="ACTIVE_ACTION")
+    assert len(bpy.data.actions) == 1
+    curve = curve_of(face.data.shape_keys, SMILE)
+    assert len(curve.keyframe_points) == 25
+    assert {round(key.co.y, 5) for key in curve.keyframe_points} == {0.7}
+
+
+def test_new_keys_swing_when_they_are_set_to_elastic_later(bake, curve_of):
+    """Keys that are added by script have no amplitude, back and period of their own."""
+    face = mesh("Face", ["smile"])
+    bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]})
+    key = curve_of(face.data.shape_keys, SMILE).keyframe_points[3]
+    assert (key.amplitude, key.back, key.period) == pytest.approx((0.8, 1.70158, 4.1))
+
+
+def test_locked_channels_are_left_alone_and_named(bake, curve_of):
+    face = mesh("Face", ["smile", "frown"])
+    curve = artists_keys(face, curve_of)
+    curve.lock = True
+    before = described(curve, lambda frame: True)
+    channels = {"AU12": [KEY, KEY | {"name": "frown"}]}
+    report = bake(face, make_performance(TIMES, AU12=TIMES), channels, start=25, target="ACTIVE_ACTION")
+    assert described(curve_of(face.data.shape_keys, SMILE), lambda frame: True) == before
+    assert report.curves == 1
+    assert any("smile" in warning and "locked" in warning for warning in report.warnings)
+
+
+def test_an_action_that_is_linked_is_refused(bake, part, tmp_path):
+    bpy.data.actions.new("Walk").use_fake_user = True
+    path = tmp_path / "library.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(str(path), link=True) as (there, here):
+        here.actions = list(there.actions)
+    face = mesh("Face", ["smile"])
+    face.data.shape_keys.animation_data_create().action = here.actions[0]
+    with pytest.raises(part("blender.bake").BakeError, match="linked"):
+        bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]}, target="ACTIVE_ACTION")
+
+
+def test_an_action_that_moves_another_head_is_named(bake, part):
+    face, twin = mesh("Face", ["smile"]), mesh("Twin", ["smile"])
+    bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]})
+    there = face.data.shape_keys.animation_data
+    animation = twin.data.shape_keys.animation_data_create()
+    animation.action = there.action
+    if part("blender.versions").LAYERED_ACTIONS:
+        animation.action_slot = there.action_slot
+    report = bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]}, target="ACTIVE_ACTION")
+    assert any("moves others as well" in warning for warning in report.warnings)
+
+
+def test_a_strip_on_a_new_track_leaves_the_active_action_alone(bake, curve_of, part):
+    rig = armature("Rig", {"jaw": "XYZ"})
+    face = mesh("Face", ["smile"], rig)
+    rig.keyframe_insert("location", frame=1)
+    action = rig.animation_data.action
+    performance = make_performance(TIMES, name="clip", AU12=TIMES, AU26=TIMES)
+    report = bake(rig, performance, {"AU12": [KEY], "AU26": [JAW]}, start=101, target="NLA_STRIP")
+    assert rig.animation_data.action == action and not action.use_fake_user
+    assert face.data.shape_keys.animation_data.action is None
+    for id_block in (rig, face.data.shape_keys):
+        (track,) = id_block.animation_data.nla_tracks
+        (strip,) = track.strips
+        assert track.name == "clip"
+        assert (strip.frame_start, strip.frame_end) == (101, 125)
+        assert strip.action.name in report.actions
+    scene = bpy.context.scene
+    for frame, amount in ((101, 0), (113, 0.5), (125, 1)):
+        scene.frame_set(frame)
+        assert smile_key(face).value == pytest.approx(amount, abs=1e-5)
+        assert rig.pose.bones["jaw"].rotation_euler.x == pytest.approx(np.radians(30) * amount, abs=1e-5)
+    bake(rig, make_performance(TIMES, name="other", AU12=0.25), {"AU12": [KEY]}, start=201, target="NLA_STRIP")
+    assert [track.name for track in face.data.shape_keys.animation_data.nla_tracks] == ["clip", "other"]
+    scene.frame_set(113)
+    assert smile_key(face).value == pytest.approx(0.5, abs=1e-5), "a strip hides nothing outside its own frames"
+    scene.frame_set(210)
+    assert smile_key(face).value == pytest.approx(0.25, abs=1e-5)
+
+
+def test_an_active_action_that_hides_the_strip_is_named(bake):
+    face = mesh("Face", ["smile"])
+    animate(face, {1: 0.5})
+    report = bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]}, target="NLA_STRIP")
+    assert any("wins over the strip" in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize("start", [-200, 0, 5000])
+def test_a_strip_anywhere_in_time(bake, start):
+    rig = armature("Rig", {"jaw": "XYZ"})
+    face = mesh("Face", ["smile"], rig)
+    performance = make_performance(TIMES, AU12=TIMES, AU26=TIMES)
+    bake(rig, performance, {"AU12": [KEY], "AU26": [JAW]}, start=start, target="NLA_STRIP")
+    for id_block in (rig, face.data.shape_keys):
+        (strip,) = id_block.animation_data.nla_tracks[0].strips
+        assert (strip.action_frame_start, strip.action_frame_end) == (start, start + 24)
+        assert (strip.frame_start, strip.frame_end, strip.scale) == (start, start + 24, 1)
+    bpy.context.scene.frame_set(start + 12)
+    assert smile_key(face).value == pytest.approx(0.5, abs=1e-5)
+
+
+def test_a_strip_of_one_frame(bake):
+    face = mesh("Face", ["smile"])
+    bake(face, make_performance([0], AU12=[0.6]), {"AU12": [KEY]}, start=50, target="NLA_STRIP")
+    bpy.context.scene.frame_set(50)
+    assert smile_key(face).value == pytest.approx(0.6, abs=1e-5)
+
+
+def test_slots_and_groups_have_names_for_people(bake, part):
+    rig = armature("Rig", {"jaw": "XYZ"})
+    face = mesh("Face", ["smile"], rig)
+    bake(rig, make_performance(TIMES, AU12=TIMES, AU26=TIMES), {"AU12": [KEY], "AU26": [JAW]})
+    channels = part("blender.versions").channels_of
+    assert [group.name for group in channels(rig).groups] == ["jaw"]
+    assert [group.name for group in channels(face.data.shape_keys).groups] == ["Face"]
+    names = {item: item.animation_data.action.name for item in (rig, face.data.shape_keys)}
+    if part("blender.versions").LAYERED_ACTIONS:
+        slots = [item.animation_data.action_slot.name_display for item in (rig, face.data.shape_keys)]
+        assert slots == ["Rig", "Face Shape Keys"]
+        assert set(names.values()) == {"take · Rig"}
+    else:
+        assert names[rig] == "take · Rig · Rig" and names[face.data.shape_keys] == "take · Rig · Face Shape Keys"
+
+
+@pytest.mark.parametrize("target", ["NEW_ACTION", "ACTIVE_ACTION", "NLA_STRIP"])
+def test_additive_adds_to_what_the_key_did(bake, target):
+    """The artist's smile goes from .1 to .5; the take adds a quarter of what it shows."""
+    face = mesh("Face", ["smile"])
+    animate(face, {1: 0.1, 25: 0.5, 60: 0.0})
+    shown = {}
+    for frame in range(1, 26):
+        bpy.context.scene.frame_set(frame)
+        shown[frame] = smile_key(face).value
+    channels = {"AU12": [KEY | {"weight": 0.25}]}
+    bake(face, make_performance(TIMES, AU12=TIMES), channels, target=target, additive=True)
+    if target == "NLA_STRIP":
+        face.data.shape_keys.animation_data.action = None
+    for frame in (1, 2, 13, 24, 25):
+        bpy.context.scene.frame_set(frame)
+        assert smile_key(face).value == pytest.approx(shown[frame] + 0.25 * (frame - 1) / 24, abs=1e-5)
+
+
+def test_additive_onto_a_pose_without_keys(bake):
+    face = mesh("Face", ["smile"])
+    smile_key(face).value = 0.25
+    bake(face, make_performance(TIMES, AU12=0.5), {"AU12": [KEY]}, additive=True)
+    bpy.context.scene.frame_set(7)
+    assert smile_key(face).value == pytest.approx(0.75, abs=1e-6)
+
+
+def test_additive_onto_strips_adds_to_what_is_seen(bake):
+    face = mesh("Face", ["smile"])
+    bake(face, make_performance(TIMES, AU12=TIMES / 2), {"AU12": [KEY]}, target="NLA_STRIP")
+    bpy.context.scene.frame_set(3)
+    bake(face, make_performance(TIMES, AU12=0.25), {"AU12": [KEY]}, additive=True)
+    assert bpy.context.scene.frame_current == 3
+    for frame in (1, 13, 25):
+        bpy.context.scene.frame_set(frame)
+        assert smile_key(face).value == pytest.approx(0.25 + (frame - 1) / 48, abs=1e-5)
+
+
+def test_additive_where_the_face_is_lost_keeps_what_the_key_did(bake):
+    """The artist's smile goes up and down in the gap; the take stays at .2 before and after it."""
+    face = mesh("Face", ["smile"])
+    animate(face, {1: 0.0, 10: 0.0, 13: 0.6, 16: 0.0})
+    performance = make_performance(TIMES, lost=range(8, 20), AU12=0.2)
+    bake(face, performance, {"AU12": [KEY]}, additive=True)
+    bpy.context.scene.frame_set(13)
+    assert smile_key(face).value == pytest.approx(0.8, abs=1e-5)
+    bpy.context.scene.frame_set(5)
+    assert smile_key(face).value == pytest.approx(0.2, abs=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["QUATERNION", "AXIS_ANGLE", "XYZ", "ZXY"])
+def test_additive_composes_rotations(bake, mode):
+    """First the artist's turn, then the take's about the turned bone's own axis."""
+    rig = armature("Rig", {"jaw": mode})
+    bone = rig.pose.bones["jaw"]
+    artist = Euler((0.3, -0.9, 0.5)).to_quaternion()
+    path = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}.get(mode, "rotation_euler")
+    if mode == "QUATERNION":
+        bone.rotation_quaternion = artist
+    elif mode == "AXIS_ANGLE":
+        axis, angle = artist.to_axis_angle()
+        bone.rotation_axis_angle = (angle, *axis)
+    else:
+        bone.rotation_euler = artist.to_euler(mode)
+    bone.keyframe_insert(path, frame=1)
+    bake(rig, make_performance(TIMES, AU26=TIMES), {"AU26": [JAW]}, additive=True, target="ACTIVE_ACTION")
+    for frame in (1, 13, 25):
+        bpy.context.scene.frame_set(frame)
+        expected = artist @ Quaternion((1, 0, 0), np.radians(30) * (frame - 1) / 24)
+        assert abs(bone.matrix_basis.to_quaternion().dot(expected)) == pytest.approx(1, abs=1e-6)
+
+
+def test_additive_multiplies_scales_and_adds_locations(bake):
+    rig = armature("Rig", {"lip": "XYZ"})
+    bone = rig.pose.bones["lip"]
+    bone.location, bone.scale = (0.5, 1, 0), (2, 1, 1)
+    channels = {
+        "AU12": [
+            {"kind": "bone_location", "bone": "lip", "axis": "x", "amount": 0.25},
+            {"kind": "bone_scale", "bone": "lip", "axis": "x", "amount": 0.5},
+        ]
+    }
+    bake(rig, make_performance(TIMES, AU12=TIMES), channels, additive=True)
+    bpy.context.scene.frame_set(25)
+    assert tuple(bone.location) == pytest.approx((0.75, 1, 0), abs=1e-6)
+    assert tuple(bone.scale) == pytest.approx((3, 1, 1), abs=1e-6)
+
+
+def test_a_quaternion_does_not_spin_into_the_bake(bake):
+    """The artist's key holds the same rotation with the opposite sign."""
+    rig = armature("Rig", {"jaw": "QUATERNION"})
+    bone = rig.pose.bones["jaw"]
+    bone.rotation_quaternion = (-1, 0, 0, 0)
+    bone.keyframe_insert("rotation_quaternion", frame=1)
+    bake(rig, make_performance(TIMES, AU26=TIMES), {"AU26": [JAW]}, start=21, target="ACTIVE_ACTION")
+    for frame in range(1, 22):
+        bpy.context.scene.frame_set(frame)
+        assert abs(bone.matrix_basis.to_quaternion().w) == pytest.approx(1, abs=1e-5)
