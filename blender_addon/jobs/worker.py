@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The capture in a worker process: started, listened to, cancelled. No bpy, so that it runs and is tested anywhere.
+"""A worker process: started, listened to, cancelled. No bpy, so that it runs and is tested anywhere.
 
-The worker is ``python -m bdfm_infer capture … --progress json``. It prints one JSON object a line; the line ``cancel``
-on its standard input, or the end of that input (Blender is gone), stops it with what is done on disk.
+The worker is ``python -m bdfm_infer …``. It prints one JSON object a line; the line ``cancel`` on its standard input, or
+the end of that input (Blender is gone), stops it with what is done on disk.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CANCEL_GRACE_S = 3.0
+from .requests import Command
+
+CANCEL_GRACE_S = 0.7
 """How long a cancelled worker may take to end by itself."""
 
 Event = dict[str, Any]
@@ -29,45 +30,57 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a capture ended.
+    """How a worker ended.
 
     Attributes:
-        take: path of the take's CSV file, whole or as far as the capture came; None if nothing was written.
+        takes: the tables of its takes, whole or as far as it came; empty if nothing was written.
+        frames: rows of the longest of them.
         cancelled: the user stopped it.
         error: what went wrong and what to do, in words for the user; None if nothing did.
         details: the end of the worker's standard error, for a bug report.
+        answer: its last event where it ended well.
     """
 
-    take: Path | None
+    takes: tuple[Path, ...]
+    frames: int
     cancelled: bool
     error: str | None
     details: str
+    answer: Event
+
+    def describe(self) -> str:
+        """One or two sentences for the user: what happened, and what was kept."""
+        if self.error is None and not self.cancelled:
+            return f"Captured {self.frames} frames: {self._where()}"
+        kept = f"{self.frames} frames are kept: {self._where()}" if self.frames else "Nothing was captured."
+        return f"{self.error or 'Cancelled.'} {kept}"
+
+    def _where(self) -> str:
+        more = f" and {len(self.takes) - 1} more" if len(self.takes) > 1 else ""
+        return f"{self.takes[0]}{more}"
 
 
-def capture_command(source: Path, take: Path) -> list[str]:
-    """What reads ``source`` (video, image or folder) into ``take``, a CSV file; its JSON lies beside it."""
-    return [sys.executable, "-s", "-m", "bdfm_infer", "capture", str(source), "-o", str(take), "--progress", "json"]
-
-
-class CaptureWorker:
-    """One running capture.
+class Worker:
+    """One running command.
 
     Args:
-        command: what to run, see :func:`capture_command`.
-        take: CSV file that it writes; not there before.
+        command: what to run, see :mod:`.requests`.
+        take: the table that it writes, not there before. It may name others as it goes.
 
     Raises:
         OSError: the process cannot be started.
     """
 
-    def __init__(self, command: Sequence[str], take: Path) -> None:
-        self._take = take
+    def __init__(self, command: Command, take: Path) -> None:
+        self._command = command
+        self._takes = [take]
+        self._answer: Event = {}
         self._cancelled_at: float | None = None
         self._error: str | None = None
         self._events: queue.Queue[Event] = queue.Queue()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - a file, not a pipe: a pipe that nobody reads would block
         self._process = subprocess.Popen(
-            command,
+            command.words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -94,6 +107,10 @@ class CaptureWorker:
                 return events
             if event["event"] == "error" and event.get("code") != "cancelled":
                 self._error = str(event.get("message", "The capture failed."))
+            if event["event"] == "take":
+                self._takes.append(Path(event["take"]))
+            if event["event"] == "done":
+                self._answer = event
             if event["event"] == "exit":
                 self._finish(event["code"])
             else:
@@ -113,6 +130,7 @@ class CaptureWorker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._tidy()
 
     def _hang_up(self) -> None:
         stdin = self._process.stdin
@@ -140,11 +158,24 @@ class CaptureWorker:
         details = self._stderr.read().decode("utf-8", "replace")[-4000:].strip()
         self._stderr.close()
         self._hang_up()
+        self._tidy()
         cancelled = self._cancelled_at is not None
         error = self._error
         if code != 0 and error is None and not cancelled:
             error = _explain(code, details)
-        self.outcome = Outcome(self._take if self._take.is_file() else None, cancelled, error, details)
+        takes = tuple(path for path in self._takes if path.is_file())
+        frames = max(map(_rows, takes), default=0)
+        self.outcome = Outcome(takes, frames, cancelled, error, details, self._answer)
+
+    def _tidy(self) -> None:
+        if self._command.scratch is not None:
+            self._command.scratch.unlink(missing_ok=True)
+
+
+def _rows(table: Path) -> int:
+    """Whole rows of a take's table."""
+    with table.open("rb") as file:
+        return max(0, sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) - 1)
 
 
 def _explain(code: int, details: str) -> str:
@@ -153,10 +184,10 @@ def _explain(code: int, details: str) -> str:
     last = details.splitlines()[-1] if details else ""
     if code < 0:
         return (
-            f"The capture was ended from outside (signal {-code}), perhaps for lack of memory. The rows that were done "
-            "are kept; close other programs and capture again."
+            f"The capture was ended from outside (signal {-code}), perhaps for lack of memory. Close other programs and "
+            "capture again."
         )
-    return f"The capture stopped with exit code {code}{f': {last}' if last else '.'} The rows that were done are kept."
+    return f"The capture stopped with exit code {code}{f': {last}' if last else '.'}"
 
 
 def _environment() -> dict[str, str]:
@@ -168,7 +199,7 @@ def _environment() -> dict[str, str]:
             folders.append(str(Path(spec.origin).resolve().parent.parent))
     inherited = os.environ.get("PYTHONPATH")
     path = os.pathsep.join(dict.fromkeys([*folders, *([inherited] if inherited else [])]))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 
 
 def _quiet_process() -> int:

@@ -10,21 +10,21 @@ from . import (
     bake_settings,
     batch,
     batch_lists,
-    calibrate,
     capture,
+    capture_panel,
+    capture_queue,
     characters,
     checks,
     cleaning,
     command,
-    edit,
+    faces,
     mapping,
     own_mapping,
-    panels,
     posing,
     preferences,
-    presets,
     preview,
     settings,
+    sources,
     takes,
     values,
 )
@@ -35,16 +35,16 @@ CLASSES = (
     *batch_lists.CLASSES,
     *bake_settings.CLASSES,
     *own_mapping.CLASSES,
+    *sources.CLASSES,
+    *capture_queue.CLASSES,
     *settings.CLASSES,
     *takes.CLASSES,
     *capture.CLASSES,
+    *faces.CLASSES,
+    *capture_panel.CLASSES,
     *bake.CLASSES,
     *values.CLASSES,
-    *calibrate.CLASSES,
-    *edit.CLASSES,
-    *presets.CLASSES,
     *preview.CLASSES,
-    *panels.CLASSES,
     *characters.CLASSES,
     *mapping.CLASSES,
     *posing.CLASSES,
@@ -60,6 +60,7 @@ def register() -> None:
     settings.attach()
     bpy.app.handlers.load_pre.append(capture.stop_capture)
     bpy.app.handlers.load_post.append(takes.reload_take)
+    bpy.app.handlers.load_post.append(capture.forget_captures)
     command.register()
     preview.attach()
 
@@ -69,6 +70,8 @@ def unregister() -> None:
     command.unregister()
     capture.stop_capture()
     preview.detach()
+    faces.forget_faces()
+    bpy.app.handlers.load_post.remove(capture.forget_captures)
     bpy.app.handlers.load_post.remove(takes.reload_take)
     bpy.app.handlers.load_pre.remove(capture.stop_capture)
     posing.forget_pictures()

@@ -1,31 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # mypy: disable-error-code="valid-type"
-"""From a video to a take: choosing, capturing in a worker process with progress, cancelling."""
+"""The operators of the capture: choose, capture, cancel."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import bpy
+from bpy.types import Context, Event
 
-from bdfm_infer.errors import BdfmError
-
-from ..jobs.worker import CaptureWorker, Event, capture_command
-from .takes import set_take
+from ..blender.versions import sequencer_scene
+from .capture_panel import hide_status, is_over_panel, redraw, show_status
+from .capture_queue import capture_state, enqueue
+from .capture_session import Report, Session
+from .sources import is_chosen
 
 POLL_S = 0.1
 
-_worker: CaptureWorker | None = None
+_session: Session | None = None
 
 
 @bpy.app.handlers.persistent
 def stop_capture(*_: object) -> None:
     """End a running capture: another file is opened, or the add-on is disabled."""
-    global _worker
-    if _worker is not None:
-        _worker.stop()
-        _worker = None
+    global _session
+    if _session is not None:
+        _session.stop()
+        _session = None
+    hide_status()
+
+
+@bpy.app.handlers.persistent
+def forget_captures(*_: object) -> None:
+    """After a file was opened: the queue is that of the session before."""
+    for manager in bpy.data.window_managers:
+        manager.bdfm_capture.queue.clear()
+        manager.bdfm_capture.running = False
 
 
 class BDFM_OT_choose_video(bpy.types.Operator):
@@ -40,166 +50,160 @@ class BDFM_OT_choose_video(bpy.types.Operator):
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: Context, event: Event) -> set[str]:
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: Context) -> set[str]:
         context.scene.bdfm.source = self.filepath
         return {"FINISHED"}
 
 
-class BDFM_OT_capture(bpy.types.Operator):
-    """Read head pose and 23 action units from the video, in a process of its own. Blender stays free"""
+class _Capturing(bpy.types.Operator):
+    """Works off the queue: with a timer where there is a window, else waiting until it is done."""
+
+    _timer: bpy.types.Timer | None = None
+
+    def prepare(self, context: Context) -> None:
+        """What is to be done before the first clip."""
+
+    def execute(self, context: Context) -> set[str]:
+        self._start(context)
+        while not self._step(context):
+            time.sleep(POLL_S / 4)
+        return self._finish(context)
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        if bpy.app.background or context.window is None:
+            return self.execute(context)
+        self._start(context)
+        if self._step(context):
+            return self._finish(context)
+        show_status()
+        self._timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Context, event: Event) -> set[str]:
+        if _session is None:
+            self._leave(context)
+            return {"CANCELLED"}
+        if (
+            event.type == "ESC"
+            and event.value == "PRESS"
+            and is_over_panel(context.screen, event.mouse_x, event.mouse_y)
+        ):
+            _session.cancel()
+            return {"RUNNING_MODAL"}
+        if event.type == "TIMER" and self._step(context):
+            return self._finish(context)
+        return {"PASS_THROUGH"}
+
+    def cancel(self, context: Context) -> None:
+        """The window is closing."""
+        stop_capture()
+        self._leave(context)
+
+    def _start(self, context: Context) -> None:
+        global _session
+        self.prepare(context)
+        report: Report = self.report
+        _session = Session(report)
+
+    def _step(self, context: Context) -> bool:
+        assert _session is not None
+        is_done = _session.step(context)
+        redraw(context)
+        return is_done
+
+    def _finish(self, context: Context) -> set[str]:
+        global _session
+        assert _session is not None
+        loaded = _session.load()
+        _session = None
+        self._leave(context)
+        return {"FINISHED"} if loaded else {"CANCELLED"}
+
+    def _leave(self, context: Context) -> None:
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        hide_status()
+        capture_state(context).running = False
+        redraw(context)
+
+
+class BDFM_OT_capture(_Capturing):
+    """Read head pose and 23 action units from the clip, in a process of its own: Blender stays free"""
 
     bl_idname = "bdfm.capture"
     bl_label = "Capture"
     bl_options = {"UNDO"}
 
-    _timer: bpy.types.Timer | None = None
-
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if _worker is not None:
-            cls.poll_message_set("A capture is running already")
+    def poll(cls, context: Context) -> bool:
+        if _session is not None:
+            cls.poll_message_set("A capture is running already. Add the clip to the queue")
             return False
-        if not context.scene.bdfm.source:
+        if not is_chosen(context.scene.bdfm.capture):
             cls.poll_message_set("Choose a video first")
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Scripts and background mode: wait until it is done."""
-        if not self._start(context):
-            return {"CANCELLED"}
-        while not self._step(context):
-            time.sleep(POLL_S / 4)
-        return self._finish(context)
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if bpy.app.background or context.window is None:
-            return self.execute(context)
-        if not self._start(context):
-            return {"CANCELLED"}
-        self._timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
-
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if _worker is None:
-            self._leave(context)
-            return {"CANCELLED"}
-        if event.type == "ESC" and event.value == "PRESS":
-            _worker.cancel()
-        if event.type == "TIMER" and self._step(context):
-            return self._finish(context)
-        return {"PASS_THROUGH"}
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """The window is closing."""
-        stop_capture()
-        self._leave(context)
-
-    def _start(self, context: bpy.types.Context) -> bool:
-        global _worker
-        settings = context.scene.bdfm
-        source = Path(bpy.path.abspath(settings.source)).absolute()
-        folder = Path(bpy.path.abspath(settings.take_folder)).absolute() if settings.take_folder else source.parent
-        take = free_name(folder / f"{source.stem}.csv")
-        try:
-            _worker = CaptureWorker(capture_command(source, take), take)
-        except OSError as error:
-            self.report({"ERROR"}, f"The capture cannot be started: {error}. Install the extension again.")
-            return False
-        progress = context.window_manager.bdfm_progress
-        progress.running, progress.factor, progress.text = True, 0.0, "Starting"
-        return True
-
-    def _step(self, context: bpy.types.Context) -> bool:
-        """Take in what the worker has said. True once it has ended."""
-        assert _worker is not None
-        for event in _worker.poll():
-            if event["event"] == "progress":
-                _show_progress(context, event)
-            elif event["event"] == "warning":
-                self.report({"WARNING"}, str(event.get("message", "")))
-        return _worker.outcome is not None
-
-    def _finish(self, context: bpy.types.Context) -> set[str]:
-        global _worker
-        assert _worker is not None and _worker.outcome is not None
-        outcome = _worker.outcome
-        _worker = None
-        self._leave(context)
-        if outcome.error is not None:
-            if outcome.details:
-                print(f"BDFM Face Capture, messages of the worker:\n{outcome.details}")
-            self.report({"ERROR"}, outcome.error)
-        loaded = outcome.take is not None and self._load(context, outcome.take, outcome.cancelled)
-        return {"FINISHED"} if loaded else {"CANCELLED"}
-
-    def _load(self, context: bpy.types.Context, path: Path, cancelled: bool) -> bool:
-        """Make what was captured the scene's take, in whole or as far as it came."""
-        try:
-            take = set_take(context.scene, path)
-        except BdfmError as error:
-            self.report({"INFO"} if cancelled else {"ERROR"}, str(error))
-            return False
-        self.report({"INFO"}, f"{'Cancelled' if cancelled else 'Captured'}: {len(take.take)} frames in {path}")
-        return True
-
-    def _leave(self, context: bpy.types.Context) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-        context.window_manager.bdfm_progress.running = False
-        _redraw(context)
+    def prepare(self, context: Context) -> None:
+        enqueue(context, context.scene.bdfm.capture, sequencer_scene(context))
 
 
-class BDFM_OT_cancel_capture(bpy.types.Operator):
-    """Stop the capture. The rows that are done are kept"""
+class BDFM_OT_capture_queue(_Capturing):
+    """Capture the clips that wait in the queue, one after the other. One that fails stops no other"""
 
-    bl_idname = "bdfm.cancel_capture"
-    bl_label = "Cancel"
+    bl_idname = "bdfm.capture_queue"
+    bl_label = "Capture Queue"
+    bl_options = {"UNDO"}
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return _worker is not None
+    def poll(cls, context: Context) -> bool:
+        if _session is not None:
+            cls.poll_message_set("A capture is running already. Clips that wait are captured with it")
+            return False
+        if capture_state(context).first("WAITING") is None:
+            cls.poll_message_set("No clip waits in the queue")
+            return False
+        return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        if _worker is not None:
-            _worker.cancel()
+
+class BDFM_OT_enqueue(bpy.types.Operator):
+    """Put the clip that is chosen at the end of the queue"""
+
+    bl_idname = "bdfm.enqueue"
+    bl_label = "Add to Queue"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not is_chosen(context.scene.bdfm.capture):
+            cls.poll_message_set("Choose a video first")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        enqueue(context, context.scene.bdfm.capture, sequencer_scene(context))
         return {"FINISHED"}
 
 
-def free_name(path: Path) -> Path:
-    """``path``, or the first of ``NAME-2``, ``NAME-3``, … that is free."""
-    candidate, number = path, 1
-    while candidate.exists():
-        number += 1
-        candidate = path.with_stem(f"{path.stem}-{number}")
-    return candidate
+class BDFM_OT_cancel_capture(bpy.types.Operator):
+    """Stop the capture. What is done is kept; clips that wait stay in the queue"""
+
+    bl_idname = "bdfm.cancel_capture"
+    bl_label = "Cancel Capture"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return _session is not None
+
+    def execute(self, context: Context) -> set[str]:
+        if _session is not None:
+            _session.cancel()
+        return {"FINISHED"}
 
 
-def _show_progress(context: bpy.types.Context, event: Event) -> None:
-    progress = context.window_manager.bdfm_progress
-    frame, of = event.get("frame", 0), event.get("of")
-    progress.factor = min(1.0, frame / of) if of else 0.0
-    rate, left = event.get("fps"), event.get("eta_s")
-    parts = [f"{frame} of {of}" if of else f"{frame} frames"]
-    parts += [f"{rate:.0f} a second"] if rate else []
-    parts += [f"{left:.0f} s left"] if left else []
-    progress.text = ", ".join(parts)
-    _redraw(context)
-
-
-def _redraw(context: bpy.types.Context) -> None:
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
-
-
-CLASSES = (BDFM_OT_choose_video, BDFM_OT_capture, BDFM_OT_cancel_capture)
+CLASSES = (BDFM_OT_choose_video, BDFM_OT_capture, BDFM_OT_capture_queue, BDFM_OT_enqueue, BDFM_OT_cancel_capture)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # mypy: disable-error-code="valid-type"
-"""Settings of the scene, saved with the file, and the state of a running capture, which is not."""
+"""Settings of the scene, saved with the file, and the captures of the session, which are not."""
 
 from __future__ import annotations
 
@@ -8,18 +8,32 @@ import bpy
 
 from .bake_settings import BDFM_PG_bake
 from .batch_lists import BDFM_PG_batch
+from .capture_queue import BDFM_PG_capture
 from .cleaning import BDFM_PG_cleaning
 from .own_mapping import BDFM_PG_own_mapping
 from .preferences import library
+from .sources import BDFM_PG_source
 
 
 def _mapping_ids(self: bpy.types.PropertyGroup, context: bpy.types.Context, typed: str) -> list[tuple[str, str]]:
     return [(mapping.id, f"{mapping.name} ({mapping.confidence})") for mapping in library(context).mappings.values()]
 
 
+def _get_source(self: BDFM_PG_settings) -> str:
+    return str(self.capture.file)
+
+
+def _set_source(self: BDFM_PG_settings, path: str) -> None:
+    self.capture.kind, self.capture.file = "FILE", path
+
+
 class BDFM_PG_settings(bpy.types.PropertyGroup):
+    capture: bpy.props.PointerProperty(type=BDFM_PG_source)
     source: bpy.props.StringProperty(
-        name="Video", description="Video, image, or folder of images to read the face from"
+        name="Video",
+        description="Video, image, or folder of images to read the face from; short for scripts",
+        get=_get_source,
+        set=_set_source,
     )
     take_folder: bpy.props.StringProperty(
         name="Takes", description="Folder for new takes; empty: beside the video", subtype="DIR_PATH"
@@ -39,22 +53,16 @@ class BDFM_PG_settings(bpy.types.PropertyGroup):
     batch: bpy.props.PointerProperty(type=BDFM_PG_batch)
 
 
-class BDFM_PG_progress(bpy.types.PropertyGroup):
-    running: bpy.props.BoolProperty(options={"SKIP_SAVE"})
-    factor: bpy.props.FloatProperty(min=0, max=1, options={"SKIP_SAVE"})
-    text: bpy.props.StringProperty(options={"SKIP_SAVE"})
-
-
 def attach() -> None:
     """Give scenes their settings."""
     bpy.types.Scene.bdfm = bpy.props.PointerProperty(type=BDFM_PG_settings)
-    bpy.types.WindowManager.bdfm_progress = bpy.props.PointerProperty(type=BDFM_PG_progress)
+    bpy.types.WindowManager.bdfm_capture = bpy.props.PointerProperty(type=BDFM_PG_capture)
 
 
 def detach() -> None:
     """Take them away again."""
-    del bpy.types.WindowManager.bdfm_progress
+    del bpy.types.WindowManager.bdfm_capture
     del bpy.types.Scene.bdfm
 
 
-CLASSES = (BDFM_PG_settings, BDFM_PG_progress)
+CLASSES = (BDFM_PG_settings,)

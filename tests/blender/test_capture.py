@@ -24,12 +24,15 @@ def settings(tmp_path):
 
 
 @pytest.fixture
-def waiting_worker(part, tmp_path):
-    """A worker in the operator's hands that goes on until it is told to stop."""
-    capture = part("ui.capture")
-    command = [sys.executable, "-c", "import sys; sys.stdin.readline()"]
-    capture._worker = part("jobs.worker").CaptureWorker(command, tmp_path / "none.csv")
-    yield capture._worker
+def waiting(part, tmp_path):
+    """A session in the operators' hands whose worker goes on until it is told to stop."""
+    capture, state = part("ui.capture"), bpy.context.window_manager.bdfm_capture
+    session = capture._session = part("ui.capture_session").Session(lambda level, text: None)
+    script = "import sys; sys.stdin.readline()"
+    command = part("jobs.requests").Command([sys.executable, "-c", script])
+    session.worker = part("jobs.worker").Worker(command, tmp_path / "none.csv")
+    state.queue.add().state = "RUNNING"
+    yield session.worker
     capture.stop_capture()
 
 
@@ -38,8 +41,8 @@ def test_a_missing_video_is_a_report(settings, tmp_path, part):
     with pytest.raises(RuntimeError, match=r"gone\.mp4"):
         bpy.ops.bdfm.capture()
     assert settings.take == ""
-    assert not bpy.context.window_manager.bdfm_progress.running
-    assert part("ui.capture")._worker is None
+    assert not bpy.context.window_manager.bdfm_capture.running
+    assert part("ui.capture")._session is None
 
 
 def test_a_text_file_is_a_report(settings, tmp_path):
@@ -75,27 +78,29 @@ def test_the_captured_take_outlives_the_undo_of_a_bake(settings, tmp_path):
     assert bpy.context.scene.bdfm.source == str(SAMPLE)
 
 
-def test_one_capture_at_a_time(settings, waiting_worker):
+def test_one_capture_at_a_time(settings, waiting):
     settings.source = "clip.mp4"
     assert not bpy.ops.bdfm.capture.poll()
     assert bpy.ops.bdfm.cancel_capture.poll()
     bpy.ops.bdfm.cancel_capture()
-    while waiting_worker.outcome is None:
-        waiting_worker.poll()
-    assert waiting_worker.outcome.cancelled
+    while waiting.outcome is None:
+        waiting.poll()
+    assert waiting.outcome.cancelled
 
 
-def test_opening_another_file_ends_the_capture(waiting_worker, part):
+def test_opening_another_file_ends_the_capture(waiting, part):
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    assert part("ui.capture")._worker is None
-    while waiting_worker.outcome is None:
-        waiting_worker.poll()
-    assert waiting_worker.outcome.cancelled
+    assert part("ui.capture")._session is None
+    while waiting.outcome is None:
+        waiting.poll()
+    assert waiting.outcome.cancelled
 
 
 def test_takes_never_overwrite_each_other(part, tmp_path):
-    free_name = part("ui.capture").free_name
+    free_take = part("jobs.requests").free_take
     for expected in ("clip.csv", "clip-2.csv", "clip-3.csv"):
-        path = free_name(tmp_path / "clip.csv")
+        path = free_take(tmp_path / "clip.csv")
         assert path.name == expected
         path.touch()
+    (tmp_path / "clip-4-face1.csv").touch()
+    assert free_take(tmp_path / "clip.csv").name == "clip-5.csv"

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""The clips to capture, one after the other. The list belongs to the session: it is neither saved nor undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.types import Context, Event, PropertyGroup, UILayout, UIList
+
+from .sources import BDFM_PG_source, copy_choice
+
+STATES = (
+    ("WAITING", "Waiting", "Its turn comes with the next capture"),
+    ("RUNNING", "Running", "It is being captured"),
+    ("DONE", "Done", "Its take is there"),
+    ("FAILED", "Failed", "It could not be captured, or not in whole"),
+    ("CANCELLED", "Cancelled", "It was stopped; what was done by then is kept"),
+)
+STATE_ICONS = {"WAITING": "TIME", "RUNNING": "PLAY", "DONE": "CHECKMARK", "FAILED": "ERROR", "CANCELLED": "X"}
+
+
+class BDFM_PG_captured(PropertyGroup):
+    """A take that a capture left."""
+
+    path: bpy.props.StringProperty(name="Take")
+
+
+class BDFM_PG_queued(PropertyGroup):
+    """A clip of the queue; ``name`` is what the list calls it."""
+
+    source: bpy.props.PointerProperty(type=BDFM_PG_source)
+    scene: bpy.props.StringProperty(description="Scene that gets the take")
+    strips_scene: bpy.props.StringProperty(description="Scene of the sequencer")
+    state: bpy.props.EnumProperty(name="State", items=STATES)
+    message: bpy.props.StringProperty(name="Message", description="What became of it")
+    takes: bpy.props.CollectionProperty(type=BDFM_PG_captured)
+
+
+class BDFM_PG_capture(PropertyGroup):
+    """State of the captures of this session."""
+
+    queue: bpy.props.CollectionProperty(type=BDFM_PG_queued)
+    active: bpy.props.IntProperty(name="Active Clip")
+    running: bpy.props.BoolProperty()
+    factor: bpy.props.FloatProperty(min=0, max=1)
+    text: bpy.props.StringProperty()
+
+    def first(self, state: str) -> BDFM_PG_queued | None:
+        """The first clip in a state."""
+        return next((item for item in self.queue if item.state == state), None)
+
+
+def capture_state(context: Context) -> BDFM_PG_capture:
+    """What is captured in this session."""
+    return context.window_manager.bdfm_capture
+
+
+def enqueue(context: Context, choice: BDFM_PG_source, strips_scene: bpy.types.Scene) -> BDFM_PG_queued:
+    """Put a copy of what is chosen at the end of the queue."""
+    state = capture_state(context)
+    item = state.queue.add()
+    copy_choice(choice, item.source)
+    item.name = Path(choice.file).name if choice.kind == "FILE" else choice.strip or choice.clip
+    item.scene, item.strips_scene = context.scene.name, strips_scene.name
+    state.active = len(state.queue) - 1
+    return item
+
+
+class BDFM_UL_queue(UIList):
+    """The clips, each with its state in words and as an icon."""
+
+    def draw_item(
+        self,
+        context: Context,
+        layout: UILayout,
+        data: Any,
+        item: Any,
+        icon: int,
+        active_data: Any,
+        active_property: str,
+        index: int = 0,
+    ) -> None:
+        row = layout.row(align=True)
+        row.label(text=item.name, icon=STATE_ICONS[item.state], translate=False)
+        if item.state == "RUNNING":
+            row.label(text=f"{capture_state(context).factor:.0%}", translate=False)
+        else:
+            row.label(text=next(label for key, label, _ in STATES if key == item.state))
+
+
+class BDFM_OT_queue_add(bpy.types.Operator):
+    """Add videos to the queue. They are captured with the trim and face that are set above"""
+
+    bl_idname = "bdfm.queue_add"
+    bl_label = "Add Files to Queue"
+
+    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+    files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})
+    filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+    filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Context) -> set[str]:
+        names = sorted({element.name for element in self.files if element.name})
+        if not names:
+            self.report({"ERROR"}, "No file is selected. Select one or more videos.")
+            return {"CANCELLED"}
+        for name in names:
+            item = enqueue(context, context.scene.bdfm.capture, context.scene)
+            item.source.kind, item.source.file = "FILE", str(Path(bpy.path.abspath(self.directory)) / name)
+            item.name = name
+        return {"FINISHED"}
+
+
+class _QueueOperator(bpy.types.Operator):
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        state = capture_state(context)
+        if not 0 <= state.active < len(state.queue):
+            cls.poll_message_set("Choose a clip of the list")
+            return False
+        if state.queue[state.active].state == "RUNNING":
+            cls.poll_message_set("This clip is being captured")
+            return False
+        return True
+
+
+class BDFM_OT_queue_remove(_QueueOperator):
+    """Take the clip off the list. Its files stay where they are"""
+
+    bl_idname = "bdfm.queue_remove"
+    bl_label = "Remove from Queue"
+
+    def execute(self, context: Context) -> set[str]:
+        state = capture_state(context)
+        state.queue.remove(state.active)
+        state.active = max(0, min(state.active, len(state.queue) - 1))
+        return {"FINISHED"}
+
+
+class BDFM_OT_queue_move(_QueueOperator):
+    """Move the clip up or down the list"""
+
+    bl_idname = "bdfm.queue_move"
+    bl_label = "Move in Queue"
+
+    step: bpy.props.IntProperty(default=1, min=-1, max=1, options={"HIDDEN"})
+
+    def execute(self, context: Context) -> set[str]:
+        state = capture_state(context)
+        place = state.active + self.step
+        if not 0 <= place < len(state.queue):
+            return {"CANCELLED"}
+        state.queue.move(state.active, place)
+        state.active = place
+        return {"FINISHED"}
+
+
+class BDFM_OT_queue_again(_QueueOperator):
+    """Let the clip wait for another capture. The take that it has is kept"""
+
+    bl_idname = "bdfm.queue_again"
+    bl_label = "Capture Again"
+
+    def execute(self, context: Context) -> set[str]:
+        state = capture_state(context)
+        item = state.queue[state.active]
+        item.state, item.message = "WAITING", ""
+        item.takes.clear()
+        return {"FINISHED"}
+
+
+def captured_takes(context: Context) -> Iterator[str]:
+    """Paths of all takes that this session captured, in the order of the queue."""
+    for item in capture_state(context).queue:
+        for take in item.takes:
+            yield take.path
+
+
+CLASSES = (
+    BDFM_PG_captured,
+    BDFM_PG_queued,
+    BDFM_PG_capture,
+    BDFM_UL_queue,
+    BDFM_OT_queue_add,
+    BDFM_OT_queue_remove,
+    BDFM_OT_queue_move,
+    BDFM_OT_queue_again,
+)

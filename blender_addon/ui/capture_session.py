@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The queue while it is worked off: one worker process at a time, looked at now and then, never waited for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+from bpy.types import Context, Scene
+
+from bdfm_infer.errors import BdfmError
+from bdfm_infer.take import Take
+
+from ..jobs.progress import describe, share
+from ..jobs.requests import capture_command, free_take
+from ..jobs.worker import Outcome, Worker
+from .capture_queue import BDFM_PG_capture, BDFM_PG_queued, capture_state
+from .sources import Source, SourceError, face_of, resolve
+from .takes import set_take
+
+Report = Callable[[set[str], str], None]
+
+
+class Session:
+    """Captures what waits in the queue, clip by clip. A clip that fails stops no other.
+
+    Args:
+        report: as an operator's.
+
+    Attributes:
+        worker: of the clip that is running; None between clips.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self.worker: Worker | None = None
+        self._report = report
+        self._source: Source | None = None
+        self._last: tuple[Scene, Path, int | None] | None = None
+        self._is_cancelled = False
+
+    def step(self, context: Context) -> bool:
+        """Take in what the worker has said, and begin the next clip where it has ended. True once all are done."""
+        state = capture_state(context)
+        if self.worker is not None:
+            self._listen(state, self.worker)
+            if self.worker.outcome is None:
+                return False
+            self._settle(context, self.worker.outcome)
+            self.worker = None
+        while not self._is_cancelled and self.worker is None and (item := state.first("WAITING")) is not None:
+            self._begin(context, item)
+        state.running = self.worker is not None
+        return self.worker is None
+
+    def cancel(self) -> None:
+        """Stop the running clip and begin no other."""
+        self._is_cancelled = True
+        if self.worker is not None:
+            self.worker.cancel()
+
+    def stop(self) -> None:
+        """As :meth:`cancel`, and wait until the process is gone."""
+        self.cancel()
+        if self.worker is not None:
+            self.worker.stop()
+
+    def load(self) -> bool:
+        """Make the take that was captured last that of its scene. Returns whether there is one."""
+        if self._last is None:
+            return False
+        scene, path, start_frame = self._last
+        try:
+            set_take(scene, path)
+        except BdfmError as error:
+            self._report({"ERROR"}, str(error))
+            return False
+        if start_frame is not None:
+            scene.bdfm.start_frame = start_frame
+        return True
+
+    def _begin(self, context: Context, item: BDFM_PG_queued) -> None:
+        scene = _scene(context, item.scene)
+        try:
+            source = resolve(item.source, scene, _scene(context, item.strips_scene))
+            take = free_take(take_folder(scene, source) / f"{source.name}.csv")
+            self.worker = Worker(capture_command(source.footage, take, face_of(item.source, source)), take)
+        except (BdfmError, OSError) as error:
+            why = str(error) if isinstance(error, BdfmError) else f"The capture cannot be started: {error}."
+            self._end(context, item, "FAILED", why)
+            return
+        self._source = source
+        item.state, item.message = "RUNNING", ""
+        state = capture_state(context)
+        state.factor, state.text = 0.0, "Starting"
+
+    def _listen(self, state: BDFM_PG_capture, worker: Worker) -> None:
+        for event in worker.poll():
+            if event["event"] == "progress":
+                state.factor, state.text = share(event), describe(event)
+            elif event["event"] == "warning":
+                self._report({"WARNING"}, str(event.get("message", "")))
+
+    def _settle(self, context: Context, outcome: Outcome) -> None:
+        """Note what became of the clip that was running, and which takes it left."""
+        item = capture_state(context).first("RUNNING")
+        if item is None:
+            return
+        scene = _scene(context, item.scene)
+        listed = {take.path for take in scene.bdfm.batch.takes}
+        for path in filter(_has_face, outcome.takes):
+            item.takes.add().path = str(path)
+            if str(path) not in listed:
+                scene.bdfm.batch.takes.add().path = str(path)
+        if item.takes:
+            self._last = scene, Path(item.takes[0].path), self._source and self._source.start_frame
+        if outcome.details:
+            print(f"BDFM Face Capture, messages of the worker:\n{outcome.details}")
+        failed = outcome.error is not None
+        self._end(
+            context, item, "FAILED" if failed else "CANCELLED" if outcome.cancelled else "DONE", outcome.describe()
+        )
+
+    def _end(self, context: Context, item: BDFM_PG_queued, state: str, message: str) -> None:
+        item.state, item.message = state, message
+        others = capture_state(context).first("WAITING") is not None
+        level = "INFO" if state != "FAILED" else "WARNING" if others else "ERROR"
+        self._report({level}, message)
+
+
+def take_folder(scene: Scene, source: Source) -> Path:
+    """Where new takes of a source go.
+
+    Raises:
+        SourceError: nothing can be written there; the message names a folder that can be.
+    """
+    chosen = scene.bdfm.take_folder
+    folder = Path(bpy.path.abspath(chosen)).absolute() if chosen else source.folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        other = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+        raise SourceError(
+            f"Takes cannot be written into {folder} ({error.strerror}). Set Takes to another folder, such as "
+            f"{other / 'takes'}."
+        ) from error
+    return folder
+
+
+def _scene(context: Context, name: str) -> Scene:
+    return bpy.data.scenes.get(name) or context.scene
+
+
+def _has_face(path: Path) -> bool:
+    """Whether a take can be used."""
+    try:
+        return bool(Take.read(path).success.any())
+    except BdfmError:
+        return False

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""What a face is read from: a file, a strip of the sequencer, or a movie clip of the file, with its trim."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+from bpy.types import Context, PropertyGroup, Scene
+
+from ..blender.versions import sequencer_scene, strip_span, strips_of
+from ..core.errors import AddonError
+from ..jobs.requests import ALL_FACES, Footage, Pick
+
+KINDS = (
+    ("FILE", "File", "A video, an image, a folder of images, or a pattern of names"),
+    ("STRIP", "Strip", "A movie or image strip of the sequencer, as far as it is shown"),
+    ("CLIP", "Movie Clip", "A movie clip of this file"),
+)
+FACES = (
+    ("LARGEST", "Largest Face", "The largest face in the first frame with a face"),
+    ("PICKED", "Picked Face", "The face that was picked from the pictures below"),
+    ("ALL", "All Faces", "Each face into a take of its own, in one pass"),
+)
+
+
+class SourceError(AddonError):
+    """There is nothing to read a face from; the message says what to choose."""
+
+    code = "bad_source"
+    exit_code = 34
+
+
+class BDFM_PG_source(PropertyGroup):
+    """What to capture."""
+
+    kind: bpy.props.EnumProperty(name="Source", description="What the face is read from", items=KINDS)
+    file: bpy.props.StringProperty(name="File", description="Video, image, or folder of images to read the face from")
+    strip: bpy.props.StringProperty(name="Strip", description="Movie or image strip of the sequencer")
+    clip: bpy.props.StringProperty(name="Movie Clip", description="Movie clip of this file")
+    is_sequence: bpy.props.BoolProperty(
+        name="Image Sequence",
+        description="The images are the frames of one clip at the scene's rate; off: pictures of their own",
+        default=True,
+    )
+    use_trim: bpy.props.BoolProperty(name="Trim", description="Capture a part of the clip")
+    start: bpy.props.FloatProperty(
+        name="Start", description="Second of the clip to begin with", min=0, subtype="TIME_ABSOLUTE"
+    )
+    end: bpy.props.FloatProperty(
+        name="End", description="Second of the clip to end before; 0: its end", min=0, subtype="TIME_ABSOLUTE"
+    )
+    face: bpy.props.EnumProperty(name="Face", description="Whose face is captured", items=FACES)
+    look_at: bpy.props.FloatProperty(
+        name="Look At",
+        description="Second after the start at which faces are looked for",
+        min=0,
+        subtype="TIME_ABSOLUTE",
+    )
+    pick_source: bpy.props.StringProperty(options={"HIDDEN"})
+    pick_time: bpy.props.FloatProperty(options={"HIDDEN"})
+    pick_place: bpy.props.FloatVectorProperty(size=2, options={"HIDDEN"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was chosen, found and ready to be read.
+
+    Attributes:
+        name: of its takes.
+        folder: where its files lie.
+        footage: what is read.
+        start_frame: scene frame at which second 0 of the footage is shown; None where it is not in the scene.
+    """
+
+    name: str
+    folder: Path
+    footage: Footage
+    start_frame: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Tells whether two are the same footage."""
+        source = self.footage.source
+        return str(source if isinstance(source, Path) else source[0])
+
+
+def is_chosen(choice: BDFM_PG_source) -> bool:
+    """Whether anything was chosen."""
+    return bool(choice.file if choice.kind == "FILE" else choice.strip if choice.kind == "STRIP" else choice.clip)
+
+
+def resolve(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
+    """Find what was chosen.
+
+    Args:
+        choice: of the artist.
+        scene: gives the rate of image sequences.
+        strips_scene: the scene of the sequencer, see :func:`blender.versions.sequencer_scene`.
+
+    Raises:
+        SourceError: it is not there, or cannot be captured.
+    """
+    found = {"FILE": _file, "STRIP": _strip, "CLIP": _clip}[choice.kind](choice, scene, strips_scene)
+    if not choice.use_trim:
+        return found
+    footage = found.footage
+    start = max(footage.start, choice.start)
+    end = min(footage.end, choice.end or math.inf)
+    if end <= start:
+        raise SourceError(f"{found.name}: the trim ends before it starts. Set End after Start, or switch Trim off.")
+    trimmed = Footage(footage.source, start, end, footage.is_sequence, footage.image_rate)
+    return Source(found.name, found.folder, trimmed, found.start_frame)
+
+
+def resolve_in(choice: BDFM_PG_source, context: Context) -> Source:
+    """As :func:`resolve`, for what the window shows."""
+    return resolve(choice, context.scene, sequencer_scene(context))
+
+
+def face_of(choice: BDFM_PG_source, source: Source) -> Pick | str:
+    """The face that was chosen, as a worker is asked for it.
+
+    Raises:
+        SourceError: it was to be picked, and was not picked in this footage.
+    """
+    if choice.face == "ALL":
+        return ALL_FACES
+    if choice.face == "LARGEST":
+        return "0"
+    if choice.pick_source != source.key:
+        raise SourceError(f"{source.name}: no face is picked. Press Find Faces and pick one, or choose Largest Face.")
+    return Pick(choice.pick_time, *choice.pick_place)
+
+
+def copy_choice(choice: BDFM_PG_source, to: BDFM_PG_source) -> None:
+    """Copy all properties."""
+    for name in choice.bl_rna.properties.keys():  # noqa: SIM118 - a collection of Blender's, not a dict
+        if name not in ("rna_type", "name"):
+            setattr(to, name, getattr(choice, name))
+
+
+def _rate(scene: Scene) -> float:
+    return float(scene.render.fps / scene.render.fps_base)
+
+
+def _file(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
+    path = Path(bpy.path.abspath(choice.file)).absolute()
+    is_images = path.is_dir() or "*" in path.name or "?" in path.name
+    name = path.name if path.is_dir() else path.stem
+    return Source(
+        _file_name(name),
+        path.parent,
+        Footage(path, is_sequence=is_images and choice.is_sequence, image_rate=_rate(scene)),
+    )
+
+
+def _strip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
+    strip = next((strip for strip in strips_of(strips_scene) if strip.name == choice.strip), None)
+    if strip is None:
+        raise SourceError(f"There is no strip {choice.strip!r} in the sequencer. Choose another one.")
+    if strip.type not in ("MOVIE", "IMAGE"):
+        raise SourceError(f"{strip.name} is no movie or image strip. Choose another one.")
+    if strip.use_reverse_frames or len(getattr(strip, "retiming_keys", ())):
+        raise SourceError(f"{strip.name} is reversed or retimed. Choose its file as the source.")
+    first, skipped, shown = strip_span(strip)
+    if strip.type == "MOVIE":
+        files: Path | tuple[Path, ...] = Path(bpy.path.abspath(strip.filepath)).absolute()
+        rate = float(strip.fps) or _rate(strips_scene)
+        folder = files.parent
+    else:
+        folder = Path(bpy.path.abspath(strip.directory)).absolute()
+        files = tuple(folder / element.filename for element in strip.elements)
+        rate = _rate(strips_scene)
+        if len(files) == 1:
+            skipped, shown = 0, 1
+    footage = _stretch(files, skipped, shown, rate)
+    return Source(_file_name(strip.name), folder, footage, _start_frame(first, skipped, rate, strips_scene))
+
+
+def _clip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
+    clip = bpy.data.movieclips.get(choice.clip)
+    if clip is None:
+        raise SourceError(f"There is no movie clip {choice.clip!r} in this file. Choose another one.")
+    path = Path(bpy.path.abspath(clip.filepath, library=clip.library)).absolute()
+    is_movie = clip.source == "MOVIE"
+    rate = float(clip.fps) if is_movie and clip.fps > 0 else _rate(scene)
+    files: Path | tuple[Path, ...] = path if is_movie else numbered_from(path)
+    footage = _stretch(files, max(0, clip.frame_offset), None, rate)
+    start_frame = _start_frame(clip.frame_start, clip.frame_offset, rate, scene)
+    return Source(_file_name(Path(clip.name).stem), path.parent, footage, start_frame)
+
+
+def _stretch(files: Path | tuple[Path, ...], skipped: int, shown: int | None, rate: float) -> Footage:
+    """Frames of a file or list by their number; times lie half a frame before them, so that rounding does no harm."""
+    start = max(0.0, (skipped - 0.5) / rate)
+    end = math.inf if shown is None else (skipped + shown - 0.5) / rate
+    return Footage(files, start, end, is_sequence=not isinstance(files, Path), image_rate=rate)
+
+
+def _start_frame(first: float, skipped: int, rate: float, scene: Scene) -> int:
+    """The scene frame of second 0, where frame ``skipped`` of the footage is shown at scene frame ``first``."""
+    return round(first - skipped / rate * _rate(scene))
+
+
+def numbered_from(first: Path) -> tuple[Path, ...]:
+    """An image and those of its folder that differ in the last number of the name and come after it, by number.
+
+    Raises:
+        SourceError: the folder cannot be read.
+    """
+    match = re.fullmatch(r"(.*?)(\d+)(\D*)", first.name)
+    if match is None:
+        return (first,)
+    before, number, after = match.groups()
+    alike = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
+    try:
+        found = {path: alike.fullmatch(path.name) for path in first.parent.iterdir()}
+    except OSError as error:
+        raise SourceError(f"{first.parent} cannot be read: {error.strerror}. Choose another movie clip.") from error
+    numbers = {path: int(match[1]) for path, match in found.items() if match is not None}
+    return tuple(sorted((path for path, n in numbers.items() if n >= int(number)), key=numbers.__getitem__))
+
+
+def _file_name(name: str) -> str:
+    """A name without what a file's name must not hold."""
+    return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", name).strip(". ") or "take"
+
+
+CLASSES = (BDFM_PG_source,)
