@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A worker process: started, listened to, cancelled. No bpy, so that it runs and is tested anywhere.
 
-The worker is ``python -m bdfm_infer …``. It prints one JSON object a line; the line ``cancel`` on its standard input, or
-the end of that input (Blender is gone), stops it with what is done on disk.
+The worker is ``python -m bdfm_infer …``. It prints one JSON object a line; the line ``cancel`` on its standard input,
+or the end of that input (Blender is gone), stops it with what is done on disk.
 """
 
 from __future__ import annotations
@@ -184,8 +184,8 @@ def _explain(code: int, details: str) -> str:
     last = details.splitlines()[-1] if details else ""
     if code < 0:
         return (
-            f"The capture was ended from outside (signal {-code}), perhaps for lack of memory. Close other programs and "
-            "capture again."
+            f"The capture was ended from outside (signal {-code}), perhaps for lack of memory. Close other programs "
+            "and capture again."
         )
     return f"The capture stopped with exit code {code}{f': {last}' if last else '.'}"
 

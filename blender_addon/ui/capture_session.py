@@ -113,8 +113,8 @@ class Session:
             item.takes.add().path = str(path)
             if str(path) not in listed:
                 scene.bdfm.batch.takes.add().path = str(path)
-        if item.takes:
-            self._last = scene, Path(item.takes[0].path), self._source and self._source.start_frame
+        if item.takes and self._source is not None:
+            self._last = scene, Path(item.takes[0].path), self._source.start_frame
         if outcome.details:
             print(f"BDFM Face Capture, messages of the worker:\n{outcome.details}")
         failed = outcome.error is not None

@@ -169,9 +169,10 @@ def _strip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
         raise SourceError(f"{strip.name} is reversed or retimed. Choose its file as the source.")
     first, skipped, shown = strip_span(strip)
     if strip.type == "MOVIE":
-        files: Path | tuple[Path, ...] = Path(bpy.path.abspath(strip.filepath)).absolute()
+        path = Path(bpy.path.abspath(strip.filepath)).absolute()
+        files: Path | tuple[Path, ...] = path
         rate = float(strip.fps) or _rate(strips_scene)
-        folder = files.parent
+        folder = path.parent
     else:
         folder = Path(bpy.path.abspath(strip.directory)).absolute()
         files = tuple(folder / element.filename for element in strip.elements)

@@ -155,7 +155,8 @@ def test_takes_of_faces_are_found_though_the_worker_dies(start, tmp_path):
         + """
 from pathlib import Path
 for n in 1, 2:
-    path = Path(sys.argv[1]).with_name(f"take-face{n}.csv"); path.write_text("head\\nrow\\n"); say("take", take=str(path))
+    path = Path(sys.argv[1]).with_name(f"take-face{n}.csv")
+    path.write_text("head\\nrow\\n"); say("take", take=str(path))
 import os, signal; os.kill(os.getpid(), signal.SIGKILL)
 """
     )
