@@ -31,14 +31,14 @@ PICTURE_SCALE = 7.0
 _pictures: bpy.utils.previews.ImagePreviewCollection | None = None
 
 
-def picture_of(unit: str) -> int:
-    """Icon of an action unit's picture. Read from disk once."""
+def picture_of(unit: str) -> bpy.types.ImagePreview:
+    """An action unit's picture. Read from disk once."""
     global _pictures
     if _pictures is None:
         _pictures = bpy.utils.previews.new()
     if unit not in _pictures:
         _pictures.load(unit, str(PICTURES / f"{unit}.png"), "IMAGE")
-    return _pictures[unit].icon_id
+    return _pictures[unit]
 
 
 def forget_pictures() -> None:
@@ -228,7 +228,7 @@ def draw_posing(layout: UILayout, context: Context) -> None:
     place, count = AU_NAMES.index(unit) + 1, len(AU_NAMES)
     done = {target.source for target in own.targets}.intersection(AU_NAMES)
     layout.progress(factor=len(done) / count, text=f"{len(done)} of {count} captured", type="BAR")
-    layout.template_icon(icon_value=picture_of(unit), scale=PICTURE_SCALE)
+    layout.template_icon(icon_value=picture_of(unit).icon_id, scale=PICTURE_SCALE)
     row = layout.row(align=True)
     row.operator("bdfm.step_action_unit", text="", icon="TRIA_LEFT").step = -1
     row.label(text=f"{place}/{count}  {unit}", icon="CHECKMARK" if unit in done else "RADIOBUT_OFF")
