@@ -120,6 +120,28 @@ def strips_of(scene: bpy.types.Scene) -> list[Any]:
     return [] if editor is None else list(getattr(editor, STRIPS_ALL))
 
 
+def new_sound_strip(scene: bpy.types.Scene, name: str, path: str, channel: int, frame: int) -> Any:
+    """A strip with the sound of a file, one frame long where it has none.
+
+    Raises:
+        RuntimeError: this Blender was built without sound.
+    """
+    return _top_strips(scene).new_sound(name, path, channel, frame)
+
+
+def remove_sound_strip(scene: bpy.types.Scene, strip: Any) -> None:
+    """Take a sound strip away, and its sound where nothing else uses it."""
+    sound = strip.sound
+    _top_strips(scene).remove(strip)
+    if sound is not None and sound.users == 0:
+        bpy.data.sounds.remove(sound)
+
+
+def _top_strips(scene: bpy.types.Scene) -> Any:
+    editor = scene.sequence_editor_create()
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
 def strip_span(strip: Any) -> tuple[int, int, int]:
     """What of its file a strip shows: its first frame in the scene, frames of the file before that, frames shown."""
     if hasattr(strip, "left_handle"):  # the old names are deprecated from 5.2 on
