@@ -34,32 +34,39 @@ class Progress:
 
     Args:
         parts: number of parts of equal weight that the work has.
+
+    Attributes:
+        percent: of the work that is done.
+        shown: whether the number is there.
     """
 
     def __init__(self, window_manager: bpy.types.WindowManager, parts: int) -> None:
+        self.percent = 0
+        self.shown = False
         self._window_manager = window_manager
         self._parts = parts
         self._done = 0
         self._begun = time.monotonic()
-        self.shown = False
 
     def show(self, share: float) -> None:
         """How much of the part at hand is done, 0 to 1."""
+        self.percent = round(100 * (self._done + share) / self._parts)
         if not self.shown and time.monotonic() - self._begun > SILENT_S:
             self._window_manager.progress_begin(0, 100)
             self.shown = True
         if self.shown:
-            self._window_manager.progress_update(round(100 * (self._done + share) / self._parts))
+            self._window_manager.progress_update(self.percent)
 
     def next(self) -> None:
-        """One part is done."""
+        """The part at hand is done."""
         self._done += 1
         self.show(0.0)
 
     def end(self) -> None:
-        """All is done, or nothing more will be."""
+        """Take the number away."""
         if self.shown:
             self._window_manager.progress_end()
+            self.shown = False
 
 
 class BDFM_OT_bake(bpy.types.Operator):

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""The button Bake: the scene's options, one undo step, progress, many characters, bad input."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import bpy
+import numpy as np
+import pytest
+from scenes import armature, mapping_data, mesh, select, write_take
+
+TIMES = np.arange(25) / 24
+SMILE = 'key_blocks["smile"].value'
+
+
+@pytest.fixture
+def settings(tmp_path, part):
+    """The scene's settings with a take loaded whose smile grows from 0 to 1 in the frames 1 to 25."""
+    folder = tmp_path / "mappings"
+    folder.mkdir()
+    data = mapping_data({"AU12": [{"kind": "shape_key", "name": "smile"}]}, id="test")
+    (folder / "test.json").write_text(json.dumps(data))
+    bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences.mappings_folder = str(folder)
+    bpy.ops.bdfm.load_take(filepath=str(write_take(tmp_path / "clip.csv", TIMES, AU12=TIMES)))
+    return bpy.context.scene.bdfm
+
+
+@pytest.fixture
+def smile(part):
+    """The F-curve of a face's smile, or None."""
+
+    def find(name):
+        channels = part("blender.versions").channels_of(bpy.data.objects[name].data.shape_keys)
+        return channels and channels.fcurves.find(SMILE)
+
+    return find
+
+
+def test_the_options_of_the_panel_reach_the_bake(settings, smile):
+    select(mesh("Anna", ["smile"]))
+    settings.start_frame = 101
+    settings.bake.speed = 0.5
+    settings.bake.use_range, settings.bake.first, settings.bake.last = True, 110, 140
+    settings.bake.use_reduction, settings.bake.largest_error = True, 0.01
+    bpy.ops.bdfm.bake()
+    assert [key.co.x for key in smile("Anna").keyframe_points] == [110, 140]
+    assert smile("Anna").evaluate(125) == pytest.approx(0.5, abs=0.011)
+    bpy.data.objects["Anna"].data.shape_keys.key_blocks["smile"].value = 0
+    settings.bake.use_range = settings.bake.use_reduction = False
+    settings.bake.target, settings.bake.additive = "ACTIVE_ACTION", True
+    bpy.ops.bdfm.bake()
+    assert smile("Anna").evaluate(125) == pytest.approx(1.0, abs=0.011)
+    assert len(bpy.data.actions) == 1
+
+
+def everything():
+    """What the artist could miss after an undo: actions with their keys, tracks, values."""
+    state = {}
+    for item in bpy.data.objects:
+        for id_block in (item, item.data.shape_keys if item.type == "MESH" else None):
+            animation = id_block.animation_data if id_block else None
+            if animation is None:
+                continue
+            tracks = [(track.name, [strip.name for strip in track.strips]) for track in animation.nla_tracks]
+            state[item.name, id_block.id_type] = (animation.action and animation.action.name, tracks)
+    state["values"] = {item.name: [key.value for key in item.data.shape_keys.key_blocks]
+                       for item in bpy.data.objects if item.type == "MESH"}  # fmt: skip
+    state["actions"] = {action.name: (action.use_fake_user, tuple(action.frame_range)) for action in bpy.data.actions}
+    return state
+
+
+@pytest.mark.parametrize("target", ["NEW_ACTION", "ACTIVE_ACTION", "NLA_STRIP"])
+def test_one_undo_step_brings_everything_back(settings, smile, target):
+    rig = armature("Rig", {"jaw": "XYZ"})
+    faces = [mesh("Anna", ["smile"], rig), mesh("Berta", ["smile"]), mesh("Carla", ["smile"])]
+    for face in faces[:2]:
+        face.data.shape_keys.key_blocks["smile"].value = 0.25
+        for frame in (-10, 5, 80):
+            face.data.shape_keys.keyframe_insert(SMILE, frame=frame)
+    select(rig, *faces[1:])
+    settings.bake.target = target
+    bpy.ops.ed.undo_push(message="before the bake")
+    before = everything()
+    handles = [tuple(key.handle_right) for key in smile("Berta").keyframe_points]
+    assert bpy.ops.bdfm.bake("EXEC_DEFAULT", True) == {"FINISHED"}
+    assert everything() != before
+    bpy.ops.ed.undo()
+    assert everything() == before
+    assert [tuple(key.handle_right) for key in smile("Berta").keyframe_points] == handles
+    assert [key.co.x for key in smile("Anna").keyframe_points] == [-10, 5, 80]
+    bpy.ops.ed.redo()
+    assert everything() != before
+
+
+def test_progress_shows_after_half_a_second_and_ends(part):
+    progress = part("ui.bake").Progress(bpy.context.window_manager, 2)
+    progress.show(0.5)
+    assert not progress.shown, "nothing flashes up for a short bake"
+    time.sleep(0.51)
+    progress.show(0.75)
+    progress.next()
+    assert progress.shown and progress.percent == 50
+    progress.show(0.5)
+    assert progress.percent == 75
+    progress.end()
+    assert not progress.shown
+
+
+def test_five_hundred_characters(settings, part):
+    """They are baked in one press and the panel lists a few of them."""
+    faces = [mesh(f"Face {number}", ["smile"]) for number in range(500)]
+    select(*faces)
+    bpy.ops.bdfm.bake()
+    bpy.context.scene.frame_set(25)
+    assert all(face.data.shape_keys.key_blocks["smile"].value > 0.999 for face in faces)
+    assert len(part("ui.bake").last_reports) == 500
+    layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
+    part("ui.bake_panel").draw_reports(layout, bpy.context)
+
+
+def test_a_character_deleted_or_renamed_after_it_was_selected(settings, part):
+    anna, berta = mesh("Anna", ["smile"]), mesh("Berta", ["smile"])
+    select(anna, berta)
+    layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
+    part("ui.characters").draw_characters(layout, bpy.context)
+    anna.name = 'An "na"\n'
+    bpy.data.objects.remove(berta)
+    assert bpy.ops.bdfm.bake() == {"FINISHED"}
+    (report,) = part("ui.bake").last_reports
+    assert report.character == anna.name
+    bpy.data.objects.remove(anna)
+    part("ui.bake_panel").draw_reports(layout, bpy.context)
+
+
+def test_impossible_settings_are_reports(settings):
+    select(mesh("Anna", ["smile"]))
+    settings.bake.use_range, settings.bake.first, settings.bake.last = True, 500, 600
+    with pytest.raises(RuntimeError, match="from frame 1 to 25"):
+        bpy.ops.bdfm.bake()
+    settings.bake.first, settings.bake.last = 20, 10
+    with pytest.raises(RuntimeError, match="range"):
+        bpy.ops.bdfm.bake()
+    assert not bpy.data.actions
+
+
+def test_the_panel_shows_a_newcomer_what_is_needed(part):
+    panel = part("ui.bake_panel")
+    assert panel.BDFM_PT_bake.bl_order == 30
+    assert "DEFAULT_CLOSED" in panel.BDFM_PT_bake_options.bl_options
+    assert panel.BDFM_PT_bake_options.bl_parent_id == "BDFM_PT_bake"
