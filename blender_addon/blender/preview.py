@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.additive import property_values
+from ..core.head import HeadPlacement, place_head
 from ..core.mapping import Mapping
 from ..core.matching import resolve
 from ..core.retarget import Channel, retarget
@@ -79,15 +80,15 @@ class Preview:
     """Shows single moments of a performance on one character.
 
     Args:
-        character, mapping: as for a bake.
+        character, mapping, head: as for a bake.
 
     Raises:
         NoMappingError: nothing of the mapping is on the character.
     """
 
-    def __init__(self, character: Character, mapping: Mapping) -> None:
+    def __init__(self, character: Character, mapping: Mapping, head: HeadPlacement = "MAPPED") -> None:
         self.name = character.name
-        self._resolution = resolve(mapping, read_rig(character))
+        self._resolution = place_head(resolve(mapping, read_rig(character)), head)
         self._modes: dict[str, str] = {}
         if character.armature is not None:
             self._modes = {bone.name: bone.rotation_mode for bone in character.armature.pose.bones}

@@ -13,9 +13,9 @@ from bdfm_infer.calibrate import Calibration
 from bdfm_infer.errors import BdfmError
 from bdfm_infer.parameters import ACTION_UNITS
 
-from ..blender.bake import scene_time
+from .bake_settings import take_time
 from .cleaning import read_cleaning, write_cleaning
-from .takes import LoadedTake, loaded_take
+from .takes import LoadedTake, TakeOperator, loaded_take
 from .values import TakePanel, seconds_now, unit_label
 
 
@@ -46,7 +46,7 @@ def draw_calibrate(layout: UILayout, context: Context) -> None:
     layout.operator("bdfm.clear_calibration", icon="X")
 
 
-class BDFM_OT_calibrate(bpy.types.Operator):
+class BDFM_OT_calibrate(TakeOperator, bpy.types.Operator):
     """Take out of the whole take what the face shows at rest. The eyes are left out, so that blinks stay"""
 
     bl_idname = "bdfm.calibrate"
@@ -61,13 +61,6 @@ class BDFM_OT_calibrate(bpy.types.Operator):
             ("AUTOMATIC", "Automatic", "The frames in which the face does least"),
         ],
     )
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        if loaded_take(context.scene) is None:
-            cls.poll_message_set("Capture a video or load a take first")
-            return False
-        return True
 
     def execute(self, context: Context) -> set[str]:
         loaded, group = loaded_take(context.scene), context.scene.bdfm.cleaning
@@ -88,7 +81,7 @@ class BDFM_OT_calibrate(bpy.types.Operator):
             time = loaded.take.timestamps[loaded.row_at(seconds_now(scene))]
             return Calibration.from_take(loaded.take, time, time)
         group = scene.bdfm.cleaning
-        ends = scene_time(scene, scene.bdfm.start_frame).seconds(sorted((group.rest_first, group.rest_last)))
+        ends = take_time(scene).seconds(sorted((group.rest_first, group.rest_last)))
         return Calibration.from_take(loaded.take, ends[0] - 1e-6, ends[1] + 1e-6)
 
 

@@ -14,7 +14,7 @@ from bdfm_infer.take import Take
 
 from ..core.cleaning import Cleaning
 from .cleaning import read_cleaning, write_cleaning
-from .takes import loaded_take, scene_cleaning
+from .takes import TakeOperator, loaded_take, scene_cleaning
 from .values import TakePanel, unit_label
 
 
@@ -82,16 +82,7 @@ def draw_smoothing(layout: UILayout, context: Context) -> None:
         column.prop(group, f"cutoff_{name}")
 
 
-class _TakeOperator:
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        if loaded_take(context.scene) is None:
-            cls.poll_message_set("Capture a video or load a take first")  # type: ignore[attr-defined]
-            return False
-        return True
-
-
-class BDFM_OT_save_cleaning(_TakeOperator, bpy.types.Operator):
+class BDFM_OT_save_cleaning(TakeOperator, bpy.types.Operator):
     """Save calibration, smoothing and edits in the take's JSON file. The captured values are never changed"""
 
     bl_idname = "bdfm.save_cleaning"
@@ -112,7 +103,7 @@ class BDFM_OT_save_cleaning(_TakeOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class BDFM_OT_reset_edits(_TakeOperator, bpy.types.Operator):
+class BDFM_OT_reset_edits(TakeOperator, bpy.types.Operator):
     """Set all gains, offsets, limits and switches back. Calibration and smoothing stay"""
 
     bl_idname = "bdfm.reset_edits"

@@ -158,7 +158,7 @@ class BDFM_OT_preview(bpy.types.Operator):
             choice = choose_mapping(context, character)
             try:
                 if choice.fits:
-                    _running.append(Preview(character, choice.fits[0].mapping))
+                    _running.append(Preview(character, choice.fits[0].mapping, context.scene.bdfm.bake.head))
                 else:
                     refused.append(choice.reason)
             except BdfmError as error:

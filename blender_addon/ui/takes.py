@@ -152,6 +152,17 @@ def _stamp(path: str) -> tuple[int | None, ...]:
     return tuple(file.stat().st_mtime_ns if file.exists() else None for file in files)
 
 
+class TakeOperator:
+    """What operators have in common that need the loaded take."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if loaded_take(context.scene) is None:
+            cls.poll_message_set("Capture a video or load a take first")  # type: ignore[attr-defined]
+            return False
+        return True
+
+
 class BDFM_OT_load_take(bpy.types.Operator):
     """Load a take that was captured before, or a table of OpenFace or Live Link Face"""
 

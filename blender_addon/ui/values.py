@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panel Take, and in it the values at the timeline's current frame."""
+"""The values of the take at the timeline's current frame."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bpy.types import Context, UILayout
 
 from bdfm_infer.parameters import ACTION_UNITS, N_AU, ROTATION
 
-from ..blender.bake import scene_time
+from .bake_settings import take_time
 from .takes import LoadedTake, loaded_take, scene_cleaning
 
 DIRECTIONS = {"yaw": ("right", "left"), "pitch": ("down", "up"), "roll": ("counter-clockwise", "clockwise")}
@@ -27,14 +27,6 @@ class TakePanel:
         return loaded_take(context.scene) is not None
 
 
-class BDFM_PT_take(TakePanel, bpy.types.Panel):
-    bl_label = "Take"
-    bl_order = 10
-
-    def draw(self, context: Context) -> None:
-        draw_take(self.layout, context)
-
-
 class BDFM_PT_values(TakePanel, bpy.types.Panel):
     bl_label = "Values at This Frame"
     bl_parent_id = "BDFM_PT_take"
@@ -42,19 +34,6 @@ class BDFM_PT_values(TakePanel, bpy.types.Panel):
 
     def draw(self, context: Context) -> None:
         draw_values(self.layout, context)
-
-
-def draw_take(layout: UILayout, context: Context) -> None:
-    """Name, length and lost frames of the take, and what can be done with it in the timeline."""
-    loaded = loaded_take(context.scene)
-    if loaded is None:
-        return
-    column = layout.column(align=True)
-    times, lost = loaded.take.timestamps, int((~loaded.take.success).sum())
-    column.label(text=loaded.name, icon="ACTION")
-    column.label(text=f"{len(loaded.take)} frames, {times[-1] - times[0]:.1f} s")
-    if lost:
-        column.label(text=f"{lost} frames without a face", icon="INFO")
 
 
 def draw_values(layout: UILayout, context: Context) -> None:
@@ -82,7 +61,7 @@ def draw_values(layout: UILayout, context: Context) -> None:
 
 def seconds_now(scene: bpy.types.Scene) -> float:
     """The take's time at the scene's current frame."""
-    return float(scene_time(scene, scene.bdfm.start_frame).seconds(scene.frame_current_final))
+    return float(take_time(scene).seconds(scene.frame_current_final))
 
 
 def unit_label(name: str, meaning: str) -> str:
@@ -99,4 +78,4 @@ def _outside(loaded: LoadedTake, seconds: float) -> str:
     return "The take has ended" if seconds > times[-1] + max(last, 1e-3) else ""
 
 
-CLASSES = (BDFM_PT_take, BDFM_PT_values)
+CLASSES = (BDFM_PT_values,)

@@ -142,7 +142,7 @@ def test_all_panels_draw(take, cleaning, part, capfd):
         part("ui.edit").draw_smoothing,
         part("ui.calibrate").draw_calibrate,
         part("ui.presets").draw_presets,
-        part("ui.values").draw_take,
+        part("ui.take_panel").draw_take,
         part("ui.values").draw_values,
     ]
     for frame in (-5, 1, 41, 50, 51, 900):

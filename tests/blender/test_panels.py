@@ -26,7 +26,7 @@ def drawn(part, layout, capfd):
         for function in (
             capture.draw_capture,
             capture.draw_clip,
-            values.draw_take,
+            part("ui.take_panel").draw_take,
             values.draw_values,
             bake.draw_bake,
             bake.draw_options,

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel Take: what is loaded, the live preview, markers and sound; its sub-panels stand in modules of their own."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, UILayout
+
+from .preview import is_running, names
+from .takes import loaded_take
+from .timeline import draw_timeline
+from .values import TakePanel
+
+
+class BDFM_PT_take(TakePanel, bpy.types.Panel):
+    bl_label = "Take"
+    bl_order = 10
+
+    def draw(self, context: Context) -> None:
+        draw_take(self.layout, context)
+
+
+def draw_take(layout: UILayout, context: Context) -> None:
+    """Name, length and lost frames of the take, and what can be done with it in the timeline."""
+    loaded = loaded_take(context.scene)
+    if loaded is None:
+        return
+    column = layout.column(align=True)
+    times, lost = loaded.take.timestamps, int((~loaded.take.success).sum())
+    column.label(text=loaded.name, icon="ACTION")
+    column.label(text=f"{len(loaded.take)} frames, {times[-1] - times[0]:.1f} s")
+    if lost:
+        column.label(text=f"{lost} frames without a face", icon="INFO")
+    running = is_running(context.scene)
+    layout.operator("bdfm.preview", icon="PAUSE" if running else "PLAY", depress=running)
+    if running:
+        layout.label(text=f"Shown on {', '.join(names())}", icon="INFO")
+    draw_timeline(layout, context)
+
+
+CLASSES = (BDFM_PT_take,)

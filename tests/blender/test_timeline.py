@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""Markers where the face was lost, and the clip's sound in the sequencer."""
+
+from __future__ import annotations
+
+import math
+import struct
+import wave
+
+import bpy
+import numpy as np
+import pytest
+from scenes import write_take
+
+SOUND = bpy.app.version >= (4, 5, 0)
+"""The module of Blender 4.2 is built without sound; there the button says so."""
+
+
+@pytest.fixture
+def take(tmp_path):
+    """Fifty frames at 25 a second of ``clip.mp4``; no face in the frames 10 to 14, in 20, and at the end."""
+    scene = bpy.context.scene
+    scene.render.fps, scene.bdfm.start_frame = 25, 101
+    path = write_take(tmp_path / "t.csv", np.arange(50) / 25, lost=[*range(10, 15), 20, 48, 49], AU12=0.5)
+    bpy.ops.bdfm.load_take(filepath=str(path))
+    return path
+
+
+def markers():
+    return sorted((marker.frame, marker.name) for marker in bpy.context.scene.timeline_markers)
+
+
+def test_marks_where_the_face_is_lost_and_found(take):
+    bpy.context.scene.timeline_markers.new("Face Lost", frame=7)
+    for _ in range(2):
+        bpy.ops.bdfm.add_markers()
+        assert markers() == [
+            (7, "Face Lost"),
+            (111, "Face Lost: t"),
+            (116, "Face Found: t"),
+            (121, "Face Lost: t"),
+            (122, "Face Found: t"),
+            (149, "Face Lost: t"),
+        ]
+    bpy.ops.bdfm.remove_markers()
+    assert markers() == [(7, "Face Lost")]
+
+
+def test_one_undo_takes_the_marks_back(take):
+    bpy.ops.ed.undo_push(message="start")
+    bpy.ops.bdfm.add_markers()
+    bpy.ops.ed.undo_push(message="marked")
+    bpy.ops.ed.undo()
+    assert not markers()
+
+
+def write_sound(path, seconds=2.0):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        samples = (int(9000 * math.sin(i / 8)) for i in range(round(8000 * seconds)))
+        file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+
+
+def test_the_sound_begins_with_the_take(take, part):
+    write_sound(take.with_name("clip.mp4"))
+    if not SOUND:
+        with pytest.raises(RuntimeError, match="cannot be added as sound"):
+            bpy.ops.bdfm.add_sound()
+        return
+    versions = part("blender.versions")
+    for _ in range(2):
+        bpy.ops.bdfm.add_sound()
+    strips = versions.strips_of(bpy.context.scene)
+    assert [versions.strip_span(strip) for strip in strips] == [(101, 0, 50)] * 2
+    assert len({strip.channel for strip in strips}) == 2
+
+
+def test_a_clip_without_sound_leaves_nothing(take, part):
+    take.with_name("clip.mp4").write_bytes(b"no sound")
+    with pytest.raises(RuntimeError, match="has no sound" if SOUND else "cannot be added"):
+        bpy.ops.bdfm.add_sound()
+    assert not part("blender.versions").strips_of(bpy.context.scene)
+    assert not bpy.data.sounds
+
+
+def test_a_clip_that_is_gone_is_a_report(take):
+    with pytest.raises(RuntimeError, match="clip of this take is not found"):
+        bpy.ops.bdfm.add_sound()
