@@ -29,7 +29,9 @@ from . import (
     preview,
     settings,
     sources,
+    take_panel,
     takes,
+    timeline,
     values,
 )
 
@@ -48,6 +50,8 @@ CLASSES = (
     *capture_panel.CLASSES,
     *bake.CLASSES,
     *bake_panel.CLASSES,
+    *timeline.CLASSES,
+    *take_panel.CLASSES,
     *values.CLASSES,
     *calibrate.CLASSES,
     *edit.CLASSES,
