@@ -95,7 +95,7 @@ def _names(character: Character) -> tuple[object, ...]:
 def _read_row(character: Character, mappings: Library, for_all: str) -> Row:
     rig = read_rig(character)
     choice = choice_of(character, rig, mappings, for_all)
-    reason, missing = choice.reason, ()
+    reason, missing = choice.reason, tuple[Missing, ...]()
     if choice.fits:
         try:
             missing = resolve(choice.fits[0].mapping, rig).missing

@@ -19,9 +19,78 @@ from ..core.mapping import Mapping
 from ..core.targets import BODY_AXES, BONE_AXES
 
 AXES = (*BONE_AXES, *BODY_AXES)
+AXIS_ITEMS = [(axis, axis.title(), "") for axis in AXES]
+TARGET_SIDES = ("both", "left", "right")
 SOURCE_ITEMS = [(name, f"{name}  {meaning}", meaning) for name, meaning in ACTION_UNITS.items()] + [
     (name, f"Head {name.title()}", "Head rotation in degrees") for name in ROTATION
 ]
+
+
+def _short(value: float) -> float:
+    """A 32-bit number as the artist wrote it: 0.1, not 0.10000000149."""
+    return float(f"{value:.6g}")
+
+
+def _change(target: BDFM_PG_target, **changes: Any) -> None:
+    """Write members of a target; None takes one away."""
+    data = {key: value for key, value in (target.content() | changes).items() if value is not None}
+    target.data = json.dumps(data)
+
+
+def _get_amount(target: BDFM_PG_target) -> float:
+    return target.content().get(target.amount_key(), 1.0)
+
+
+def _set_amount(target: BDFM_PG_target, value: float) -> None:
+    _change(target, **{target.amount_key(): _short(value)})
+
+
+def _get_axis(target: BDFM_PG_target) -> int:
+    return AXES.index(target.content().get("axis", AXES[0]))
+
+
+def _set_axis(target: BDFM_PG_target, place: int) -> None:
+    _change(target, axis=AXES[place])
+
+
+def _get_side(target: BDFM_PG_target) -> int:
+    return TARGET_SIDES.index(target.content().get("side", TARGET_SIDES[0]))
+
+
+def _set_side(target: BDFM_PG_target, place: int) -> None:
+    _change(target, side=TARGET_SIDES[place] if place else None)
+
+
+def _get_use_min(target: BDFM_PG_target) -> bool:
+    return "min" in target.content()
+
+
+def _set_use_min(target: BDFM_PG_target, use: bool) -> None:
+    _change(target, min=min(0.0, target.content().get("max", 0.0)) if use else None)
+
+
+def _get_use_max(target: BDFM_PG_target) -> bool:
+    return "max" in target.content()
+
+
+def _set_use_max(target: BDFM_PG_target, use: bool) -> None:
+    _change(target, max=max(1.0, target.content().get("min", 1.0)) if use else None)
+
+
+def _get_low(target: BDFM_PG_target) -> float:
+    return target.content().get("min", 0.0)
+
+
+def _set_low(target: BDFM_PG_target, value: float) -> None:
+    _change(target, min=min(_short(value), target.content().get("max", value)))
+
+
+def _get_high(target: BDFM_PG_target) -> float:
+    return target.content().get("max", 1.0)
+
+
+def _set_high(target: BDFM_PG_target, value: float) -> None:
+    _change(target, max=max(_short(value), target.content().get("min", value)))
 
 
 class BDFM_PG_target(bpy.types.PropertyGroup):
@@ -29,13 +98,40 @@ class BDFM_PG_target(bpy.types.PropertyGroup):
 
     source: bpy.props.StringProperty()
     data: bpy.props.StringProperty(default="{}")
-
-    def _get(self, key: str, default: Any) -> Any:
-        return self.content().get(key, default)
-
-    def _set(self, **changes: Any) -> None:
-        data = {key: value for key, value in (self.content() | changes).items() if value is not None}
-        self.data = json.dumps(data)
+    amount: bpy.props.FloatProperty(
+        name="Amount",
+        description="How far it moves when the action unit is at its strongest",
+        get=_get_amount,
+        set=_set_amount,
+    )
+    axis: bpy.props.EnumProperty(
+        name="Axis",
+        description="Axis of the bone, or direction of the character",
+        items=AXIS_ITEMS,
+        get=_get_axis,
+        set=_set_axis,
+    )
+    side: bpy.props.EnumProperty(
+        name="Side",
+        description="The character's own side that it belongs to",
+        items=[("both", "Both", ""), ("left", "Left", ""), ("right", "Right", "")],
+        get=_get_side,
+        set=_set_side,
+    )
+    use_min: bpy.props.BoolProperty(
+        name="Limit Below",
+        description="Hold the sum of all action units above a value",
+        get=_get_use_min,
+        set=_set_use_min,
+    )
+    use_max: bpy.props.BoolProperty(
+        name="Limit Above",
+        description="Hold the sum of all action units below a value",
+        get=_get_use_max,
+        set=_set_use_max,
+    )
+    low: bpy.props.FloatProperty(name="Minimum", description="In the unit of the amount", get=_get_low, set=_set_low)
+    high: bpy.props.FloatProperty(name="Maximum", description="In the unit of the amount", get=_get_high, set=_set_high)
 
     def content(self) -> edit.TargetData:
         """The target as plain data."""
@@ -43,57 +139,7 @@ class BDFM_PG_target(bpy.types.PropertyGroup):
 
     def amount_key(self) -> str:
         """Which member of the target ``amount`` is."""
-        return edit.amount_key(self._get("kind", ""), self.source)
-
-    amount: bpy.props.FloatProperty(
-        name="Amount",
-        description="How far it moves when the action unit is at its strongest",
-        get=lambda self: self._get(self.amount_key(), 1.0),
-        set=lambda self, value: self._set(**{self.amount_key(): _short(value)}),
-    )
-    axis: bpy.props.EnumProperty(
-        name="Axis",
-        description="Axis of the bone, or direction of the character",
-        items=[(axis, axis.title(), "") for axis in AXES],
-        get=lambda self: AXES.index(self._get("axis", "x")),
-        set=lambda self, value: self._set(axis=AXES[value]),
-    )
-    side: bpy.props.EnumProperty(
-        name="Side",
-        description="The character's own side that it belongs to",
-        items=[("both", "Both", ""), ("left", "Left", ""), ("right", "Right", "")],
-        get=lambda self: ("both", "left", "right").index(self._get("side", "both")),
-        set=lambda self, value: self._set(side=(None, "left", "right")[value]),
-    )
-    use_min: bpy.props.BoolProperty(
-        name="Limit Below",
-        description="Hold the sum of all action units above a value",
-        get=lambda self: self._get("min", None) is not None,
-        set=lambda self, value: self._set(min=min(0.0, self._get("max", 0.0)) if value else None),
-    )
-    use_max: bpy.props.BoolProperty(
-        name="Limit Above",
-        description="Hold the sum of all action units below a value",
-        get=lambda self: self._get("max", None) is not None,
-        set=lambda self, value: self._set(max=max(1.0, self._get("min", 1.0)) if value else None),
-    )
-    low: bpy.props.FloatProperty(
-        name="Minimum",
-        description="In the unit of the amount",
-        get=lambda self: self._get("min", 0.0),
-        set=lambda self, value: self._set(min=min(_short(value), self._get("max", value))),
-    )
-    high: bpy.props.FloatProperty(
-        name="Maximum",
-        description="In the unit of the amount",
-        get=lambda self: self._get("max", 1.0),
-        set=lambda self, value: self._set(max=max(_short(value), self._get("min", value))),
-    )
-
-
-def _short(value: float) -> float:
-    """A 32-bit number as the artist wrote it: 0.1, not 0.10000000149."""
-    return float(f"{value:.6g}")
+        return edit.amount_key(self.content().get("kind", ""), self.source)
 
 
 class BDFM_PG_own_mapping(bpy.types.PropertyGroup):

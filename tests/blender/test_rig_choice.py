@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""The mapping of each character: by its names, by hand; the panel that shows it stays fast and never trips."""
+
+from __future__ import annotations
+
+import json
+
+import bpy
+import numpy as np
+import pytest
+from scenes import armature, mapping_data, mesh, select, write_take
+
+
+@pytest.fixture
+def own(part, tmp_path):
+    """A folder with two mappings: one that fits the key ``smile``, one that only a hand would choose."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    smile = [{"kind": "shape_key", "name": "smile"}, {"kind": "shape_key", "name": "smirk"}]
+    (folder / "fits.json").write_text(json.dumps(mapping_data({"AU12": smile}, id="fits", name="Fits")))
+    hand = mapping_data({"AU12": [{"kind": "shape_key", "name": "grin"}]}, id="hand", name="Hand")
+    (folder / "hand.json").write_text(json.dumps(hand | {"fingerprint": {"bones": ["none"]}}))
+    bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences.mappings_folder = str(folder)
+    part("ui.characters").forget_rows()
+    return folder
+
+
+@pytest.fixture
+def rows(part):
+    def read():
+        part("ui.characters").forget_rows()
+        return part("ui.characters").rows(bpy.context)
+
+    return read
+
+
+@pytest.fixture
+def drawn(part, capfd):
+    """Draw every panel of the characters; a property or icon that is not there shows on standard error."""
+
+    def draw():
+        layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
+        mapping, own = part("ui.mapping"), bpy.context.scene.bdfm.own_mapping
+        part("ui.characters").draw_characters(layout, bpy.context)
+        part("ui.posing").draw_posing(layout, bpy.context)
+        part("ui.checks").draw_checks(layout, bpy.context)
+        mapping.draw_start(layout)
+        mapping.draw_unit(layout, bpy.context)
+        mapping.draw_edited(layout, own)
+        for target in own.targets:
+            mapping.BDFM_UL_targets.draw_item(None, bpy.context, layout, own, target, 0, own, "active")
+        assert "not found" not in "".join(capfd.readouterr())
+
+    return draw
+
+
+def test_the_panel_says_what_fits_and_what_is_missing(own, rows, drawn):
+    faces = [mesh("Anna", ["smile", "smirks"]), mesh("Berta", ["frown"])]
+    select(*faces)
+    (anna, berta), more = rows()
+    assert more == 0
+    assert (anna.name, anna.fits[0].mapping.id, anna.fits[0].score, anna.by_hand) == ("Anna", "fits", 1, False)
+    assert [(missing.name, missing.nearest) for missing in anna.missing] == [("smirk", ("smirks", "smile"))]
+    assert berta.fits == () and "no mapping fits" in berta.reason
+    drawn()
+    bpy.context.scene.bdfm.own_mapping.show_missing = True
+    drawn()
+
+
+def test_a_mapping_chosen_for_one_character_is_baked(own, rows, tmp_path):
+    faces = [mesh(name, ["smile", "grin"]) for name in ("Anna", "Berta")]
+    select(*faces)
+    bpy.ops.bdfm.choose_character_mapping(character="Berta", mapping="hand")
+    (anna, berta), _ = rows()
+    assert (anna.fits[0].mapping.id, berta.fits[0].mapping.id, berta.by_hand) == ("fits", "hand", True)
+    times = np.arange(25) / 24
+    bpy.ops.bdfm.load_take(filepath=str(write_take(tmp_path / "t.csv", times, AU12=times)))
+    bpy.ops.bdfm.bake()
+    bpy.context.scene.frame_set(25)
+    values = [[face.data.shape_keys.key_blocks[key].value for key in ("smile", "grin")] for face in faces]
+    assert np.allclose(values, [[1, 0], [0, 1]], atol=1e-4)
+    bpy.ops.bdfm.choose_character_mapping(character="Berta", mapping="BY_NAMES")
+    assert "bdfm_mapping" not in faces[1]
+    assert rows()[0][1].fits[0].mapping.id == "fits"
+
+
+def test_the_choice_is_saved_with_the_file(own, rows, tmp_path):
+    rig = armature("Rig", {"jaw": "XYZ"})
+    mesh("Face", ["smile"], rig)
+    bpy.ops.bdfm.choose_character_mapping(character="Rig", mapping="hand")
+    path = str(tmp_path / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    select(bpy.data.objects["Face"])
+    assert rows()[0][0].fits[0].mapping.id == "hand"
+
+
+def test_a_choice_that_is_gone_is_named(own, rows):
+    face = mesh("Anna", ["smile"])
+    select(face)
+    for value, message in (("gone", "no mapping 'gone'"), (3.5, ""), ("", "")):
+        face["bdfm_mapping"] = value
+        (row,), _ = rows()
+        assert message in row.reason and bool(row.fits) == (not message)
+
+
+def test_a_linked_character_keeps_no_choice(own, tmp_path):
+    face = mesh("Anna", ["smile"])
+    path = str(tmp_path / "library.blend")
+    bpy.data.libraries.write(path, {face})
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.objects = ["Anna"]
+    bpy.context.scene.collection.objects.link(wanted.objects[0])
+    with pytest.raises(RuntimeError, match="library override"):
+        bpy.ops.bdfm.choose_character_mapping(character="Anna", mapping="BY_NAMES")
+
+
+def test_objects_that_change_while_the_panel_stands(own, part, drawn):
+    characters = part("ui.characters")
+    characters.FRESH_S, before = 0.0, characters.FRESH_S
+    try:
+        face = mesh("Anna", ["smile"])
+        select(face)
+        drawn()
+        face.name = 'An"na\n'
+        drawn()
+        face.data.shape_keys.key_blocks["smile"].name = "frown"
+        assert characters.rows(bpy.context)[0][0].fits == ()
+        drawn()
+        bpy.data.objects.remove(face)
+        drawn()
+        assert characters.rows(bpy.context) == ([], 0)
+    finally:
+        characters.FRESH_S = before
+    with pytest.raises(RuntimeError, match="not in this scene any more"):
+        bpy.ops.bdfm.choose_character_mapping(character="Anna", mapping="BY_NAMES")
+
+
+def test_among_500_characters_few_rigs_are_read_and_none_at_a_redraw(own, part, rows, drawn, monkeypatch):
+    faces = [mesh(f"Head {number}", ["smile"]) for number in range(500)]
+    select(*faces)
+    characters = part("ui.characters")
+    read = []
+    original = characters.read_rig
+    monkeypatch.setattr(characters, "read_rig", lambda character: read.append(character.name) or original(character))
+    found, more = rows()
+    assert len(found) == characters.SHOWN and more == 500 - characters.SHOWN
+    assert found[0].name == "Head 0"
+    assert len(read) == characters.SHOWN
+    for _ in range(20):
+        characters.rows(bpy.context)
+    drawn()
+    assert len(read) == characters.SHOWN
+
+
+def test_the_default_folder_of_own_mappings_is_not_the_extensions(part):
+    folder = part("ui.preferences").own_folder(bpy.context)
+    assert "extensions" not in folder.parts and folder.is_relative_to(bpy.utils.user_resource("DATAFILES"))
