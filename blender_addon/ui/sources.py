@@ -26,6 +26,8 @@ FACES = (
     ("PICKED", "Picked Face", "The face that was picked from the pictures below"),
     ("ALL", "All Faces", "Each face into a take of its own, in one pass"),
 )
+DIGITS = 4
+"""Of a second that was typed; Blender keeps it less exactly than frames are timed."""
 
 
 class SourceError(AddonError):
@@ -109,8 +111,8 @@ def resolve(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source
     if not choice.use_trim:
         return found
     footage = found.footage
-    start = max(footage.start, choice.start)
-    end = min(footage.end, choice.end or math.inf)
+    start = max(footage.start, round(choice.start, DIGITS))
+    end = min(footage.end, round(choice.end, DIGITS) or math.inf)
     if end <= start:
         raise SourceError(f"{found.name}: the trim ends before it starts. Set End after Start, or switch Trim off.")
     trimmed = Footage(footage.source, start, end, footage.is_sequence, footage.image_rate)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Pictures of faces to pick from, and the capture of the one that was picked."""
+
+from __future__ import annotations
+
+import bpy
+import pytest
+from footage import two_people, write_clip
+
+from bdfm_infer.take import Take
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return write_clip(tmp_path_factory.mktemp("two") / "two.avi", two_people(8))
+
+
+@pytest.fixture
+def choice(tmp_path, part, clip):
+    settings = bpy.context.scene.bdfm
+    settings.take_folder, settings.source = str(tmp_path), str(clip)
+    settings.capture.face = "PICKED"
+    yield settings.capture
+    part("ui.faces").forget_faces()
+
+
+def test_pick_the_smaller_face_by_its_picture(choice, part, clip):
+    assert not bpy.ops.bdfm.pick_face.poll()
+    choice.look_at = 0.1
+    assert bpy.ops.bdfm.find_faces() == {"FINISHED"}
+    found = part("ui.faces").found_faces()
+    assert found.time == pytest.approx(0.1, abs=0.035) and len(found.places) == 2
+    for number in ("1", "2"):
+        assert tuple(found.pictures[number].image_size) == (128, 128)
+    bpy.ops.bdfm.pick_face(number=2)
+    assert choice.face == "PICKED" and tuple(choice.pick_place) == pytest.approx(found.places[1])
+    bpy.ops.bdfm.capture()
+    take = Take.read(bpy.context.scene.bdfm.take)
+    assert len(take) == 8 and take.success.all()
+    assert take.face[3, :2] == pytest.approx(found.places[1], abs=take.face[3, 2] / 4)
+    with pytest.raises(RuntimeError, match="no face 9"):
+        bpy.ops.bdfm.pick_face(number=9)
+
+
+def test_a_pick_counts_for_its_clip_alone(choice, part, clip, tmp_path):
+    with pytest.raises(RuntimeError, match="Press Find Faces"):
+        bpy.ops.bdfm.capture()
+    choice.pick_source, choice.pick_place = str(clip), (3, 4)
+    source = part("ui.sources").resolve_in(choice, bpy.context)
+    assert part("ui.sources").face_of(choice, source) == part("jobs.requests").Pick(0, 3, 4)
+    choice.file = str(tmp_path / "other.avi")
+    with pytest.raises(RuntimeError, match="Press Find Faces"):
+        bpy.ops.bdfm.capture()
+
+
+def test_no_face_is_a_report(choice, part):
+    choice.look_at = 30
+    with pytest.raises(RuntimeError, match="Choose another time"):
+        bpy.ops.bdfm.find_faces()
+    choice.file = "/gone.mp4"
+    with pytest.raises(RuntimeError, match=r"gone\.mp4"):
+        bpy.ops.bdfm.find_faces()
+    assert part("ui.faces").found_faces() is None and bpy.ops.bdfm.find_faces.poll()
+
+
+def test_the_pictures_draw(choice, part, capfd):
+    layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
+    part("ui.faces").draw_faces(layout, bpy.context)
+    bpy.ops.bdfm.find_faces()
+    for kind in ("FILE", "STRIP", "CLIP"):
+        choice.kind, choice.use_trim = kind, True
+        part("ui.capture_panel").draw_capture(layout, bpy.context)
+    bpy.context.scene.sequence_editor_create()
+    choice.kind = "STRIP"
+    part("ui.capture_panel").draw_capture(layout, bpy.context)
+    assert "not found" not in "".join(capfd.readouterr())
