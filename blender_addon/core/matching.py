@@ -22,11 +22,13 @@ class Fit:
 
     Attributes:
         score: share of the fingerprint's names that the rig has, 0 to 1.
+        found: how many names that are.
         fits: whether the score reaches the mapping's minimum.
     """
 
     mapping: Mapping
     score: float
+    found: int = 0
 
     @property
     def fits(self) -> bool:
@@ -95,28 +97,32 @@ class Resolution:
         return [str(missing) for missing in self.missing]
 
 
-def score(mapping: Mapping, rig: Rig) -> float:
-    """Share of the fingerprint's names that ``rig`` has, 0 to 1."""
+def fit(mapping: Mapping, rig: Rig) -> Fit:
+    """How well a mapping's fingerprint fits a rig."""
     index = _RigIndex(mapping, rig)
     mark = mapping.fingerprint
     found = [index.has_key(name) for name in mark.shape_keys]
     found += [index.bone(name) is not None for name in mark.bones]
     found += [index.has_property(name) for name in mark.properties]
-    return sum(found) / len(found)
+    return Fit(mapping, sum(found) / len(found), sum(found))
+
+
+def score(mapping: Mapping, rig: Rig) -> float:
+    """Share of the fingerprint's names that ``rig`` has, 0 to 1."""
+    return fit(mapping, rig).score
 
 
 def rank(mappings: Iterable[Mapping], rig: Rig) -> list[Fit]:
-    """All mappings, the best score first; equal scores by verified before experimental, then by name."""
-    fits = [Fit(mapping, score(mapping, rig)) for mapping in mappings]
+    """All mappings, the best first: by share of names, then by their number, then verified ones, then by name."""
 
-    def order(fit: Fit) -> tuple[bool, float, bool, str]:
-        return not fit.fits, -fit.score, fit.mapping.confidence != "verified", fit.mapping.name
+    def order(fit: Fit) -> tuple[bool, float, int, bool, str]:
+        return not fit.fits, -fit.score, -fit.found, fit.mapping.confidence != "verified", fit.mapping.name
 
-    return sorted(fits, key=order)
+    return sorted((fit(mapping, rig) for mapping in mappings), key=order)
 
 
 def choose(mappings: Iterable[Mapping], rig: Rig) -> list[Fit]:
-    """The mapping with the best score, and those that tie with it.
+    """The mapping with the best score, and those that tie with it: the same share and number of names.
 
     Raises:
         NoMappingError: none reaches its minimum; the message names the closest.
@@ -130,7 +136,7 @@ def choose(mappings: Iterable[Mapping], rig: Rig) -> list[Fit]:
             f"{rig.name}: no mapping fits the names of this rig; the closest, {best.mapping.name}, finds "
             f"{best.score:.0%} of its names. Choose a mapping by hand, or write one for this rig."
         )
-    return [fit for fit in ranked if fit.fits and math.isclose(fit.score, best.score)]
+    return [fit for fit in ranked if fit.fits and math.isclose(fit.score, best.score) and fit.found == best.found]
 
 
 def resolve(mapping: Mapping, rig: Rig) -> Resolution:

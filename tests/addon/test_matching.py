@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,36 +17,111 @@ from rigs import FACE_FORWARD, MAPPINGS, bone
 from blender_addon.core.errors import NoMappingError
 from blender_addon.core.mapping import Mapping, load_folder
 from blender_addon.core.matching import choose, rank, resolve, score
-from blender_addon.core.rig import Rig
-from blender_addon.core.targets import BoneTarget, ShapeKey
+from blender_addon.core.rig import Bone, PropertyOwner, Rig
+from blender_addon.core.targets import BoneTarget, CustomProperty, ShapeKey
 
 SHIPPED = load_folder(MAPPINGS)[0]
+SIDES = (("Left", "_L"), ("Right", "_R"))
+CHARACTERS = {
+    "rocketbox-female01-facial": "rocketbox_au",
+    "rocketbox-male08-bones": "rocketbox_bones",
+    "vroid-vivi": "vrm_vroid",
+    "froggy-visemes": "visemes",
+    "chubby-cat": "vrm_presets",
+    "godette-vrm": "vrm_presets",
+    "robot-expressive": None,
+    "makehuman-default": "mpfb_default",
+    "ict-facekit": "arkit",
+}
+
+
+def imported(character: str) -> Rig:
+    """The names of a character as Blender's importers give them, out of the log that lies beside it."""
+    folder = Path(os.environ["BDFM_SOURCES"]) / "characters"
+    (log,) = folder.glob("import_check_bpy*.txt")
+    part = next(p for p in log.read_text(encoding="utf-8").split("##### ") if p.startswith(character))
+    keys: dict[str, tuple[str, ...]] = {}
+    bones: dict[str, Bone] = {}
+    mesh = ""
+    for line in part.splitlines():
+        kind, _, rest = line.strip().partition(" ")
+        if kind == "MESH":
+            mesh = rest
+        elif kind == "KEYS":
+            keys[mesh] = tuple(json.loads(rest)[1:])
+        elif kind == "BONES":
+            bones = {name: bone(x=i) for i, name in enumerate(json.loads(rest))}
+    return Rig(character, keys, bones)
 
 
 def rig_of(mapping: Mapping, spell: Any = str) -> Rig:
     """A rig with every name that a mapping uses, each spelled by ``spell``."""
     targets = [target for channel in mapping.channels.values() for target in channel]
-    keys = {target.name for target in targets if isinstance(target, ShapeKey)}
+    mark = mapping.fingerprint
+    keys = {target.name for target in targets if isinstance(target, ShapeKey)} | set(mark.shape_keys)
+    properties = {target.name for target in targets if isinstance(target, CustomProperty)} | set(mark.properties)
     measured = [name for names in mapping.reference_lengths.values() for name in names]
-    bones = {target.bone for target in targets if isinstance(target, BoneTarget)} | {
-        *measured,
-        *mapping.fingerprint.bones,
-    }
+    bones = {target.bone for target in targets if isinstance(target, BoneTarget)} | {*measured, *mark.bones}
     return Rig(
         "Hero",
-        {"Face": tuple(map(spell, sorted(keys | set(mapping.fingerprint.shape_keys))))},
+        {"Face": tuple(map(spell, sorted(keys)))},
         {spell(name): bone(x=i, z=1) for i, name in enumerate(sorted(bones))},
+        (PropertyOwner("object", "Hero", tuple(map(spell, sorted(properties)))),),
     )
 
 
 @pytest.mark.parametrize("mapping", SHIPPED, ids=lambda mapping: mapping.id)
-@pytest.mark.parametrize("spell", [str, str.upper, lambda name: name.replace("_", "."), lambda name: f"!ex-{name}"])
+@pytest.mark.parametrize("spell", [str, lambda name: name.replace("_", "."), lambda name: f"!ex-{name}"])
 def test_each_family_is_recognised_and_complete(mapping: Mapping, spell: Any) -> None:
     rig = rig_of(mapping, spell)
     fits = choose(SHIPPED, rig)
     assert [fit.mapping.id for fit in fits] == [mapping.id]
     assert fits[0].score == 1
     assert resolve(mapping, rig).missing == ()
+
+
+@pytest.mark.parametrize("family", ["arkit", "rigify_legacy", "rigify_face", "vrm_vroid", "cc3_plus", "mpfb_default"])
+def test_names_in_capitals_are_the_same_names(family: str) -> None:
+    mapping = next(mapping for mapping in SHIPPED if mapping.id == family)
+    assert [fit.mapping.id for fit in choose(SHIPPED, rig_of(mapping, str.upper))] == [family]
+
+
+SIDED = ("browDown*", "eyeBlink*", "mouthSmile*", "noseSneer*", "cheekSquint*")
+SPELLINGS = {
+    "Live Link Face": lambda name: name[0].upper() + name[1:].replace("*", "Left"),
+    "Face Cap, ICT-FaceKit": lambda name: name.replace("*", "_L"),
+    "MPFB": lambda name: "!ex-" + name.replace("*", "Left"),
+    "Rocketbox": lambda name: "AK_07_" + name[0].upper() + name[1:].replace("*", "Left"),
+    "CC3 Traditional": lambda name: "A07_" + re.sub("(?=[A-Z])", "_", name[0].upper() + name[1:].replace("*", "Left")),
+    "VRM 0 clips": lambda name: "BlendShape." + name[0].upper() + name[1:].replace("*", "Left"),
+}
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_arkit_in_all_its_spellings(spell: Any) -> None:
+    both = [spell(name).replace("Left", side).replace("_L", mark) for name in SIDED for side, mark in SIDES]
+    rig = Rig("Hero", {"Face": (*both, *map(spell, ("jawOpen", "browInnerUp", "mouthPucker")))})
+    assert [fit.mapping.id for fit in choose(SHIPPED, rig)] == ["arkit"]
+
+
+def test_what_a_rig_has_more_of_comes_first() -> None:
+    """Rocketbox's woman has ARKit keys, AU keys and face bones; her own AU keys are taken, the rest can be chosen."""
+    by_id = {mapping.id: rig_of(mapping) for mapping in SHIPPED}
+    au, arkit, bones = by_id["rocketbox_au"], by_id["arkit"], by_id["rocketbox_bones"]
+    rig = Rig("Woman", {"Face": (*au.shape_keys["Face"], *arkit.shape_keys["Face"])}, bones.bones)
+    assert [fit.mapping.id for fit in choose(SHIPPED, rig)] == ["rocketbox_au"]
+    assert [fit.mapping.id for fit in rank(SHIPPED, rig) if fit.fits] == ["rocketbox_au", "arkit", "rocketbox_bones"]
+
+
+@pytest.mark.skipif("BDFM_SOURCES" not in os.environ, reason="BDFM_SOURCES names no folder with characters")
+@pytest.mark.parametrize(("character", "family"), CHARACTERS.items())
+def test_characters_of_others_are_told_by_their_names(character: str, family: str | None) -> None:
+    rig = imported(character)
+    if family is None:
+        with pytest.raises(NoMappingError):
+            choose(SHIPPED, rig)
+    else:
+        assert [fit.mapping.id for fit in choose(SHIPPED, rig)] == [family]
 
 
 def test_the_score_is_the_share_of_the_fingerprint(data: dict[str, Any], rig: Rig) -> None:
@@ -57,6 +136,11 @@ def test_ties_are_shown(data: dict[str, Any], rig: Rig) -> None:
     worse = Mapping.from_dict(data | {"id": "c", "fingerprint": {"bones": ["jaw", "tail"], "minimum": 0.5}})
     assert [fit.mapping.id for fit in choose([worse, first, second], rig)] == ["b", "small"]
     assert [fit.mapping.id for fit in rank([worse, first, second], rig)] == ["b", "small", "c"]
+
+
+def test_with_the_same_share_more_names_win(data: dict[str, Any], rig: Rig) -> None:
+    one, three = Mapping.from_dict(data | {"id": "a", "fingerprint": {"bones": ["jaw"]}}), Mapping.from_dict(data)
+    assert [fit.mapping.id for fit in choose([one, three], rig)] == ["small"]
 
 
 def test_a_rig_that_fits_nothing_is_told_what_came_closest(data: dict[str, Any], rig: Rig) -> None:

@@ -116,4 +116,9 @@ def test_a_shipped_mapping_on_a_rig_with_four_keys() -> None:
     face = Rig("Face", {"Face": ("jawOpen", "mouthSmileLeft", "eyeBlinkLeft", "eyeBlinkRight")})
     channels = retarget(resolve(mapping, face), values(AU26=1.0, AU12=0.7, eye_closed_left=1.0))
     got = {channel.name: float(channel.values[0]) for channel in channels}
-    assert got == {"jawOpen": 1.0, "mouthSmileLeft": pytest.approx(0.7 * 0.75), "eyeBlinkLeft": 1.0, "eyeBlinkRight": 0.0}
+    assert got == {
+        "jawOpen": 1.0,
+        "mouthSmileLeft": pytest.approx(0.7 * 0.75),
+        "eyeBlinkLeft": 1.0,
+        "eyeBlinkRight": 0.0,
+    }
