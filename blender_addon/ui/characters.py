@@ -25,6 +25,8 @@ SHOWN = 6
 """Characters that the panel shows; the rigs of others are not read."""
 FRESH_S = 2.0
 """A panel draws far more often; names that change are seen after this."""
+SHARE = 0.01
+"""The most of its time that the panel may spend looking characters up."""
 MAX_MISSING = 12
 BY_NAMES = "BY_NAMES"
 LINE = 46
@@ -49,23 +51,27 @@ class Row:
 
 
 _listed: tuple[object, float, list[Row], int] = (None, 0.0, [], 0)
+"""What was looked at, when to look again, and what was found."""
 _read: dict[str, tuple[object, Row]] = {}
 
 
 def rows(context: Context) -> tuple[list[Row], int]:
     """The first selected characters, the active one ahead, and how many more are selected.
 
-    Looked up once in :data:`FRESH_S` at most; a rig is only read again where its names have changed.
+    They are looked up again after :data:`FRESH_S`, later where there are many; a rig is read again only where its
+    names have changed.
     """
     global _listed
     scene = context.scene
     key = (scene.name, scene.bdfm.mapping, context.object, tuple(item.name for item in context.selected_objects))
-    if _listed[0] != key or time.monotonic() - _listed[1] > FRESH_S:
+    now = time.monotonic()
+    if _listed[0] != key or now > _listed[1]:
         mappings = library(context)
         chosen = [context.object] if context.object in context.selected_objects else []
         characters = characters_in([*chosen, *context.selected_objects], scene)
         found = [_row(character, mappings, scene.bdfm.mapping) for character in characters[:SHOWN]]
-        _listed = (key, time.monotonic(), found, len(characters) - len(found))
+        due = now + max(FRESH_S, (time.monotonic() - now) / SHARE)
+        _listed = (key, due, found, len(characters) - len(found))
     return _listed[2], _listed[3]
 
 
@@ -165,6 +171,7 @@ class BDFM_PT_characters(bpy.types.Panel):
 
 def draw_characters(layout: UILayout, context: Context) -> None:
     """Each selected character with its mapping."""
+    layout.prop(context.scene.bdfm, "mapping", text="For All", placeholder="By the Rig's Names")
     found, more = rows(context)
     if not found:
         layout.label(text="Select an armature or a mesh", icon="INFO")

@@ -116,23 +116,21 @@ def test_a_linked_character_keeps_no_choice(own, tmp_path):
         bpy.ops.bdfm.choose_character_mapping(character="Anna", mapping="BY_NAMES")
 
 
-def test_objects_that_change_while_the_panel_stands(own, part, drawn):
+def test_objects_that_change_while_the_panel_stands(own, part, drawn, monkeypatch):
     characters = part("ui.characters")
-    characters.FRESH_S, before = 0.0, characters.FRESH_S
-    try:
-        face = mesh("Anna", ["smile"])
-        select(face)
-        drawn()
-        face.name = 'An"na\n'
-        drawn()
-        face.data.shape_keys.key_blocks["smile"].name = "frown"
-        assert characters.rows(bpy.context)[0][0].fits == ()
-        drawn()
-        bpy.data.objects.remove(face)
-        drawn()
-        assert characters.rows(bpy.context) == ([], 0)
-    finally:
-        characters.FRESH_S = before
+    monkeypatch.setattr(characters, "FRESH_S", 0.0)
+    monkeypatch.setattr(characters, "SHARE", float("inf"))
+    face = mesh("Anna", ["smile"])
+    select(face)
+    drawn()
+    face.name = 'An"na\n'
+    drawn()
+    face.data.shape_keys.key_blocks["smile"].name = "frown"
+    assert characters.rows(bpy.context)[0][0].fits == ()
+    drawn()
+    bpy.data.objects.remove(face)
+    drawn()
+    assert characters.rows(bpy.context) == ([], 0)
     with pytest.raises(RuntimeError, match="not in this scene any more"):
         bpy.ops.bdfm.choose_character_mapping(character="Anna", mapping="BY_NAMES")
 
