@@ -67,9 +67,10 @@ class Preset:
             raise PresetError(f"{path} cannot be read: {error.strerror or error}.") from error
         except (ValueError, RecursionError) as error:
             raise PresetError(f"{path} is no preset: not JSON ({error}).") from error
-        version = data.get("format_version") if isinstance(data, dict) else None
-        if version != FORMAT_VERSION:
-            raise PresetError(f"{path} is no preset that this version reads (format_version {version!r}).")
+        if not isinstance(data, dict) or data.get("format_version") != FORMAT_VERSION:
+            raise PresetError(
+                f"{path} is no preset with format_version {FORMAT_VERSION}. Was it made by a newer version?"
+            )
         try:
             return cls(str(data.get("name", path.stem)), Cleaning.from_settings(data.get("settings")))
         except BdfmError as error:

@@ -25,7 +25,8 @@ class LoadedTake:
     Attributes:
         name: its file's, without extension.
         path: of its table.
-        take: raw values.
+        take: as it was captured.
+        raw: its values as a performance.
         stored: the cleaning that its JSON file holds.
     """
 
@@ -38,8 +39,7 @@ class LoadedTake:
             raise BdfmError(f"{path}: the take holds no rows. Capture the video again.")
         self.stored = Cleaning.from_settings(self.take.facts.get("settings"))
         self._cleaning = Cleaning()
-        self._smoothed = Performance.from_take(self.take, self.name)
-        self._performance = self._smoothed
+        self.raw = self._smoothed = self._performance = Performance.from_take(self.take, self.name)
 
     def performance(self, cleaning: Cleaning) -> Performance:
         """The take as it is baked. What the last call worked out is used again."""

@@ -48,7 +48,7 @@ def test_a_preset_is_replaced_when_it_is_saved_again(tmp_path: Path) -> None:
         ("{", "not JSON"),
         ("[" * 50_000, "no preset"),
         ("[]", "no preset"),
-        ('{"format_version": 2}', "format_version 2"),
+        ('{"format_version": 2}', "no preset with format_version 1"),
         (json.dumps({"format_version": 1, "settings": [1]}), "no object"),
         (
             json.dumps({"format_version": 1, "settings": {"edits": {"units": {"AU12": {"gain": "x"}}}}}),

@@ -133,6 +133,13 @@ def test_buttons_need_a_take():
             operator()
 
 
+def test_curves_of_the_chosen_units_or_of_those_that_move(take, cleaning, part):
+    loaded, chosen = part("ui.takes").loaded_take(bpy.context.scene), part("ui.curves").chosen_units
+    assert chosen(bpy.context.scene, loaded) == ("AU12", "eye_closed_left", "eye_closed_right")
+    cleaning.AU26.curve = cleaning.AU04.curve = True
+    assert chosen(bpy.context.scene, loaded) == ("AU04", "AU26")
+
+
 def test_all_panels_draw(take, cleaning, part, capfd):
     layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
     bpy.ops.bdfm.calibrate(method="AUTOMATIC")
@@ -142,6 +149,7 @@ def test_all_panels_draw(take, cleaning, part, capfd):
         part("ui.edit").draw_smoothing,
         part("ui.calibrate").draw_calibrate,
         part("ui.presets").draw_presets,
+        part("ui.curves").draw_curves_panel,
         part("ui.take_panel").draw_take,
         part("ui.values").draw_values,
     ]
