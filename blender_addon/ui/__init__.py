@@ -19,6 +19,7 @@ from . import (
     checks,
     cleaning,
     command,
+    curves,
     edit,
     faces,
     mapping,
@@ -55,6 +56,7 @@ CLASSES = (
     *values.CLASSES,
     *calibrate.CLASSES,
     *edit.CLASSES,
+    *curves.CLASSES,
     *presets.CLASSES,
     *preview.CLASSES,
     *characters.CLASSES,
@@ -82,6 +84,7 @@ def unregister() -> None:
     command.unregister()
     capture.stop_capture()
     preview.detach()
+    curves.detach()
     faces.forget_faces()
     bpy.app.handlers.load_post.remove(capture.forget_captures)
     bpy.app.handlers.load_post.remove(takes.reload_take)
