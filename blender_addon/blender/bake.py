@@ -20,7 +20,7 @@ from ..core.reduce import reduce_keys, tolerance
 from ..core.retarget import Channel, retarget
 from ..core.timing import Keys, SceneTime, resample
 from .bake_options import BakeOptions
-from .bake_warnings import action_warnings
+from .bake_warnings import action_warnings, curve_warnings, is_writable
 from .checks import Finding, findings
 from .existing import curve_values, plays_strips, sampled_values
 from .fcurves import KeyWriter
@@ -133,11 +133,10 @@ def bake_steps(
         keep = _kept(item, columns, keys, options)
         for index, column in zip(item.indices, columns.T, strict=True):
             curve = _curve(places[item.id_block], item, index)
-            if curve.lock or (curve.group is not None and curve.group.lock):
-                warnings.append(f"{item.id_block.name}: {item.path} is locked in its action, and left as it was.")
-                continue
-            writer.write(curve, column, keep)
-            written.append(int(keep.sum()))
+            warnings += [f"{item.id_block.name}: {item.path} {reason}" for reason in curve_warnings(curve)]
+            if is_writable(curve):
+                writer.write(curve, column, keep)
+                written.append(int(keep.sum()))
         yield 0.5 + 0.5 * number / len(items)
     first, last = int(keys.frames[0]), int(keys.frames[-1])
     if options.target == "NLA_STRIP":

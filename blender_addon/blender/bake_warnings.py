@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What actions that were there before do to a bake. What stands in its way on the character itself: :mod:`.checks`."""
+"""What the artist should know of actions and F-curves that a bake meets. Of the character itself: :mod:`.checks`."""
 
 from __future__ import annotations
 
@@ -39,3 +39,22 @@ def action_warnings(items: Iterable[Property], options: BakeOptions) -> Iterator
                 f"{id_block.name}: its action {name!r} moves others as well, which now move alike. If that is not "
                 "wanted, undo and make the action a single user."
             )
+
+
+def is_writable(curve: bpy.types.FCurve) -> bool:
+    """Whether an F-curve may take keys: not where the artist has locked it, nor where it holds samples."""
+    return not (curve.lock or _of_group(curve, "lock") or len(curve.sampled_points))
+
+
+def curve_warnings(curve: bpy.types.FCurve) -> Iterator[str]:
+    """What the artist should know of an F-curve that the bake meets; each text follows the curve's path."""
+    if curve.lock or _of_group(curve, "lock"):
+        yield "is locked in its action, and was left as it was."
+    elif len(curve.sampled_points):
+        yield "holds samples, and was left as it was. Turn them into keyframes first (Graph Editor: Key, Samples)."
+    elif curve.mute or _of_group(curve, "mute"):
+        yield "is muted in its action and will not move."
+
+
+def _of_group(curve: bpy.types.FCurve, attribute: str) -> bool:
+    return curve.group is not None and getattr(curve.group, attribute)

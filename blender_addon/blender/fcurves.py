@@ -21,6 +21,9 @@ NUMBERS: Final = {"amplitude": 0.8, "back": 1.70158, "period": 4.1}
 CHOICES: Final = ("interpolation", "easing", "handle_left_type", "handle_right_type", "type")
 FLAGS: Final = ("select_control_point", "select_left_handle", "select_right_handle")
 
+SAME_FRAME: Final = 0.01
+"""Two keys nearer than this are one, as in Blender's own insertion."""
+
 SAME: Final = 1e-5
 """Difference of a handle's place, in frames or in the property's unit, that is rounding."""
 
@@ -72,7 +75,7 @@ class KeyWriter:
             return
         old = _get_keys(curve)
         at = old["co"][:, 0]
-        before, after = at < self._frames[0], at > self._frames[-1]
+        before, after = at < self._frames[0] - SAME_FRAME, at > self._frames[-1] + SAME_FRAME
         if after.any():
             table["interpolation"][-1] = self._bezier
         m = len(table["co"])

@@ -38,7 +38,8 @@ class ActionSet:
     def channels(self, id_block: bpy.types.ID, slot_name: str) -> Channels:
         """The place for a data-block's new F-curves. It does not move by them before :meth:`assign` or :meth:`push`."""
         if not LAYERED_ACTIONS:
-            action = bpy.data.actions.new(f"{self.name} · {slot_name}")
+            whole = self.name.endswith(f" · {slot_name}")
+            action = bpy.data.actions.new(self.name if whole else f"{self.name} · {slot_name}")
             self._places[id_block] = action, None
             return action
         action = next(iter(self._places.values()))[0] if self._places else bpy.data.actions.new(self.name)
@@ -145,7 +146,12 @@ def _top_strips(scene: bpy.types.Scene) -> Any:
 def strip_span(strip: Any) -> tuple[int, int, int]:
     """What of its file a strip shows: its first frame in the scene, frames of the file before that, frames shown."""
     if hasattr(strip, "left_handle"):  # the old names are deprecated from 5.2 on
-        first, last, start, trimmed = strip.left_handle, strip.right_handle, strip.content_start, strip.content_trim_start
+        first, last, start, trimmed = (
+            strip.left_handle,
+            strip.right_handle,
+            strip.content_start,
+            strip.content_trim_start,
+        )
     else:
         first, last, start = strip.frame_final_start, strip.frame_final_end, strip.frame_start
         trimmed = strip.animation_offset_start

@@ -9,6 +9,7 @@ import pytest
 from mathutils import Euler, Quaternion
 from scenes import armature, make_performance, mapping_data, mesh
 
+SMILE = 'key_blocks["smile"].value'
 KEY = {"kind": "shape_key", "name": "smile"}
 JAW = {"kind": "bone_rotation", "bone": "jaw", "axis": "x", "degrees": 30}
 TIMES = np.arange(25) / 24
@@ -57,11 +58,8 @@ def smile_key(face):
     return face.data.shape_keys.key_blocks["smile"]
 
 
-SMILE = 'key_blocks["smile"].value'
-
-
-def animate(face, keys, handles="FREE"):
-    """The artist's keys on the smile: values by frame, each with numbers of its own."""
+def animate(face, keys):
+    """The artist's keys on the smile: values by frame."""
     block = smile_key(face)
     for frame, value in keys.items():
         block.value = value
@@ -186,6 +184,37 @@ def test_locked_channels_are_left_alone_and_named(bake, curve_of):
     assert any("smile" in warning and "locked" in warning for warning in report.warnings)
 
 
+def test_channels_that_hold_samples_are_left_alone_and_named(bake, curve_of):
+    """Keys that are added to such a curve would share its memory with the samples."""
+    face = mesh("Face", ["smile"])
+    animate(face, {1: 0.2, 20: 0.6})
+    curve_of(face.data.shape_keys, SMILE).convert_to_samples(1, 21)
+    report = bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]}, target="ACTIVE_ACTION")
+    curve = curve_of(face.data.shape_keys, SMILE)
+    assert len(curve.sampled_points) == 20 and not len(curve.keyframe_points)
+    assert report.curves == 0
+    assert any("samples" in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize("whole_group", [False, True])
+def test_channels_that_are_muted_are_named(bake, curve_of, whole_group):
+    face = mesh("Face", ["smile"])
+    bake(face, make_performance(TIMES, AU12=0.1), {"AU12": [KEY]})
+    curve = curve_of(face.data.shape_keys, SMILE)
+    (curve.group if whole_group else curve).mute = True
+    report = bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]}, target="ACTIVE_ACTION")
+    assert any("muted" in warning for warning in report.warnings)
+    assert curve_of(face.data.shape_keys, SMILE).keyframe_points[24].co.y == pytest.approx(1, abs=1e-6)
+
+
+def test_a_key_on_a_part_of_a_frame_is_no_second_key(bake, curve_of):
+    face = mesh("Face", ["smile"])
+    animate(face, {24.996: 0.5, 49.004: 0.5, 24.9: 0.5})
+    bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]}, start=25, target="ACTIVE_ACTION")
+    frames = [key.co.x for key in curve_of(face.data.shape_keys, SMILE).keyframe_points]
+    assert frames == pytest.approx([24.9, *range(25, 50)])
+
+
 def test_an_action_that_is_linked_is_refused(bake, part, tmp_path):
     bpy.data.actions.new("Walk").use_fake_user = True
     path = tmp_path / "library.blend"
@@ -280,7 +309,7 @@ def test_slots_and_groups_have_names_for_people(bake, part):
         assert slots == ["Rig", "Face Shape Keys"]
         assert set(names.values()) == {"take · Rig"}
     else:
-        assert names[rig] == "take · Rig · Rig" and names[face.data.shape_keys] == "take · Rig · Face Shape Keys"
+        assert names[rig] == "take · Rig" and names[face.data.shape_keys] == "take · Rig · Face Shape Keys"
 
 
 @pytest.mark.parametrize("target", ["NEW_ACTION", "ACTIVE_ACTION", "NLA_STRIP"])
