@@ -74,7 +74,7 @@ def run(
         stdin, stdout: the process's own by default.
     """
     lines = Lines(stdout or sys.stdout, cancel)
-    threading.Thread(target=_watch, args=(stdin or sys.stdin, cancel), daemon=True).start()
+    threading.Thread(target=watch, args=(stdin or sys.stdin, cancel), daemon=True).start()
     kept = 0
 
     def on_row(row: Row) -> None:
@@ -123,7 +123,7 @@ def _speak(lines: Lines, work: Callable[[], dict[str, Any]], left: Callable[[], 
     return 0
 
 
-def _watch(stdin: TextIO | None, cancel: threading.Event) -> None:
+def watch(stdin: TextIO | None, cancel: threading.Event) -> None:
     """Set ``cancel`` on a line ``cancel``, or when stdin is closed (the parent has gone)."""
     try:
         while stdin is not None and (line := stdin.readline()) and line.strip() != "cancel":
