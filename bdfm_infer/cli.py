@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__, cli_capture
+from . import __version__, cli_capture, cli_pictures
 from .cli_common import draw_avatar, positive, stoppable
 from .errors import BdfmError
 from .export import FORMATS
@@ -60,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     avatar.add_argument("--raw", action="store_true", help="without the take's calibration and smoothing")
     avatar.add_argument("--overwrite", action="store_true", help="replace an older file of that name")
     avatar.add_argument("--weights", metavar="FOLDER", help="networks of your own")
+
+    cli_pictures.add_commands(commands)
 
     info = commands.add_parser("info", help="versions and model, or what is known about a source")
     info.set_defaults(run=_info)
