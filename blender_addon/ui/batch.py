@@ -14,10 +14,12 @@ from bdfm_infer.errors import BdfmError
 from ..blender.batch import Outcome, run
 from .bake import choose_mapping
 from .bake_settings import bake_options, take_time
-from .batch_lists import STATUS_ICONS, BDFM_PG_batch, BDFM_PG_batch_character, draw_list, listed_jobs
+from .batch_lists import STATUS_ICONS, BDFM_PG_batch, BDFM_PG_batch_character, draw_buttons, draw_character, listed_jobs
+from .characters import draw_list, draw_text
 from .takes import scene_performance
 
 TICK_S = 0.01
+MAX_FAILED = 8
 
 
 class BDFM_OT_batch_bake(bpy.types.Operator):
@@ -143,9 +145,12 @@ def draw_batch(layout: UILayout, context: Context) -> None:
     """The lists, the button or its progress, and what became of the active character."""
     batch = context.scene.bdfm.batch
     layout.row().prop(batch, "pairing", expand=True)
-    draw_list(layout, batch, "characters", "BDFM_UL_batch_characters", "bdfm.batch_add_characters")
+    draw_buttons(layout, batch, "characters", "BDFM_UL_batch_characters", "bdfm.batch_add_characters")
+    active = _active(batch)
+    if active is not None:
+        draw_character(layout, active)
     if batch.pairing == "PAIRS":
-        draw_list(layout, batch, "takes", "BDFM_UL_batch_takes", "bdfm.batch_add_takes")
+        draw_buttons(layout, batch, "takes", "BDFM_UL_batch_takes", "bdfm.batch_add_takes")
     progress = BDFM_OT_batch_bake.progress
     if progress is None:
         layout.operator("bdfm.batch_bake", icon="ACTION_TWEAK")
@@ -153,9 +158,10 @@ def draw_batch(layout: UILayout, context: Context) -> None:
         layout.progress(factor=progress[0] / max(progress[1], 1), text=f"{progress[0]} of {progress[1]}", type="BAR")
         layout.label(text="Esc stops", icon="INFO")
     column = layout.column(align=True)
-    for item in batch.characters:
-        if item.status == "FAILED" or (item.message and item == _active(batch)):
-            column.label(text=item.message, icon=STATUS_ICONS[item.status])
+    if active is not None and active.message and active.status != "FAILED":
+        draw_text(column, f"{active.name}: {active.message}", STATUS_ICONS[active.status])
+    failed = [item.message for item in batch.characters if item.status == "FAILED"]
+    draw_list(column, failed, MAX_FAILED, STATUS_ICONS["FAILED"])
 
 
 def _keep(item: BDFM_PG_batch_character, outcome: Outcome) -> None:

@@ -98,13 +98,8 @@ class BDFM_UL_batch_characters(bpy.types.UIList):
         index: int = 0,
     ) -> None:
         row = layout.row(align=True)
-        there = item.top is not None and context.scene.objects.get(item.top.name) == item.top
-        row.label(text=item.top.name if item.top else item.name, icon="OUTLINER_OB_ARMATURE" if there else "ERROR")
-        column = row.row(align=True)
-        column.enabled = there and item.top.library is None
-        column.prop(item, "mapping", text="", placeholder="By Its Names", emboss=False)
-        row.prop(item, "gain", text="", emboss=False)
-        row.label(text="", icon=STATUS_ICONS[item.status])
+        row.label(text=item.top.name if item.top else item.name, icon="OUTLINER_OB_ARMATURE")
+        row.label(text="", icon=STATUS_ICONS[item.status if _is_there(item) else "FAILED"])
 
 
 class BDFM_UL_batch_takes(bpy.types.UIList):
@@ -240,7 +235,20 @@ def _performance(path: str | None) -> Performance:
     return performance_of(path)
 
 
-def draw_list(layout: UILayout, batch: BDFM_PG_batch, name: str, kind: str, add: str) -> None:
+def _is_there(item: BDFM_PG_batch_character) -> bool:
+    return item.top is not None and item.id_data.objects.get(item.top.name) == item.top
+
+
+def draw_character(layout: UILayout, item: BDFM_PG_batch_character) -> None:
+    """Mapping and gain of one character of the list."""
+    column = layout.column(align=True)
+    row = column.row(align=True)
+    row.enabled = _is_there(item) and item.top.library is None
+    row.prop(item, "mapping", placeholder="By Its Names")
+    column.prop(item, "gain")
+
+
+def draw_buttons(layout: UILayout, batch: BDFM_PG_batch, name: str, kind: str, add: str) -> None:
     """A list with its buttons."""
     row = layout.row()
     row.template_list(kind, "", batch, name, batch, f"{name}_active", rows=4)

@@ -202,3 +202,26 @@ def test_the_lists_are_saved_with_the_file(batch, tmp_path):
     batch = bpy.context.scene.bdfm.batch
     assert batch.characters[0].top == bpy.data.objects["Anna"]
     assert [take.path for take in batch.takes] == [str(tmp_path / "take 1.csv")]
+
+
+@pytest.mark.parametrize("pairing", ["ALL", "PAIRS"])
+def test_the_panel_draws_in_every_state(batch, tmp_path, part, pairing, capfd):
+    draw = part("ui.batch").draw_batch
+    layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
+    draw(layout, bpy.context)
+    heads = [mesh(name, ["Key 1" if name == "Cube" else "smile"]) for name in NAMES]
+    add(*heads)
+    bpy.ops.bdfm.load_take(filepath=str(takes(tmp_path, 0.5)[0]))
+    list_takes([tmp_path / "take 1.csv"])
+    batch.pairing = pairing
+    bpy.data.objects.remove(heads[0])
+    bpy.ops.bdfm.batch_bake()
+    for index in range(len(NAMES)):
+        batch.characters_active = index
+        draw(layout, bpy.context)
+    part("ui.batch").BDFM_OT_batch_bake.progress = 1, 5
+    try:
+        draw(layout, bpy.context)
+    finally:
+        part("ui.batch").BDFM_OT_batch_bake.progress = None
+    assert "not found" not in "".join(capfd.readouterr())
