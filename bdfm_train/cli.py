@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bdfm_infer.errors import BdfmError
 
-from . import cli_evaluation, cli_generator, cli_identity, cli_paper, cli_sheets
+from . import cli_evaluation, cli_generator, cli_identity, cli_paper, cli_rig_fit, cli_sheets
 from .config import Config
 from .face_model.sources import sources_root
 
@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_generator.add_commands(commands)
     cli_identity.add_commands(commands)
     cli_paper.add_commands(commands)
+    cli_rig_fit.add_commands(commands)
     cli_sheets.add_commands(commands)
     return parser
 

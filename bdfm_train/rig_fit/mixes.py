@@ -49,7 +49,7 @@ def mapping_mixes(path: Path = MAPPING) -> dict[str, Mix]:
 
 def field(face: Face, key: str) -> Floats:
     """Offsets (V, 3) of a key, or of its two sides."""
-    if not key.endswith("*"):
+    if key in face.keys:
         return face.keys[key]
     left, right = (face.keys[key[:-1] + side] for side in SIDES)
     return left + right
@@ -61,9 +61,13 @@ def offsets(face: Face, mix: Mix) -> Floats:
 
 
 def measure(face: Face, unit: str, mix: Mix) -> tuple[float, float]:
-    """Cosine between a mix and the face's own action unit, and how large it is beside it (norms)."""
-    own, mixed = face.units[unit], offsets(face, mix)
-    return cosine(mixed, own), float(np.linalg.norm(mixed) / np.linalg.norm(own))
+    """:func:`closeness` of a mix to the face's own action unit."""
+    return closeness(offsets(face, mix), face.units[unit])
+
+
+def closeness(moved: Floats, own: Floats) -> tuple[float, float]:
+    """Cosine between two fields of offsets (V, 3), and how large the first is beside the second (norms)."""
+    return cosine(moved, own), float(np.linalg.norm(moved) / np.linalg.norm(own))
 
 
 def best_mix(face: Face, unit: str, keys: Iterable[str], most: float = np.inf) -> dict[str, float]:
