@@ -21,7 +21,7 @@ from .take import Take
 QUALITY: Final = 88
 """Of the JPEG files."""
 _GREY: Final = 40
-_MARGIN: Final = 0.9
+_MARGIN: Final = 0.5
 """Half a side of the cut-out, in sizes of the face."""
 _EVERY: Final = 30
 """Rows between two reports."""
