@@ -74,6 +74,12 @@ def faces_command(footage: Footage, at: float, folder: Path) -> Command:
     return _command("faces", footage, ["--at", str(at), "-o", str(folder), "--json"])
 
 
+def pictures_command(take: Path, source: Path, folder: Path) -> Command:
+    """What writes small pictures of a take, one a row, into a folder: the clip beside the avatar."""
+    words = ["pictures", str(take), "--source", str(source), "-o", str(folder), "--json"]
+    return Command([sys.executable, "-s", "-m", "bdfm_infer", *words])
+
+
 def free_take(path: Path) -> Path:
     """``path``, or the first of ``NAME-2``, ``NAME-3``, … of which there is neither a take nor one of a face."""
     candidate, number = path, 1
