@@ -142,7 +142,7 @@ class BDFM_PT_batch(bpy.types.Panel):
 
 
 def draw_batch(layout: UILayout, context: Context) -> None:
-    """The lists, the button or its progress, and what became of the active character."""
+    """The lists, and beneath them what :func:`draw_state` shows."""
     batch = context.scene.bdfm.batch
     layout.row().prop(batch, "pairing", expand=True)
     draw_buttons(layout, batch, "characters", "BDFM_UL_batch_characters", "bdfm.batch_add_characters")
@@ -151,14 +151,19 @@ def draw_batch(layout: UILayout, context: Context) -> None:
         draw_character(layout, active)
     if batch.pairing == "PAIRS":
         draw_buttons(layout, batch, "takes", "BDFM_UL_batch_takes", "bdfm.batch_add_takes")
+    draw_state(layout, batch)
+
+
+def draw_state(layout: UILayout, batch: BDFM_PG_batch) -> None:
+    """The button or its progress, what the last bake says of the active character, and what failed."""
     progress = BDFM_OT_batch_bake.progress
     if progress is None:
         layout.operator("bdfm.batch_bake", icon="ACTION_TWEAK")
     else:
         layout.progress(factor=progress[0] / max(progress[1], 1), text=f"{progress[0]} of {progress[1]}", type="BAR")
         layout.label(text="Esc stops", icon="INFO")
-    column = layout.column(align=True)
-    if active is not None and active.message and active.status != "FAILED":
+    column, active = layout.column(align=True), _active(batch)
+    if active is not None and active.status == "WARNED":
         draw_text(column, f"{active.name}: {active.message}", STATUS_ICONS[active.status])
     failed = [item.message for item in batch.characters if item.status == "FAILED"]
     draw_list(column, failed, MAX_FAILED, STATUS_ICONS["FAILED"])
