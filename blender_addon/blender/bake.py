@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import bpy
 import numpy as np
@@ -24,6 +25,7 @@ from .bake_warnings import action_warnings, curve_warnings, is_writable
 from .checks import Finding, findings
 from .existing import curve_values, plays_strips, sampled_values
 from .fcurves import KeyWriter
+from .neck import takes_along
 from .properties import FloatArray, Property, properties_of
 from .rig import Character, read_rig
 from .versions import ActionSet, Channels, ensure_channels
@@ -112,7 +114,9 @@ def bake_steps(
 ) -> Generator[float, None, BakeReport]:
     """:func:`bake` in small steps. Yields the share that is done, 0 to 1, and returns the report."""
     _refuse_gone(character)
-    resolution = place_head(resolve(mapping, read_rig(character)), options.head)
+    resolution = resolve(mapping, read_rig(character))
+    if character.armature is not None:
+        resolution = place_head(resolution, options.head, partial(takes_along, character.armature))
     keys = resample(performance.timestamps, performance.values, time).within(options.first, options.last)
     if options.additive:
         keys = keys.filled()

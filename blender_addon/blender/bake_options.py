@@ -23,8 +23,8 @@ class BakeOptions:
         first, last: scene frames, both included, outside of which no key is made; None: no limit.
         largest_error: 0: a key at every frame. Above 0: keys are left out as long as no frame differs by more, see
             :mod:`..core.reduce`.
-        head: what turns with the head of the video: the bones that the mapping names (``MAPPED``), the head, the neck,
-            both with half the angle each, or nothing.
+        head: what turns with the head of the video: the bones that the mapping names (``MAPPED``), the head bone, the
+            neck bone and the head with it, both of them, or nothing. See :func:`..core.head.place_head`.
     """
 
     target: Destination = "NEW_ACTION"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -22,40 +23,48 @@ HeadPlacement = Literal["MAPPED", "HEAD", "NECK", "BOTH", "NONE"]
 NECK: Final = re.compile(r"neck(?!lace|tie)|^首", re.IGNORECASE)
 """What the name of a neck bone holds. In Japanese wrists and ankles end in the same sign."""
 
+SMALLEST: Final = 0.01
+"""Share of a turn that is not worth keys."""
+
 HELPER_PREFIXES: Final = ("ORG-", "DEF-", "MCH-", "VIS_", "WGT-")
 """Bones that a rig moves by itself."""
 
 
-def place_head(resolution: Resolution, placement: HeadPlacement) -> Resolution:
+def place_head(
+    resolution: Resolution, placement: HeadPlacement, takes_along: Callable[[str, str], float] = lambda neck, head: 1.0
+) -> Resolution:
     """Let the head's rotation turn other bones than the mapping names.
 
-    ``HEAD`` and ``NECK`` give the whole angle to that bone, ``BOTH`` half of it to each, about the same axis, so that
-    the head turns as far. Where the rig has no neck, the head turns alone and the neck is listed as missing.
+    ``HEAD`` and ``NECK`` give the whole angle to that bone, ``BOTH`` half of it to the neck. The head bone turns by
+    what the neck does not give it, about the same axis, so that the head always turns as far as in the video. Where
+    the rig has no neck, the head turns alone and the neck is listed as missing.
 
     Args:
         placement: ``MAPPED`` changes nothing, ``NONE`` leaves the rotation out.
+        takes_along: share of a turn of the neck bone that the head bone makes with it, 0 to 1.
     """
     if placement == "MAPPED":
         return resolution
     turns = [place for place in resolution.targets if place.source in ROTATION]
-    others = tuple(place for place in resolution.targets if place.source not in ROTATION)
+    others = [place for place in resolution.targets if place.source not in ROTATION]
     if placement == "NONE":
-        return replace(resolution, targets=others)
+        return replace(resolution, targets=tuple(others))
     bones = [place for place in turns if isinstance(place.target, BoneRotation)]
-    kept = tuple(place for place in turns if not isinstance(place.target, BoneRotation))
+    others += [place for place in turns if not isinstance(place.target, BoneRotation)]
     heads = _whole(bones)
     if placement == "HEAD" or not heads:
-        return replace(resolution, targets=(*others, *kept, *heads))
+        return replace(resolution, targets=(*others, *heads))
     neck = find_neck(resolution.rig, heads[0].owner)
     if neck is None:
         missing = Missing(
             ROTATION, "bone_rotation", "neck", "this rig has no bone called neck, so the head turns alone"
         )
-        return replace(resolution, targets=(*others, *kept, *heads), missing=(*resolution.missing, missing))
+        return replace(resolution, targets=(*others, *heads), missing=(*resolution.missing, missing))
     share = 1.0 if placement == "NECK" else 0.5
+    rest = 1 - share * takes_along(neck, heads[0].owner)
     necks = [_moved(place, neck, resolution.rig, share) for place in heads]
-    halves = [replace(place, unit=place.unit * share) for place in heads] if placement == "BOTH" else []
-    return replace(resolution, targets=(*others, *kept, *halves, *necks))
+    left = [replace(place, unit=place.unit * rest) for place in heads] if rest > SMALLEST else []
+    return replace(resolution, targets=(*others, *left, *necks))
 
 
 def find_neck(rig: Rig, head: str) -> str | None:

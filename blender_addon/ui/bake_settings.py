@@ -22,8 +22,8 @@ TARGETS = (
 HEADS = (
     ("MAPPED", "As Mapped", "The bones that the mapping names"),
     ("HEAD", "Head", "The head bone alone"),
-    ("NECK", "Neck", "The neck bone alone"),
-    ("BOTH", "Head and Neck", "Head bone and neck bone by half the angle each"),
+    ("NECK", "Neck", "The neck bone, which takes the head along"),
+    ("BOTH", "Head and Neck", "The neck bone by half the angle, the head bone by the rest"),
     ("NONE", "None", "The head keeps the rotation that it has"),
 )
 

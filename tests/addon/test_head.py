@@ -19,7 +19,9 @@ from blender_addon.core.rig import Rig
 BONES = {"head": bone(z=1.7, matrix=FACE_FORWARD), "neck": bone(z=1.6, matrix=UPRIGHT), "ORG-neck": bone(z=1.6)}
 
 
-def turns(data: dict[str, Any], bones: dict[str, Any], placement: HeadPlacement) -> tuple[dict[str, Any], Resolution]:
+def turns(
+    data: dict[str, Any], bones: dict[str, Any], placement: HeadPlacement, along: float = 1.0
+) -> tuple[dict[str, Any], Resolution]:
     """Rotation matrices of the bones in armature space for a turned head, and the mapping on the rig."""
     data["channels"] = data["channels"] | {
         "yaw": [{"kind": "bone_rotation", "bone": "head", "axis": "up", "degrees_per_degree": 1}],
@@ -27,7 +29,7 @@ def turns(data: dict[str, Any], bones: dict[str, Any], placement: HeadPlacement)
         "roll": data["channels"].get("roll", []),
     }
     rig = Rig("Hero", {"Face": ("smile_L",)}, bones)
-    resolution = place_head(resolve(Mapping.from_dict(data), rig), placement)
+    resolution = place_head(resolve(Mapping.from_dict(data), rig), placement, lambda neck, head: along)
     values = np.zeros((1, len(SOURCES)))
     values[0, -3] = 40
     found = {}
@@ -58,6 +60,24 @@ def test_the_angle_goes_to_the_chosen_bones(data: dict[str, Any], placement: Any
     for name, degrees in expected.items():
         np.testing.assert_allclose(found[name], about_up(degrees), atol=1e-9)
     assert any(place.source == "AU12" for place in resolution.targets), "the face stays"
+
+
+@pytest.mark.parametrize(
+    ("placement", "along", "expected"),
+    [
+        ("BOTH", 0.0, {"head": 40, "neck": 20}),
+        ("BOTH", 0.5, {"head": 30, "neck": 20}),
+        ("NECK", 0.0, {"head": 40, "neck": 40}),
+        ("NECK", 0.25, {"head": 30, "neck": 40}),
+    ],
+)
+def test_the_head_makes_up_for_what_the_neck_does_not_take_along(
+    data: dict[str, Any], placement: Any, along: float, expected: dict[str, float]
+) -> None:
+    found, _ = turns(data, BONES, placement, along)
+    assert set(found) == set(expected)
+    for name, degrees in expected.items():
+        np.testing.assert_allclose(found[name], about_up(degrees), atol=1e-9)
 
 
 def test_a_mapping_that_shares_the_angle_out(data: dict[str, Any]) -> None:
