@@ -68,7 +68,7 @@ class Finding:
 
 
 def findings(character: Character, resolution: Resolution, channels: Sequence[Channel]) -> list[Finding]:
-    """Everything that a bake of ``channels`` would meet on a character, what refuses it first.
+    """Everything that a bake of ``channels`` would meet on a character, what refuses it first. Texts may repeat.
 
     Args:
         character: read just now.
@@ -92,7 +92,7 @@ def findings(character: Character, resolution: Resolution, channels: Sequence[Ch
                 "wrong eye, swap left and right in a mapping of your own.",
             )
         )
-    return list({(finding.kind, finding.text): finding for finding in found}.values())
+    return found
 
 
 def strongest_values() -> np.ndarray:
@@ -125,16 +125,17 @@ def _unwritable(character: Character, channels: Sequence[Channel]) -> Iterator[F
 
 
 def _driven(character: Character, channels: Sequence[Channel]) -> Iterator[Finding]:
-    for place in (place for channel in channels for place in places_of(character, channel)):
-        animation = place.id_block.animation_data
-        driver = animation.drivers.find(place.path, index=place.index) if animation else None
-        if driver is not None and not driver.mute:
-            yield Finding(
-                "driven",
-                f"{place.id_block.name}: {place.path} has a driver, which wins over keyframes. Mute it, or use a "
-                "mapping that moves what the driver reads.",
-                partial(mute_driver, driver),
-            )
+    for channel in channels:
+        for place in places_of(character, channel):
+            animation = place.id_block.animation_data
+            driver = animation.drivers.find(place.path, index=place.index) if animation else None
+            if driver is not None and not driver.mute:
+                yield Finding(
+                    "driven",
+                    f"{_name(channel)} has a driver, which wins over keyframes. Mute it, or use a mapping that moves "
+                    "what the driver reads.",
+                    partial(mute_driver, driver),
+                )
 
 
 def _keys(character: Character, channels: Sequence[Channel]) -> Iterator[Finding]:
@@ -147,14 +148,14 @@ def _keys(character: Character, channels: Sequence[Channel]) -> Iterator[Finding
         if high > key.slider_max + TOLERANCE or low < key.slider_min - TOLERANCE:
             yield Finding(
                 "range",
-                f"{mesh.name}: shape key {channel.name!r} goes from {key.slider_min:g} to {key.slider_max:g}, the "
-                f"take from {low:.2f} to {high:.2f}. Widen its range to see all of it.",
+                f"{_name(channel)} goes from {key.slider_min:g} to {key.slider_max:g}, the take from "
+                f"{low:.2f} to {high:.2f}. Widen its range to see all of it.",
                 partial(widen_range, key, low, high),
             )
         if key.mute:
             yield Finding(
                 "muted",
-                f"{mesh.name}: shape key {channel.name!r} is muted and will not move.",
+                f"{_name(channel)} is muted and will not move.",
                 partial(unmute, key),
             )
         if mesh.show_only_shape_key:
@@ -182,7 +183,7 @@ def _ranges(character: Character, channels: Sequence[Channel]) -> Iterator[Findi
         if low < least - TOLERANCE or high > most + TOLERANCE:
             yield Finding(
                 "range",
-                f"{channel.owner}: the property {channel.name!r} goes from {least:g} to {most:g}, the take from "
+                f"{_name(channel)} goes from {least:g} to {most:g}, the take from "
                 f"{low:.2f} to {high:.2f}. Widen its range to see all of it.",
                 partial(allow_value, owner, channel.name, low, high),
             )
@@ -230,6 +231,15 @@ def _scale(character: Character) -> Iterator[Finding]:
     else:
         return
     yield Finding("scale", f"{item.name}: {reason}. Apply the scale (Ctrl A).")
+
+
+def _name(channel: Channel) -> str:
+    """What a channel is, as an artist finds it."""
+    if channel.kind == "shape_key":
+        return f"{channel.owner}: shape key {channel.name!r}"
+    if channel.kind == "custom_property":
+        return f"{channel.owner}: the property {channel.name!r}"
+    return f"Bone {channel.owner!r}: its {channel.kind.removeprefix('bone_')}"
 
 
 def _extent(channel: Channel) -> tuple[float, float]:

@@ -29,7 +29,8 @@ SHARE = 0.01
 """The most of its time that the panel may spend looking characters up."""
 MAX_MISSING = 12
 BY_NAMES = "BY_NAMES"
-LINE = 46
+LETTER, MARGIN, SHORTEST = 6.6, 84, 20
+"""Width of a letter, and of what stands beside a text, in pixels at a scale of 1; letters of the shortest line."""
 
 
 @dataclass(frozen=True)
@@ -184,10 +185,9 @@ def draw_characters(layout: UILayout, context: Context) -> None:
 
 
 def _draw_row(column: UILayout, row: Row, context: Context) -> None:
-    split = column.split(factor=0.4)
-    split.label(text=row.name, icon="OUTLINER_OB_ARMATURE")
+    column.label(text=row.name, icon="OUTLINER_OB_ARMATURE")
     chosen = row.fits[0].mapping.name if row.fits else "No Mapping Fits"
-    menu = split.operator_menu_enum("bdfm.choose_character_mapping", "mapping", text=chosen)
+    menu = column.operator_menu_enum("bdfm.choose_character_mapping", "mapping", text=chosen)
     menu.character = row.name
     if row.fits:
         fit = row.fits[0]
@@ -200,7 +200,9 @@ def _draw_row(column: UILayout, row: Row, context: Context) -> None:
     if row.missing:
         settings = context.scene.bdfm.own_mapping
         icon = "TRIA_DOWN" if settings.show_missing else "TRIA_RIGHT"
-        column.prop(settings, "show_missing", text=f"{len(row.missing)} not found", icon=icon, emboss=False)
+        fold = column.row()
+        fold.alignment = "LEFT"
+        fold.prop(settings, "show_missing", text=f"{len(row.missing)} not found", icon=icon, emboss=False)
         if settings.show_missing:
             draw_list(column, (str(missing) for missing in row.missing), MAX_MISSING, "QUESTION")
 
@@ -216,8 +218,15 @@ def draw_list(layout: UILayout, texts: Iterable[str], most: int, icon: str) -> N
 
 def draw_text(layout: UILayout, text: str, icon: str = "NONE") -> None:
     """A text over as many lines as it needs; Blender cuts what is too long for one."""
-    for place, line in enumerate(textwrap.wrap(text, LINE) or [""]):
+    for place, line in enumerate(textwrap.wrap(text, _line_length()) or [""]):
         layout.label(text=line, icon=icon if place == 0 else "BLANK1" if icon != "NONE" else "NONE")
+
+
+def _line_length() -> int:
+    """Letters that fit beside each other in the region that is drawn."""
+    region = bpy.context.region
+    width = region.width / bpy.context.preferences.system.ui_scale if region is not None else 0
+    return max(SHORTEST, int((width - MARGIN) / LETTER))
 
 
 CLASSES = (BDFM_OT_choose_character_mapping, BDFM_PT_characters)

@@ -67,7 +67,9 @@ def check(context: Context, character: Character) -> list[Finding]:
 def _remember(name: str, found: Iterable[Finding]) -> None:
     last_checks[name] = checked = Checked()
     for finding in found:
-        checked.texts.setdefault(finding.kind, []).append(finding.text)
+        texts = checked.texts.setdefault(finding.kind, [])
+        if finding.text not in texts:
+            texts.append(finding.text)
         if finding.blocks:
             checked.blocking.add(finding.kind)
 

@@ -292,9 +292,9 @@ class BDFM_UL_targets(bpy.types.UIList):
         active_property: str,
     ) -> None:
         content = item.content()
-        label, picture = KIND_LABELS[content["kind"]]
+        label, picture = KIND_LABELS.get(content.get("kind", ""), ("Target", "QUESTION"))
         row = layout.row(align=True)
-        row.label(text=content.get("name") or content["bone"], icon=picture)
+        row.label(text=content.get("name") or content.get("bone", label), icon=picture)
         if "axis" in content:
             row.label(text=f"{label.split()[-1]} {content['axis']}")
         row.prop(item, "amount", text="", emboss=False)

@@ -21,6 +21,7 @@ from ..blender.preview import Preview
 from ..blender.rig import Character
 from ..core.errors import AddonError, NoMappingError
 from ..core.mapping import SOURCES
+from . import preview
 from .characters import draw_text, find_character
 from .mapping import Edit, begin_blank
 from .own_mapping import BDFM_PG_own_mapping, edited_character
@@ -98,6 +99,7 @@ class BDFM_OT_start_posing(Edit):
     def run(self, context: Context) -> None:
         own = context.scene.bdfm.own_mapping
         before = ""
+        preview.stop()
         if own.document:
             character = edited_character(context)
             before = json.dumps([(target.source, target.content()) for target in own.targets])

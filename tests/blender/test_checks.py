@@ -118,6 +118,18 @@ def test_a_muted_driver_is_no_finding(own, kinds):
     assert kinds(face) == {"Face": []}
 
 
+def test_all_drivers_of_one_bone_are_muted(own, kinds, part):
+    own(FACE)
+    rig = armature("Rig", {"jaw": "QUATERNION"})
+    mesh("Face", ["smile"], rig)
+    for index in range(4):
+        drive(rig, 'pose.bones["jaw"].rotation_quaternion', index)
+    assert kinds(rig) == {"Rig": ["driven"]}
+    assert len(part("ui.checks").last_checks["Rig"].texts["driven"]) == 1
+    bpy.ops.bdfm.mend(character="Rig", kind="driven")
+    assert kinds(rig) == {"Rig": []}
+
+
 def test_the_range_of_a_property_holds_keyframes_back(own, kinds):
     own({"AU14": [{"kind": "custom_property", "owner": "object", "name": "open", "weight": 2}], **SMILE})
     face = mesh("Face", ["smile"])
