@@ -15,6 +15,7 @@ from .bake_settings import take_time
 from .takes import LoadedTake, TakeOperator, loaded_take
 
 LOST, FOUND = "Face Lost", "Face Found"
+NO_SOURCE = "The clip of this take is not found. Choose it under Video, or put it beside the take"
 
 
 def draw_timeline(layout: UILayout, context: Context) -> None:
@@ -32,7 +33,7 @@ def source_of(scene: bpy.types.Scene, loaded: LoadedTake) -> Path | None:
     chosen = Path(bpy.path.abspath(scene.bdfm.source)) if scene.bdfm.source else None
     if chosen is not None and name in (None, chosen.name) and chosen.exists():
         return chosen
-    beside = loaded.path.with_name(name) if isinstance(name, str) and name else None
+    beside = loaded.path.parent / Path(name).name if isinstance(name, str) and name else None
     return beside if beside is not None and beside.exists() else None
 
 
@@ -98,9 +99,7 @@ class BDFM_OT_add_sound(TakeOperator, bpy.types.Operator):
         assert loaded is not None
         source = source_of(scene, loaded)
         if source is None:
-            self.report(
-                {"ERROR"}, "The clip of this take is not found. Choose it under Video, or put it beside the take."
-            )
+            self.report({"ERROR"}, NO_SOURCE)
             return {"CANCELLED"}
         channel = max((strip.channel for strip in strips_of(scene)), default=0) + 1
         try:

@@ -9,6 +9,7 @@ from bpy.types import Context, UILayout
 from bdfm_infer.parameters import ACTION_UNITS, N_AU, ROTATION
 
 from .bake_settings import take_time
+from .pictures import draw_pictures
 from .takes import LoadedTake, loaded_take, scene_cleaning
 
 DIRECTIONS = {"yaw": ("right", "left"), "pitch": ("down", "up"), "roll": ("counter-clockwise", "clockwise")}
@@ -41,12 +42,13 @@ def draw_values(layout: UILayout, context: Context) -> None:
     loaded = loaded_take(context.scene)
     if loaded is None:
         return
-    column = layout.column(align=True)
     seconds = seconds_now(context.scene)
     row = loaded.row_at(seconds)
     outside = _outside(loaded, seconds)
     if outside:
-        column.label(text=outside, icon="INFO")
+        layout.label(text=outside, icon="INFO")
+    draw_pictures(layout, context, loaded, row)
+    column = layout.column(align=True)
     if not loaded.take.success[row]:
         column.label(text="No face in this frame", icon="HIDE_ON")
         return

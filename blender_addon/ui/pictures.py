@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The clip's frame and the avatar beside the values. A worker writes the pictures; the panel reads the one it shows."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+import bpy
+import bpy.utils.previews
+import numpy as np
+from bpy.types import Context, UILayout
+
+from ..jobs.progress import describe, share
+from ..jobs.requests import pictures_command
+from ..jobs.worker import Worker
+from .capture_panel import redraw
+from .takes import LoadedTake, TakeOperator, loaded_take
+from .timeline import NO_SOURCE, source_of
+
+POLL_S = 0.2
+SIDE = 128
+SCALE = 6.0
+
+
+class _Icons:
+    """Two icons that show the halves of one picture file."""
+
+    def __init__(self) -> None:
+        self._file, self._halves = bpy.utils.previews.new(), bpy.utils.previews.new()
+        self._icons = [self._halves.new(name) for name in ("clip", "avatar")]
+        for icon in self._icons:
+            icon.image_size = (SIDE, SIDE)
+        self._shown: Path | None = None
+
+    def show(self, path: Path) -> tuple[int, int] | None:
+        """Numbers of the icons with the picture, or None where it cannot be read."""
+        if path != self._shown:
+            picture = self._file.load("picture", str(path), "IMAGE")
+            readable = tuple(picture.image_size) == (2 * SIDE, SIDE)
+            pixels = np.empty(2 * SIDE * SIDE, np.int32)
+            if readable:
+                picture.image_pixels.foreach_get(pixels)
+                for icon, half in zip(self._icons, np.hsplit(pixels.reshape(SIDE, -1), 2), strict=True):
+                    icon.image_pixels.foreach_set(np.ascontiguousarray(half).ravel())
+            self._file.clear()
+            if not readable:
+                return None
+            self._shown = path
+        return self._icons[0].icon_id, self._icons[1].icon_id
+
+    def close(self) -> None:
+        bpy.utils.previews.remove(self._file)
+        bpy.utils.previews.remove(self._halves)
+
+
+_icons: _Icons | None = None
+_worker: Worker | None = None
+_reading: Path | None = None
+_progress: dict[str, Any] = {}
+
+
+def picture_folder(loaded: LoadedTake) -> Path:
+    """Where the pictures of a take are, for as long as Blender runs."""
+    key = f"{loaded.path.absolute()} {loaded.stamp[0]}".encode("utf-8", "replace")
+    return Path(bpy.app.tempdir) / "bdfm-pictures" / hashlib.sha256(key).hexdigest()[:16]
+
+
+def draw_pictures(layout: UILayout, context: Context, loaded: LoadedTake, row: int) -> None:
+    """Clip and avatar of one row of the take, or the button that reads them."""
+    folder = picture_folder(loaded)
+    path = folder / f"{row:06d}.jpg"
+    icons = _shown_icons().show(path) if path.is_file() else None
+    if icons is not None:
+        halves = layout.row(align=True)
+        for icon, text in zip(icons, ("Clip", "Avatar"), strict=True):
+            column = halves.column(align=True)
+            column.template_icon(icon_value=icon, scale=SCALE)
+            column.label(text=text)
+    if _worker is not None and _reading == folder:
+        bar = layout.row(align=True)
+        bar.progress(factor=share(_progress), text=describe(_progress), type="BAR")
+        bar.operator("bdfm.stop_pictures", text="", icon="X")
+    elif icons is None:
+        layout.operator("bdfm.read_pictures", icon="IMAGE_DATA")
+
+
+def stop_pictures(*_: object) -> None:
+    """End the reading; what is there stays."""
+    global _worker
+    if _worker is not None:
+        _worker.stop()
+        _worker = None
+
+
+class BDFM_OT_read_pictures(TakeOperator, bpy.types.Operator):
+    """Show the clip's frame and the avatar beside the values, read by a process of its own. Blender stays free"""
+
+    bl_idname = "bdfm.read_pictures"
+    bl_label = "Show Clip and Avatar"
+    bl_options = {"REGISTER"}
+
+    def execute(self, context: Context) -> set[str]:
+        global _worker, _reading, _progress
+        loaded = loaded_take(context.scene)
+        assert loaded is not None
+        source = source_of(context.scene, loaded)
+        if source is None:
+            self.report({"ERROR"}, NO_SOURCE)
+            return {"CANCELLED"}
+        stop_pictures()
+        _reading, _progress = picture_folder(loaded), {"frame": 0, "of": len(loaded.take)}
+        try:
+            _worker = Worker(pictures_command(loaded.path, source, _reading), _reading / "none.csv")
+        except OSError as error:
+            self.report({"ERROR"}, f"The pictures cannot be read: {error}")
+            return {"CANCELLED"}
+        if not bpy.app.background:
+            bpy.app.timers.register(_listen, first_interval=POLL_S)
+            return {"FINISHED"}
+        while _worker.outcome is None:
+            _worker.poll()
+            time.sleep(POLL_S / 4)
+        outcome, _worker = _worker.outcome, None
+        if outcome.error is not None:
+            self.report({"ERROR"}, outcome.error)
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class BDFM_OT_stop_pictures(bpy.types.Operator):
+    """Stop reading pictures. Those that are there stay"""
+
+    bl_idname = "bdfm.stop_pictures"
+    bl_label = "Stop"
+
+    def execute(self, context: Context) -> set[str]:
+        stop_pictures()
+        return {"FINISHED"}
+
+
+def _listen() -> float | None:
+    """Take in what the worker says. Returns the seconds to the next call, None once it has ended."""
+    global _worker, _progress
+    if _worker is None:
+        return None
+    for event in _worker.poll():
+        if event["event"] == "progress":
+            _progress = event
+    ended = _worker.outcome is not None
+    if _worker.outcome is not None and _worker.outcome.error is not None:
+        print(f"BDFM Face Capture: {_worker.outcome.error}")
+    if ended:
+        _worker = None
+    redraw(bpy.context)
+    return None if ended else POLL_S
+
+
+def _shown_icons() -> _Icons:
+    global _icons
+    _icons = _icons or _Icons()
+    return _icons
+
+
+@bpy.app.handlers.persistent
+def _before_load(*_: object) -> None:
+    stop_pictures()
+
+
+@bpy.app.handlers.persistent
+def _after_frame(scene: bpy.types.Scene, *_: object) -> None:
+    """The sidebar follows the timeline; a render has frames of its own, in a thread of its own."""
+    if loaded_take(scene) is not None and not bpy.app.background and not bpy.app.is_job_running("RENDER"):
+        redraw(bpy.context)
+
+
+def attach() -> None:
+    """Follow the timeline, and end with the file."""
+    bpy.app.handlers.load_pre.append(_before_load)
+    bpy.app.handlers.frame_change_post.append(_after_frame)
+
+
+def detach() -> None:
+    """End the reading and give the icons back to Blender."""
+    global _icons
+    bpy.app.handlers.load_pre.remove(_before_load)
+    bpy.app.handlers.frame_change_post.remove(_after_frame)
+    stop_pictures()
+    if _icons is not None:
+        _icons.close()
+        _icons = None
+
+
+CLASSES = (BDFM_OT_read_pictures, BDFM_OT_stop_pictures)

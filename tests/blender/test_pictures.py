@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""The clip's frame and the avatar in the panel: read by a worker, each row its own, nothing left in the file."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import bpy
+import numpy as np
+import pytest
+from footage import sample_frames, write_clip
+from scenes import write_take
+
+
+@pytest.fixture
+def take(tmp_path):
+    """Six rows of the sample clip, the last but one without a face; its table."""
+    write_clip(tmp_path / "clip.mp4", sample_frames(6))
+    path = write_take(tmp_path / "t.csv", np.arange(6) / 30, lost=[4], AU26=np.linspace(0, 1, 6))
+    bpy.ops.bdfm.load_take(filepath=str(path))
+    return path
+
+
+@pytest.fixture
+def layout():
+    return bpy.context.window_manager.popmenu_begin__internal("test").layout
+
+
+def test_pictures_of_each_row(take, part, layout):
+    pictures, values = part("ui.pictures"), part("ui.values")
+    loaded = part("ui.takes").loaded_take(bpy.context.scene)
+    values.draw_values(layout, bpy.context)
+    bpy.ops.bdfm.read_pictures()
+    folder = pictures.picture_folder(loaded)
+    assert sorted(path.name for path in folder.iterdir()) == [f"{row:06d}.jpg" for row in range(6)]
+    bpy.context.scene.render.fps = 30
+    seen = []
+    for frame in range(1, 7):
+        bpy.context.scene.frame_set(frame)
+        values.draw_values(layout, bpy.context)
+        pixels = np.empty(128 * 128, np.int32)
+        pictures._icons._icons[1].image_pixels.foreach_get(pixels)
+        seen.append(pixels)
+    assert all((a != b).any() for a, b in pairwise(seen))
+    assert seen[4].view(np.uint8).reshape(-1, 4)[:, :3].std() < 3 < seen[0].view(np.uint8).reshape(-1, 4)[:, :3].std()
+    assert not bpy.data.images
+
+
+def test_a_damaged_picture_is_no_picture(take, part, layout):
+    pictures = part("ui.pictures")
+    loaded = part("ui.takes").loaded_take(bpy.context.scene)
+    folder = pictures.picture_folder(loaded)
+    folder.mkdir(parents=True)
+    (folder / "000000.jpg").write_bytes(b"no picture")
+    part("ui.values").draw_values(layout, bpy.context)
+
+
+def test_the_clip_is_gone(take):
+    take.with_name("clip.mp4").unlink()
+    with pytest.raises(RuntimeError, match="clip of this take is not found"):
+        bpy.ops.bdfm.read_pictures()
+
+
+def test_the_clip_is_no_video(take):
+    take.with_name("clip.mp4").write_text("no video")
+    with pytest.raises(RuntimeError, match="neither a video nor an image"):
+        bpy.ops.bdfm.read_pictures()
+
+
+def test_the_worker_ends_with_the_file(take, part):
+    pictures, worker = part("ui.pictures"), part("jobs.worker")
+    loaded = part("ui.takes").loaded_take(bpy.context.scene)
+    command = part("jobs.requests").pictures_command(loaded.path, take.with_name("clip.mp4"), take.parent / "p")
+    pictures._worker = running = worker.Worker(command, take.parent / "none.csv")
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert pictures._worker is None
+    assert running._process.poll() is not None
+
+
+def test_facts_that_are_odd_are_no_error(take, part):
+    facts = json.loads(take.with_suffix(".json").read_text())
+    for source in (None, [], {"name": 3}, {"name": "../../etc"}):
+        take.with_suffix(".json").write_text(json.dumps(facts | {"source": source}))
+        bpy.ops.bdfm.load_take(filepath=str(take))
+        loaded = part("ui.takes").loaded_take(bpy.context.scene)
+        assert part("ui.timeline").source_of(bpy.context.scene, loaded) is None
