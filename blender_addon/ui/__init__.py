@@ -24,6 +24,7 @@ from . import (
     faces,
     mapping,
     own_mapping,
+    pictures,
     posing,
     preferences,
     presets,
@@ -52,6 +53,7 @@ CLASSES = (
     *bake.CLASSES,
     *bake_panel.CLASSES,
     *timeline.CLASSES,
+    *pictures.CLASSES,
     *take_panel.CLASSES,
     *values.CLASSES,
     *calibrate.CLASSES,
@@ -77,6 +79,7 @@ def register() -> None:
     bpy.app.handlers.load_post.append(capture.forget_captures)
     command.register()
     preview.attach()
+    pictures.attach()
 
 
 def unregister() -> None:
@@ -84,6 +87,7 @@ def unregister() -> None:
     command.unregister()
     capture.stop_capture()
     preview.detach()
+    pictures.detach()
     curves.detach()
     faces.forget_faces()
     bpy.app.handlers.load_post.remove(capture.forget_captures)
