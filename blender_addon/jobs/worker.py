@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from .requests import Command
 
 CANCEL_GRACE_S = 0.7
 """How long a cancelled worker may take to end by itself."""
+
+NICENESS = 5
+"""By how much the worker lets others go first, on POSIX."""
 
 Event = dict[str, Any]
 
@@ -87,6 +91,7 @@ class Worker:
             env=_environment(),
             creationflags=_quiet_process(),
         )
+        _step_back(self._process.pid)
         threading.Thread(target=self._read, daemon=True).start()
         self.outcome: Outcome | None = None
 
@@ -206,3 +211,10 @@ def _quiet_process() -> int:
     if sys.platform == "win32":
         return subprocess.CREATE_NO_WINDOW | subprocess.BELOW_NORMAL_PRIORITY_CLASS
     return 0
+
+
+def _step_back(pid: int) -> None:
+    """Where a process cannot be started with a lower priority, lower it: Blender's window comes first."""
+    if sys.platform != "win32":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, pid, min(os.getpriority(os.PRIO_PROCESS, 0) + NICENESS, 19))

@@ -119,7 +119,7 @@ class _Capturing(bpy.types.Operator):
     def _finish(self, context: Context) -> set[str]:
         global _session
         assert _session is not None
-        loaded = _session.load()
+        loaded = _session.load(context)
         _session = None
         self._leave(context)
         return {"FINISHED"} if loaded else {"CANCELLED"}
@@ -134,7 +134,8 @@ class _Capturing(bpy.types.Operator):
 
 
 class BDFM_OT_capture(_Capturing):
-    """Read head pose and 23 action units from the clip, in a process of its own: Blender stays free"""
+    """Read head pose and 23 action units from the clip, in a process of its own: Blender stays free. Clips that wait in
+    the queue follow"""
 
     bl_idname = "bdfm.capture"
     bl_label = "Capture"
@@ -151,7 +152,7 @@ class BDFM_OT_capture(_Capturing):
         return True
 
     def prepare(self, context: Context) -> None:
-        enqueue(context, context.scene.bdfm.capture, sequencer_scene(context))
+        enqueue(context, context.scene.bdfm.capture, sequencer_scene(context), is_next=True)
 
 
 class BDFM_OT_capture_queue(_Capturing):

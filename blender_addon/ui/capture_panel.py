@@ -13,7 +13,7 @@ from .capture_queue import capture_state
 from .faces import draw_faces
 
 TAB = "BDFM"
-LINE = 44
+LINE = 36
 """Letters of a message in one line of the panel."""
 
 
@@ -48,8 +48,9 @@ def draw_capture(layout: UILayout, context: Context) -> None:
     _draw_trim(layout, context)
     layout.prop(settings.capture, "face", text="")
     draw_faces(layout, context)
-    layout.prop(settings, "take_folder", text="", placeholder="Takes: Beside the Video")
+    layout.prop(settings, "take_folder", text="Takes", placeholder="Beside the Video")
     if capture_state(context).running:
+        _draw_running(layout, context)
         draw_progress(layout, context)
         layout.operator("bdfm.enqueue", icon="ADD")
     else:
@@ -89,6 +90,17 @@ def draw_clip(layout: UILayout, context: Context) -> None:
         button.operator("bdfm.load_take", text=name, icon="ACTION", translate=False).filepath = take.path
     if item.state in ("FAILED", "CANCELLED", "DONE"):
         layout.operator("bdfm.queue_again", icon="FILE_REFRESH")
+
+
+def _draw_running(layout: UILayout, context: Context) -> None:
+    state = capture_state(context)
+    item = state.first("RUNNING")
+    waiting = sum(item.state == "WAITING" for item in state.queue)
+    if item is not None:
+        row = layout.row()
+        row.label(text=item.name, icon="PLAY", translate=False)
+        if waiting:
+            row.label(text=f"{waiting} waiting", icon="TIME")
 
 
 def draw_progress(layout: UILayout, context: Context) -> None:

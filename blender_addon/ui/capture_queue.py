@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +58,19 @@ def capture_state(context: Context) -> BDFM_PG_capture:
     return context.window_manager.bdfm_capture
 
 
-def enqueue(context: Context, choice: BDFM_PG_source, strips_scene: bpy.types.Scene) -> BDFM_PG_queued:
-    """Put a copy of what is chosen at the end of the queue."""
+def enqueue(
+    context: Context, choice: BDFM_PG_source, strips_scene: bpy.types.Scene, is_next: bool = False
+) -> BDFM_PG_queued:
+    """Put a copy of what is chosen at the end of the queue, or before all clips that wait."""
     state = capture_state(context)
     item = state.queue.add()
     copy_choice(choice, item.source)
     item.name = Path(choice.file).name if choice.kind == "FILE" else choice.strip or choice.clip
     item.scene, item.strips_scene = context.scene.name, strips_scene.name
-    state.active = len(state.queue) - 1
-    return item
+    waiting = [place for place, other in enumerate(state.queue) if other.state == "WAITING"]
+    state.active = waiting[0] if is_next else len(state.queue) - 1
+    state.queue.move(len(state.queue) - 1, state.active)
+    return state.queue[state.active]
 
 
 class BDFM_UL_queue(UIList):
@@ -84,7 +87,7 @@ class BDFM_UL_queue(UIList):
         active_property: str,
         index: int = 0,
     ) -> None:
-        row = layout.row(align=True)
+        row = layout.split(factor=0.68, align=True)
         row.label(text=item.name, icon=STATE_ICONS[item.state], translate=False)
         if item.state == "RUNNING":
             row.label(text=f"{capture_state(context).factor:.0%}", translate=False)
@@ -176,13 +179,6 @@ class BDFM_OT_queue_again(_QueueOperator):
         item.state, item.message = "WAITING", ""
         item.takes.clear()
         return {"FINISHED"}
-
-
-def captured_takes(context: Context) -> Iterator[str]:
-    """Paths of all takes that this session captured, in the order of the queue."""
-    for item in capture_state(context).queue:
-        for take in item.takes:
-            yield take.path
 
 
 CLASSES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -23,6 +24,23 @@ from .takes import set_take
 Report = Callable[[set[str], str], None]
 
 
+@dataclass(frozen=True)
+class _Done:
+    """A take that was captured.
+
+    Attributes:
+        scene: name of the scene that gets it; scenes themselves do not outlive an undo.
+        take: its table.
+        first_take: that of the first face, where the clip has several.
+        start_frame: scene frame of its second 0, where the clip has one.
+    """
+
+    scene: str
+    take: Path
+    first_take: Path
+    start_frame: int | None
+
+
 class Session:
     """Captures what waits in the queue, clip by clip. A clip that fails stops no other.
 
@@ -37,7 +55,7 @@ class Session:
         self.worker: Worker | None = None
         self._report = report
         self._source: Source | None = None
-        self._last: tuple[Scene, Path, int | None] | None = None
+        self._done: list[_Done] = []
         self._is_cancelled = False
 
     def step(self, context: Context) -> bool:
@@ -66,18 +84,23 @@ class Session:
         if self.worker is not None:
             self.worker.stop()
 
-    def load(self) -> bool:
-        """Make the take that was captured last that of its scene. Returns whether there is one."""
-        if self._last is None:
+    def load(self, context: Context) -> bool:
+        """List the takes that were captured, and make the last one that of its scene. Returns whether there is one."""
+        for done in self._done:
+            listed = _scene(context, done.scene).bdfm.batch.takes
+            if str(done.take) not in {item.path for item in listed}:
+                listed.add().path = str(done.take)
+        if not self._done:
             return False
-        scene, path, start_frame = self._last
+        last = self._done[-1]
+        scene = _scene(context, last.scene)
         try:
-            set_take(scene, path)
+            set_take(scene, last.first_take)
         except BdfmError as error:
             self._report({"ERROR"}, str(error))
             return False
-        if start_frame is not None:
-            scene.bdfm.start_frame = start_frame
+        if last.start_frame is not None:
+            scene.bdfm.start_frame = last.start_frame
         return True
 
     def _begin(self, context: Context, item: BDFM_PG_queued) -> None:
@@ -107,17 +130,14 @@ class Session:
         item = capture_state(context).first("RUNNING")
         if item is None:
             return
-        scene = _scene(context, item.scene)
-        listed = {take.path for take in scene.bdfm.batch.takes}
-        for path in filter(_has_face, outcome.takes):
+        takes = [path for path in outcome.takes if _has_face(path)]
+        start_frame = None if self._source is None else self._source.start_frame
+        self._done += [_Done(item.scene, path, takes[0], start_frame) for path in takes]
+        for path in takes:
             item.takes.add().path = str(path)
-            if str(path) not in listed:
-                scene.bdfm.batch.takes.add().path = str(path)
-        if item.takes and self._source is not None:
-            self._last = scene, Path(item.takes[0].path), self._source.start_frame
-        if outcome.details:
-            print(f"BDFM Face Capture, messages of the worker:\n{outcome.details}")
         failed = outcome.error is not None
+        if failed and outcome.details:
+            print(f"BDFM Face Capture, messages of the worker:\n{outcome.details}")
         self._end(
             context, item, "FAILED" if failed else "CANCELLED" if outcome.cancelled else "DONE", outcome.describe()
         )

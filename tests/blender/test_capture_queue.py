@@ -119,7 +119,28 @@ def test_clips_added_while_one_runs_come_after_it(queue, session, tmp_path):
     queue("b")
     run(session)
     assert states(state) == {"a": "DONE", "b": "DONE"}
-    assert session.load() and bpy.context.scene.bdfm.take == str(tmp_path / "b.csv")
+    assert session.load(bpy.context) and bpy.context.scene.bdfm.take == str(tmp_path / "b.csv")
+
+
+def test_the_clip_that_is_captured_by_itself_comes_before_those_that_wait(queue, clips):
+    state = queue("a", "b")
+    state.queue[0].state = "DONE"
+    bpy.context.scene.bdfm.source = str(clips / "c.avi")
+    bpy.ops.bdfm.capture()
+    assert states(state) == dict.fromkeys(("a", "c", "b"), "DONE")
+    assert list(states(state)) == ["a", "c", "b"]
+    assert bpy.context.scene.bdfm.take.endswith("b.csv")
+
+
+def test_undo_while_a_clip_runs_does_no_harm(queue, session, tmp_path):
+    queue("a")
+    bpy.ops.ed.undo_push(message="start")
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.ed.undo_push(message="cube")
+    session.step(bpy.context)
+    bpy.ops.ed.undo()
+    run(session)
+    assert session.load(bpy.context) and bpy.context.scene.bdfm.take == str(tmp_path / "a.csv")
 
 
 def test_cancel_within_a_second_keeps_what_is_done_and_what_waits(queue, session, tmp_path):
@@ -134,7 +155,7 @@ def test_cancel_within_a_second_keeps_what_is_done_and_what_waits(queue, session
     rows = len(Take.read(tmp_path / "long.csv"))
     assert 0 < rows < LONG
     assert session.said[-1] == ("INFO", f"Cancelled. {rows} frames are kept: {tmp_path / 'long.csv'}")
-    assert session.load() and bpy.context.scene.bdfm.take == str(tmp_path / "long.csv")
+    assert session.load(bpy.context) and bpy.context.scene.bdfm.take == str(tmp_path / "long.csv")
 
 
 def test_a_killed_worker_is_reported_with_what_was_kept(queue, session, tmp_path):
@@ -147,6 +168,7 @@ def test_a_killed_worker_is_reported_with_what_was_kept(queue, session, tmp_path
     assert 0 < rows < LONG
     message = state.queue[0].message
     assert "signal 9" in message and f"{rows} frames are kept: {tmp_path / 'long.csv'}" in message
+    assert session.load(bpy.context) and bpy.context.scene.bdfm.take == str(tmp_path / "a.csv")
     assert [Path(take.path).name for take in bpy.context.scene.bdfm.batch.takes] == ["long.csv", "a.csv"]
 
 
@@ -205,8 +227,13 @@ def test_the_status_bar_is_left_as_it_was(part):
     assert header._dyn_ui_initialize() == before
 
 
-def test_escape_counts_over_the_tab_alone(part):
-    """The module's window draws nothing, so that no tab is active: its sidebar is not ours."""
-    is_over_panel, screen = part("ui.capture_panel").is_over_panel, bpy.context.screen
-    for area in screen.areas:
-        assert not is_over_panel(screen, area.x + area.width // 2, area.y + area.height // 2)
+def test_escape_counts_over_the_tab_alone(part, monkeypatch):
+    """The module's window draws nothing: its sidebar is one pixel wide, and the name of its tab is not ours."""
+    panel, screen = part("ui.capture_panel"), bpy.context.screen
+    area = next(area for area in screen.areas if area.type == "VIEW_3D")
+    sidebar = next(region for region in area.regions if region.type == "UI")
+    assert not panel.is_over_panel(screen, sidebar.x, sidebar.y)
+    monkeypatch.setattr(panel, "TAB", sidebar.active_panel_category)
+    assert panel.is_over_panel(screen, sidebar.x, sidebar.y)
+    assert not panel.is_over_panel(screen, sidebar.x + sidebar.width, sidebar.y)
+    assert not panel.is_over_panel(screen, area.x + area.width // 2, area.y + area.height // 2)
