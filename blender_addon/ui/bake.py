@@ -127,7 +127,7 @@ class BDFM_OT_bake(bpy.types.Operator):
         for warning in report.warnings:
             self.report({"WARNING"}, warning)
         if report.missing:
-            self.report({"WARNING"}, f"{report.character}: {len(report.missing)} targets missing, listed in the panel")
+            self.report({"WARNING"}, f"{report.character}: {len(report.missing)} targets not found, see Characters")
 
 
 CLASSES = (BDFM_OT_bake,)

@@ -10,7 +10,7 @@ from ..blender.bake import BakeReport
 from .bake import last_reports
 from .characters import draw_list
 
-MAX_REPORTS, MAX_LINES = 5, 12
+MAX_REPORTS, MAX_WARNINGS = 5, 8
 
 
 class _BakePanel:
@@ -92,8 +92,9 @@ def _draw_report(column: UILayout, report: BakeReport) -> None:
     column.label(text=report.character, icon="CHECKMARK")
     column.label(text=f"{report.curves} channels, {report.written} keys")
     column.label(text=f"Frames {report.first} to {report.last}")
-    draw_list(column, report.warnings, MAX_LINES, "ERROR")
-    draw_list(column, [str(missing) for missing in report.missing], MAX_LINES, "QUESTION")
+    if report.missing:
+        column.label(text=f"{len(report.missing)} not found, see Characters", icon="QUESTION")
+    draw_list(column, report.warnings, MAX_WARNINGS, "ERROR")
 
 
 CLASSES = (BDFM_PT_bake, BDFM_PT_bake_options, BDFM_PT_bake_report)
