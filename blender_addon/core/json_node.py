@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 from collections.abc import Iterable
@@ -14,6 +15,10 @@ from .errors import MappingError
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 8
 MAX_NAME: Final = 256
+MAX_NUMBER: Final = 1_000_000
+NO_FILE_NAME: Final = '<>:"/\\|?*'
+"""What an id may not hold, as files are named after it."""
+
 MAX_LINE: Final = 160
 
 
@@ -42,8 +47,9 @@ class Node:
         """The members of an object."""
         if not isinstance(self.value, dict):
             self.fail(f"an object {{…}} is expected, not {_describe(self.value)}")
+        spelled = {key: key if key.isprintable() else repr(key) for key in self.value}
         return {
-            key: Node(value, self.where, f"{self.place}.{key}" if self.place else key)
+            key: Node(value, self.where, f"{self.place}.{spelled[key]}" if self.place else spelled[key])
             for key, value in self.value.items()
         }
 
@@ -65,6 +71,18 @@ class Node:
             self.fail(f"a name has at most {MAX_NAME} characters")
         return self.text()
 
+    def line(self) -> str:
+        """A name that can be shown: without line breaks and other control characters."""
+        if not self.name().isprintable():
+            self.fail("a text without line breaks and control characters is expected")
+        return self.name()
+
+    def identifier(self) -> str:
+        """A name that a file can have, and that leads to no other folder."""
+        if any(letter in NO_FILE_NAME for letter in self.line()) or self.line().startswith("."):
+            self.fail(f"a name for files is expected: without {' '.join(NO_FILE_NAME)}, and not starting with a point")
+        return self.line()
+
     def names(self) -> tuple[str, ...]:
         """A list of names."""
         return tuple(item.name() for item in self.items())
@@ -77,7 +95,7 @@ class Node:
         return names[0], names[1]
 
     def number(self) -> float:
-        """A finite number."""
+        """A finite number, at most a million either way."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             self.fail(f"a number is expected, not {_describe(self.value)}")
         try:
@@ -86,6 +104,8 @@ class Node:
             number = math.inf
         if not math.isfinite(number):
             self.fail("the number is not finite")
+        if abs(number) > MAX_NUMBER:
+            self.fail(f"the number lies beyond {MAX_NUMBER:,}")
         return number
 
     def choice(self, options: Iterable[str]) -> str:
@@ -103,6 +123,8 @@ def read_json(path: Path) -> Node:
         MappingError: it cannot be read, is too big or too deep, is not JSON, or states a key twice.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is no ordinary file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:

@@ -169,7 +169,8 @@ def _read_mapping(node: Node) -> Mapping:
         return known
 
     readers: dict[str, Reader] = {
-        **dict.fromkeys(("id", "name"), Node.name),
+        "id": Node.identifier,
+        "name": Node.line,
         **dict.fromkeys(("licence", "source"), Node.text),
         "confidence": lambda child: child.choice(CONFIDENCES),
         "fingerprint": lambda child: _read_fingerprint(child, warnings),

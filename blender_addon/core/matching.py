@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Final
 
 from .errors import NoMappingError
 from .mapping import Mapping
@@ -14,6 +15,9 @@ from .names import NameIndex
 from .rest import NotOnRigError, RestPose, measured_bones
 from .rig import Bone, OwnerKind, Rig, Vector
 from .targets import BoneLocation, BoneTarget, CustomProperty, ShapeKey, Target
+
+MOST_COMPARED: Final = 50
+"""The first so many missing names get their nearest ones; more of them are another rig, and comparing takes time."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +163,10 @@ def resolve(mapping: Mapping, rig: Rig) -> Resolution:
             f"{rig.name}: nothing of the mapping {mapping.name} is on this rig. Choose another mapping, or write one."
         )
     missing = tuple(
-        Missing(tuple(dict.fromkeys(sources)), kind, name, why, index.nearest(kind, name))
-        for (kind, name, why), sources in gaps.items()
+        Missing(
+            tuple(dict.fromkeys(sources)), kind, name, why, index.nearest(kind, name) if place < MOST_COMPARED else ()
+        )
+        for place, ((kind, name, why), sources) in enumerate(gaps.items())
     )
     return Resolution(mapping, rig, tuple(targets), missing)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from blender_addon.core.errors import MappingError
 from blender_addon.core.json_node import MAX_BYTES, MAX_DEPTH, MAX_NAME, format_json
 from blender_addon.core.mapping import MAX_TARGETS, Mapping, load_folder
+from blender_addon.core.matching import MOST_COMPARED, resolve
+from blender_addon.core.rig import Rig
 from blender_addon.core.targets import BoneLocation, ShapeKey
 
 REMOVED = object()
@@ -85,6 +88,11 @@ def test_unknown_keys_are_warned_about_and_kept(data: dict[str, Any], tmp_path: 
         ("name", 3, "name", "a text is expected, not 3"),
         ("name", "  ", "name", "a text is expected"),
         ("name", "n" * (MAX_NAME + 1), "name", "at most 256 characters"),
+        ("name", "two\nlines", "name", "without line breaks"),
+        ("id", "../../evil", "id", "a name for files"),
+        ("id", "C:\\evil", "id", "a name for files"),
+        ("id", ".hidden", "id", "a name for files"),
+        ("id", "a\tb", "id", "without line breaks"),
         ("confidence", "sure", "confidence", "one of verified, experimental"),
         ("confidence", [], "confidence", "not a list"),
         ("fingerprint", {"minimum": 1}, "fingerprint", "at least one name"),
@@ -107,6 +115,7 @@ def test_unknown_keys_are_warned_about_and_kept(data: dict[str, Any], tmp_path: 
         ("channels.AU12.0.weight", float("nan"), "channels.AU12[0].weight", "not finite"),
         ("channels.AU12.0.weight", float("inf"), "channels.AU12[0].weight", "not finite"),
         ("channels.AU12.0.weight", 10**400, "channels.AU12[0].weight", "not finite"),
+        ("channels.AU12.0.weight", -1e300, "channels.AU12[0].weight", "beyond 1,000,000"),
         ("channels.AU12.0.side", "middle", "channels.AU12[0].side", "one of left, right"),
         ("channels.AU12.0.min", 2, "channels.AU12[0]", "min 2 is above max 1"),
         ("channels.AU12.2.axis", "w", "channels.AU12[2].axis", "one of x, y, z, left, up, front"),
@@ -166,6 +175,69 @@ def test_refuses_what_is_no_mapping(tmp_path: Path, content: bytes, reason: str)
         Mapping.load(file)
     assert str(refusal.value).startswith(str(file))
     assert reason in str(refusal.value)
+
+
+def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
+    file = tmp_path / "huge.json"
+    with file.open("wb") as stream:
+        stream.truncate(100_000_000)
+    with pytest.raises(MappingError, match="at most 1 MB"):
+        Mapping.load(file)
+
+
+@pytest.mark.parametrize("nest", ['{"a":', "["])
+@pytest.mark.parametrize("inside", ["{NEST}", '{"format_version": 1, "mood": {NEST}', '{"channels": {"AU99": {NEST}'])
+def test_deep_nesting_anywhere_is_refused(tmp_path: Path, nest: str, inside: str) -> None:
+    file = tmp_path / "deep.json"
+    file.write_text(inside.replace("{NEST}", nest * 50_000), encoding="utf-8")
+    with pytest.raises(MappingError, match=r"nested too deep|not JSON"):
+        Mapping.load(file)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files on Windows")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(MappingError, match=r"cannot be read .*no ordinary file"):
+        Mapping.load(tmp_path / "pipe.json")
+
+
+NASTY = (
+    'smile"] = 1; import os; os.system("false"); x["',
+    "__import__('os').system('false')",
+    "#bpy.ops.wm.quit_blender()",
+    "two\nlines",
+    "../../etc/passwd",
+    "${HOME} %s {0} \\",
+    "名前 – ключ",
+)
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_names_are_only_names(data: dict[str, Any], tmp_path: Path, name: str) -> None:
+    """Whatever a name looks like, it is compared with the rig's names, saved and shown on one line; nothing else."""
+    data["channels"]["AU12"] = [{"kind": "shape_key", "name": name, "aliases": [name + "2"]}]
+    data["channels"]["AU15"] = [{"kind": "shape_key", "name": name + "3"}]
+    data["channels"]["AU\n99"] = [name]
+    mapping = Mapping.from_dict(data, "nasty.json")
+    mapping.save(tmp_path / "nasty.json")
+    assert Mapping.load(tmp_path / "nasty.json") == mapping
+    assert list(tmp_path.iterdir()) == [tmp_path / "nasty.json"]
+    resolution = resolve(mapping, Rig("Hero", {"Face": (name, "smile_L")}))
+    assert [place.name for place in resolution.targets if place.source == "AU12"] == [name]
+    assert all(line.isprintable() for line in (*mapping.warnings, *(missing.reason for missing in resolution.missing)))
+
+
+def test_patterns_and_missing_names_take_no_time(data: dict[str, Any]) -> None:
+    """Neither patterns made to be slow nor thousands of names that a rig lacks keep Blender waiting."""
+    data["channels"] = {
+        "AU12": [{"kind": "shape_key", "name": "smile", "objects": ["*a" * 100 + "b"]}],
+        "AU15": [{"kind": "shape_key", "name": f"key {i} of another rig"} for i in range(MAX_TARGETS - 2)],
+        "AU26": [{"kind": "shape_key", "name": "open"}],
+    }
+    rig = Rig("Hero", {"a" * 200: ("smile", "open", *(f"key of this rig {i}" for i in range(300)))})
+    resolution = resolve(Mapping.from_dict(data), rig)
+    assert len(resolution.missing) == MAX_TARGETS - 1
+    assert 0 < sum(bool(missing.nearest) for missing in resolution.missing) <= MOST_COMPARED
 
 
 def test_refuses_too_many_targets(data: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from scenes import make_performance
+from scenes import make_performance, mapping_data, mesh
 
 if "BDFM_SOURCES" not in os.environ:
     pytest.skip("BDFM_SOURCES names no folder with characters", allow_module_level=True)
@@ -45,10 +45,10 @@ def name_targets(binary):
     """A VRM's names of shape keys, moved from its primitives to its meshes, where Blender's importer looks."""
     size = struct.unpack_from("<I", binary, 12)[0]
     facts = json.loads(binary[20 : 20 + size])
-    for mesh in facts["meshes"]:
-        names = mesh["primitives"][0].get("extras", {}).get("targetNames")
+    for each in facts["meshes"]:
+        names = each["primitives"][0].get("extras", {}).get("targetNames")
         if names:
-            mesh["extras"] = {"targetNames": names}
+            each["extras"] = {"targetNames": names}
     text = json.dumps(facts).encode()
     text += b" " * (-len(text) % 4)
     rest = binary[20 + size :]
@@ -99,3 +99,18 @@ def test_a_character_of_others_moves(part, tmp_path, file):
         if name == "eye_closed_left" and fit.mapping.id in HUMAN:
             assert (shapes[0][most, 0] > np.median(shapes[0][:, 0])).mean() > 0.9, "the character's own left is +X"
     assert report.keys == frames
+
+
+@pytest.mark.parametrize("name", ['say "ah"', "back\\slash", "two\nlines", '"] = 1; import os; x["', "名前"])
+def test_a_key_of_any_name_is_keyed_as_it_is(part, name):
+    """Names out of a mapping become F-curve paths, where quotes and line breaks must not end the name."""
+    item = mesh("Face", [name, "other"])
+    data = mapping_data({"AU12": [{"kind": "shape_key", "name": name}]}, fingerprint={"shape_keys": [name]})
+    mapping = part("core.mapping").Mapping.from_dict(data)
+    (character,) = part("blender.rig").characters_in([item], bpy.context.scene)
+    bake = part("blender.bake")
+    time = bake.scene_time(bpy.context.scene, 1)
+    bake.bake(make_performance([0, 1 / time.rate], AU12=[0.0, 0.5]), character, mapping, time)
+    bpy.context.scene.frame_set(2)
+    keys = item.data.shape_keys.key_blocks
+    assert [keys[name].value, keys["other"].value] == [pytest.approx(0.5), 0.0]
