@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Library:
 
     mappings: dict[str, Mapping]
     refused: tuple[MappingError, ...]
+    _chosen: dict[Hashable, list[Fit]] = field(default_factory=dict, compare=False, repr=False)
 
     def by_id(self, identifier: str) -> Mapping:
         """The mapping of that id.
@@ -41,12 +43,19 @@ class Library:
         return self.mappings[identifier]
 
     def choose(self, rig: Rig) -> list[Fit]:
-        """The mapping that fits a rig best, and those that tie with it.
+        """The mapping that fits a rig best, and those that tie with it. Rigs of the same names are looked at once.
 
         Raises:
             NoMappingError: none fits.
         """
-        return choose(list(self.mappings.values()), rig)
+        names = (
+            tuple(rig.shape_keys.values()),
+            tuple(rig.bones),
+            tuple((owner.kind, owner.properties) for owner in rig.properties),
+        )
+        if names not in self._chosen:
+            self._chosen[names] = choose(list(self.mappings.values()), rig)
+        return self._chosen[names]
 
 
 def load_library(own: Path | None = None) -> Library:

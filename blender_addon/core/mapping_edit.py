@@ -22,7 +22,9 @@ TargetData = dict[str, Any]
 
 FINGERPRINT_NAMES: Final = 12
 """Names of each sort that a fingerprint takes from a mapping's targets."""
-NEW_AMOUNTS: Final = {"degrees": 10.0, "degrees_per_degree": 1.0, "amount": 0.01}
+NEW_AMOUNTS: Final = {"degrees": 10.0, "amount": 0.01}
+NEW_HEAD: Final = {"yaw": ("up", 1.0), "pitch": ("left", -1.0), "roll": ("front", -1.0)}
+"""Axis and degrees per degree of a bone that turns as the head does, whichever way its own axes point."""
 MAX_FILE_NAME: Final = 60
 RESERVED: Final = re.compile(r"con|prn|aux|nul|schema|com\d|lpt\d")
 """What Windows does not take as a file's name, and the name of the format's own file."""
@@ -98,7 +100,7 @@ def with_own_fingerprint(mapping: Mapping) -> Mapping:
 
 
 def new_target(source: str, kind: str, name: str, bone: str | None = None, owner: str = "object") -> TargetData:
-    """A target as it is first added: its full weight, or a small movement along the bone's X.
+    """A target as it is first added: its full weight, a small movement along the bone's X, the turn of the head.
 
     Args:
         source: what moves it.
@@ -114,7 +116,8 @@ def new_target(source: str, kind: str, name: str, bone: str | None = None, owner
         data |= {"owner": owner, "name": name} | ({"bone": bone} if owner == "pose_bone" else {})
     else:
         key = amount_key(kind, source)
-        data |= {"bone": name, "axis": "x", key: NEW_AMOUNTS[key]}
+        axis, amount = ("x", NEW_AMOUNTS[key]) if key in NEW_AMOUNTS else NEW_HEAD[source]
+        data |= {"bone": name, "axis": axis, key: amount}
     return data | ({"side": side} if side else {})
 
 

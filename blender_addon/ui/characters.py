@@ -51,13 +51,29 @@ class Row:
     missing: tuple[Missing, ...]
 
 
-_listed: tuple[object, float, list[Row], int] = (None, 0.0, [], 0)
+@dataclass(frozen=True)
+class Listed:
+    """What the panel shows.
+
+    Attributes:
+        rows: the first selected characters, the active one ahead.
+        more: how many more are selected.
+        refused: why files of mappings are refused.
+    """
+
+    rows: list[Row]
+    more: int
+    refused: list[str]
+
+
+NOTHING = Listed([], 0, [])
+_listed: tuple[object, float, Listed] = (None, 0.0, NOTHING)
 """What was looked at, when to look again, and what was found."""
 _read: dict[str, tuple[object, Row]] = {}
 
 
-def rows(context: Context) -> tuple[list[Row], int]:
-    """The first selected characters, the active one ahead, and how many more are selected.
+def listed(context: Context) -> Listed:
+    """The selected characters with their mappings.
 
     They are looked up again after :data:`FRESH_S`, later where there are many; a rig is read again only where its
     names have changed.
@@ -70,16 +86,16 @@ def rows(context: Context) -> tuple[list[Row], int]:
         mappings = library(context)
         chosen = [context.object] if context.object in context.selected_objects else []
         characters = characters_in([*chosen, *context.selected_objects], scene)
-        found = [_row(character, mappings, scene.bdfm.mapping) for character in characters[:SHOWN]]
-        due = now + max(FRESH_S, (time.monotonic() - now) / SHARE)
-        _listed = (key, due, found, len(characters) - len(found))
-    return _listed[2], _listed[3]
+        rows = [_row(character, mappings, scene.bdfm.mapping) for character in characters[:SHOWN]]
+        found = Listed(rows, len(characters) - len(rows), [str(error) for error in mappings.refused])
+        _listed = (key, now + max(FRESH_S, (time.monotonic() - now) / SHARE), found)
+    return _listed[2]
 
 
 def forget_rows() -> None:
     """Look everything up at the next drawing."""
     global _listed
-    _listed = (None, 0.0, [], 0)
+    _listed = (None, 0.0, NOTHING)
     _read.clear()
 
 
@@ -173,19 +189,19 @@ class BDFM_PT_characters(bpy.types.Panel):
 def draw_characters(layout: UILayout, context: Context) -> None:
     """Each selected character with its mapping."""
     layout.prop(context.scene.bdfm, "mapping", text="For All", placeholder="By the Rig's Names")
-    found, more = rows(context)
-    if not found:
+    found = listed(context)
+    if not found.rows:
         layout.label(text="Select an armature or a mesh", icon="INFO")
-    for row in found:
+    for row in found.rows:
         _draw_row(layout.box().column(align=True), row, context)
-    if more:
-        layout.label(text=f"and {more} more selected")
-    for error in library(context).refused:
-        draw_text(layout, str(error), "ERROR")
+    if found.more:
+        layout.label(text=f"and {found.more} more selected")
+    for reason in found.refused:
+        draw_text(layout, reason, "ERROR")
 
 
 def _draw_row(column: UILayout, row: Row, context: Context) -> None:
-    column.label(text=row.name, icon="OUTLINER_OB_ARMATURE")
+    column.label(text=row.name, icon="USER")
     chosen = row.fits[0].mapping.name if row.fits else "No Mapping Fits"
     menu = column.operator_menu_enum("bdfm.choose_character_mapping", "mapping", text=chosen)
     menu.character = row.name

@@ -335,7 +335,7 @@ def draw_unit(layout: UILayout, context: Context) -> None:
     if own.character is None or own.character.name not in context.scene.objects:
         layout.label(text="The Character Is Gone", icon="ERROR")
     else:
-        layout.label(text=own.character.name, icon="OUTLINER_OB_ARMATURE")
+        layout.label(text=own.character.name, icon="USER")
     layout.prop(own, "source", text="")
 
 

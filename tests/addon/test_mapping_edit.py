@@ -65,6 +65,13 @@ def test_every_kind_of_target_can_be_added(data, kind, source):
     assert added.per_unit == target.get(edit.amount_key(kind, source), 1)
 
 
+def test_a_bone_added_to_the_head_turns_as_the_head_does():
+    turns = {source: edit.new_target(source, "bone_rotation", "head") for source in ("yaw", "pitch", "roll")}
+    shipped = Mapping.load(MAPPINGS / "arkit.json").channels
+    for source, data in turns.items():
+        assert (data["axis"], data["degrees_per_degree"]) == (shipped[source][0].axis, shipped[source][0].per_unit)
+
+
 def test_nothing_is_overwritten_unasked(data, tmp_path):
     mapping = Mapping.from_dict(data)
     path = edit.save_own(mapping, tmp_path)

@@ -29,7 +29,8 @@ def own(part, tmp_path):
 def rows(part):
     def read():
         part("ui.characters").forget_rows()
-        return part("ui.characters").rows(bpy.context)
+        found = part("ui.characters").listed(bpy.context)
+        return found.rows, found.more
 
     return read
 
@@ -126,11 +127,11 @@ def test_objects_that_change_while_the_panel_stands(own, part, drawn, monkeypatc
     face.name = 'An"na\n'
     drawn()
     face.data.shape_keys.key_blocks["smile"].name = "frown"
-    assert characters.rows(bpy.context)[0][0].fits == ()
+    assert characters.listed(bpy.context).rows[0].fits == ()
     drawn()
     bpy.data.objects.remove(face)
     drawn()
-    assert characters.rows(bpy.context) == ([], 0)
+    assert characters.listed(bpy.context).rows == []
     with pytest.raises(RuntimeError, match="not in this scene any more"):
         bpy.ops.bdfm.choose_character_mapping(character="Anna", mapping="BY_NAMES")
 
@@ -147,7 +148,7 @@ def test_among_500_characters_few_rigs_are_read_and_none_at_a_redraw(own, part, 
     assert found[0].name == "Head 0"
     assert len(read) == characters.SHOWN
     for _ in range(20):
-        characters.rows(bpy.context)
+        characters.listed(bpy.context)
     drawn()
     assert len(read) == characters.SHOWN
 
