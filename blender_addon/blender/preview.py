@@ -18,15 +18,21 @@ from ..core.additive import property_values
 from ..core.head import HeadPlacement, place_head
 from ..core.mapping import Mapping
 from ..core.matching import resolve
+from ..core.performance import Performance
+from ..core.playhead import values_at
 from ..core.retarget import Channel, retarget
+from ..core.timing import SceneTime
 from .rig import Character, places_of, read_rig
 
 FloatArray = NDArray[np.float64]
 Numbers = tuple[float | None, ...]
 """None stands for what is not there any more."""
 
+TABLE = 1_000
+"""Frames that are worked out at once; numpy takes hardly longer for them than for one."""
+
 _COLLECTIONS = {"OBJECT": "objects", "KEY": "shape_keys", "ARMATURE": "armatures"}
-_GONE = (KeyError, ReferenceError, AttributeError, ValueError, IndexError, TypeError)
+_GONE = (KeyError, AttributeError, IndexError, TypeError)
 """What Blender raises where a name leads nowhere any more."""
 
 
@@ -53,31 +59,56 @@ class _Value:
         self.block_name = self.block.name
         self.library = self.block.library.filepath if self.block.library is not None else None
 
-    def read(self) -> float:
-        owner = self._owner()
-        value = owner[self.name] if self.custom else getattr(owner, self.name)
-        return float(value if self.index is None else value[self.index])
-
-    def write(self, number: float) -> None:
-        owner = self._owner()
-        if self.custom:
-            owner[self.name] = type(owner[self.name])(number)
-            self.block.update_tag()  # a custom property tells nobody that it has changed
-        elif self.index is None:
-            setattr(owner, self.name, number)
-        else:
-            getattr(owner, self.name)[self.index] = number
-
-    def _owner(self) -> Any:
+    def find(self) -> Any:
+        """What holds the property now; None where it is gone."""
         try:
-            self.block_name = self.block.name
-        except ReferenceError:
-            self.block = getattr(bpy.data, self.collection)[self.block_name, self.library]
-        return self.block.path_resolve(self.owner) if self.owner else self.block
+            try:
+                self.block_name = self.block.name
+            except ReferenceError:
+                self.block = getattr(bpy.data, self.collection)[self.block_name, self.library]
+            return self.block.path_resolve(self.owner) if self.owner else self.block
+        except (KeyError, ValueError):
+            return None
+
+    def read(self, owner: Any) -> float | None:
+        """The number; None where the property is gone."""
+        try:
+            value = owner[self.name] if self.custom else getattr(owner, self.name)
+            return float(value if self.index is None else value[self.index])
+        except _GONE:
+            return None
+
+    def write(self, owner: Any, number: float | None) -> None:
+        """Change the number, where there is one."""
+        if number is None:
+            return
+        try:
+            if self.custom:
+                owner[self.name] = type(owner[self.name])(number)
+                self.block.update_tag()  # a custom property tells nobody that it has changed
+            elif self.index is None:
+                setattr(owner, self.name, number)
+            else:
+                getattr(owner, self.name)[self.index] = number
+        except _GONE:
+            return
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Numbers (m, k) of whole frames from ``first`` on; NaN where the face is lost."""
+
+    key: tuple[int, SceneTime]
+    performance: Performance
+    first: int
+    numbers: FloatArray
+
+    def holds(self, frame: float) -> bool:
+        return frame == int(frame) and 0 <= frame - self.first < len(self.numbers)
 
 
 class Preview:
-    """Shows single moments of a performance on one character.
+    """Shows moments of a performance on one character.
 
     Args:
         character, mapping, head: as for a bake.
@@ -98,48 +129,76 @@ class Preview:
         self._shown: Numbers = ()
         self._last: Numbers = ()
         self._traces: dict[int, Numbers] = {}
+        self._table: _Table | None = None
 
-    def show(self, values: FloatArray) -> None:
-        """Put a moment of a performance, (26,), on the character; what stood there is remembered."""
+    def numbers_at(self, performance: Performance, time: SceneTime, frame: float, tabled: bool) -> FloatArray | None:
+        """What a performance makes of the character at a frame of the scene, (k,); None where the face is lost.
+
+        Args:
+            tabled: work out all whole frames about this one at once, and take the next ones from there.
+        """
+        key = (id(performance), time)
+        if tabled and not (self._table is not None and self._table.key == key and self._table.holds(frame)):
+            frames = np.arange(int(frame) - TABLE // 2, int(frame) + TABLE // 2)
+            values = values_at(performance, time.seconds(frames))
+            found = np.isfinite(values).all(axis=1)
+            numbers = np.full((len(frames), len(self._values)), np.nan)
+            numbers[found] = self._numbers(values[found])
+            self._table = _Table(key, performance, int(frames[0]), numbers)
+        if self._table is not None and self._table.key == key and self._table.holds(frame):
+            numbers = self._table.numbers[int(frame) - self._table.first]
+        else:
+            values = values_at(performance, time.seconds(frame))
+            if not np.isfinite(values).all():
+                return None
+            numbers = self._numbers(values)[0]
+        return None if np.isnan(numbers).any() else numbers
+
+    def show(self, numbers: FloatArray) -> None:
+        """Put one moment, (k,) of :meth:`numbers`, on the character; what stood there is remembered."""
+        owners = self._owners()
         if not self._before:
-            before = self._read()
+            before = self._read(owners)
             self._before = self._last if before == self._last else before
             self._last = self._before
-        channels = retarget(self._resolution, values[None])
-        self._write([float(number) for channel in channels for number in self._numbers(channel)])
-        self._shown = self._read()  # what Blender made of it: 32 bits, within the slider's range
+        self._write(owners, numbers.tolist())
+        self._shown = self._read(owners)  # what Blender made of it: 32 bits, within the slider's range
         self._traces[hash(self._shown)] = self._before
 
     def restore(self) -> None:
         """Put back what stood there. What was changed by hand since stays as it is."""
-        pairs = zip(self._read(), self._shown, self._before, strict=False)
-        self._write([before if now == shown else None for now, shown, before in pairs])
+        if not self._before:
+            return
+        owners = self._owners()
+        moments = zip(self._read(owners), self._shown, self._before, strict=True)
+        self._write(owners, [before if now == shown else None for now, shown, before in moments])
         self._before = self._shown = ()
 
     def clean(self) -> None:
         """After an undo: where the scene came back as it was while something was shown, put back what stood there."""
         self._before = self._shown = ()
-        self._write(self._traces.get(hash(self._read()), ()))
+        owners = self._owners()
+        before = self._traces.get(hash(self._read(owners)))
+        if before is not None:
+            self._write(owners, before)
 
-    def _read(self) -> Numbers:
-        found: list[float | None] = []
-        for value in self._values:
-            try:
-                found.append(value.read())
-            except _GONE:
-                found.append(None)
-        return tuple(found)
+    def _numbers(self, values: FloatArray) -> FloatArray:
+        """What moments of a performance, (m, 26) without NaN, make of the character: (m, k)."""
+        if not len(values):
+            return np.zeros((0, len(self._values)))
+        channels = retarget(self._resolution, values)
+        columns = [property_values(channel, self._modes.get(channel.owner, "")) for channel in channels]
+        return np.concatenate(columns, axis=1)
 
-    def _write(self, numbers: Sequence[float | None]) -> None:
-        for value, number in zip(self._values, numbers, strict=False):
-            if number is not None:
-                try:
-                    value.write(number)
-                except _GONE:
-                    continue
+    def _owners(self) -> list[Any]:
+        return [value.find() for value in self._values]
 
-    def _numbers(self, channel: Channel) -> FloatArray:
-        return property_values(channel, self._modes.get(channel.owner, ""))[0]
+    def _read(self, owners: Sequence[Any]) -> Numbers:
+        return tuple(value.read(owner) for value, owner in zip(self._values, owners, strict=True))
+
+    def _write(self, owners: Sequence[Any], numbers: Sequence[float | None]) -> None:
+        for value, owner, number in zip(self._values, owners, numbers, strict=True):
+            value.write(owner, number)
 
 
 def _values_of(character: Character, channel: Channel) -> Iterator[_Value]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -99,19 +99,37 @@ class BDFM_PG_cleaning(bpy.types.PropertyGroup):
     }
 
 
+_read: tuple[tuple[Any, ...], Cleaning] | None = None
+
+
 def read_cleaning(group: BDFM_PG_cleaning) -> Cleaning:
-    """What the scene's settings say."""
-    units, neutral = {}, {}
-    for name in ACTION_UNITS:
-        unit = getattr(group, name)
-        gain, offset, low, high = (round(value, DIGITS) for value in (unit.gain, unit.offset, unit.low, unit.high))
-        units[name] = UnitEdit(gain, offset, low, high, unit.mute, unit.solo)
-        if unit.neutral:
-            neutral[name] = round(unit.neutral, DIGITS)
+    """What the scene's settings say. While they say the same, the same object."""
+    global _read
+    units = [getattr(group, name) for name in ACTION_UNITS]
+    numbers = tuple((u.gain, u.offset, u.low, u.high, u.mute, u.solo, u.neutral) for u in units)
+    cutoffs = tuple(getattr(group, f"cutoff_{name}") for name in CUTOFF_HZ)
+    gains = tuple(getattr(group, f"gain_{name}") for name in ROTATION)
+    key = (numbers, cutoffs, gains, group.method, group.swap)
+    if _read is None or _read[0] != key:
+        _read = key, _cleaning(*key)
+    return _read[1]
+
+
+def _cleaning(
+    numbers: tuple[Any, ...], cutoffs: tuple[float, ...], gains: tuple[float, ...], method: str, swap: bool
+) -> Cleaning:
+    def rounded(names: Iterable[str], values: Iterable[float]) -> dict[str, float]:
+        return {name: round(value, DIGITS) for name, value in zip(names, values, strict=True)}
+
+    neutral = rounded(ACTION_UNITS, (unit[-1] for unit in numbers))
+    edits = {}
+    for name, (*values, mute, solo, _) in zip(ACTION_UNITS, numbers, strict=True):
+        gain, offset, low, high = (round(value, DIGITS) for value in values)
+        edits[name] = UnitEdit(gain, offset, low, high, mute, solo)
     return Cleaning(
-        Calibration(neutral),
-        Smoothing(group.method, {name: round(getattr(group, f"cutoff_{name}"), DIGITS) for name in CUTOFF_HZ}),
-        Edits(units, group.swap, {name: round(getattr(group, f"gain_{name}"), DIGITS) for name in ROTATION}),
+        Calibration({name: value for name, value in neutral.items() if value}),
+        Smoothing(method, rounded(CUTOFF_HZ, cutoffs)),
+        Edits(edits, swap, rounded(ROTATION, gains)),
     )
 
 

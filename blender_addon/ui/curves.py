@@ -8,7 +8,7 @@ import bpy.utils.previews
 import numpy as np
 from bpy.types import Context, UILayout
 
-from bdfm_infer.parameters import ACTION_UNITS, AU_NAMES, N_AU
+from bdfm_infer.parameters import ACTION_UNITS, AU_NAMES
 
 from ..core.curves import SIZE, Pixels, draw_curves, with_cursor
 from ..core.performance import Performance
@@ -78,11 +78,7 @@ def chosen_units(scene: bpy.types.Scene, loaded: LoadedTake) -> tuple[str, ...]:
     """Action units whose curve is switched on, from top to bottom; those that move most where none is."""
     group = scene.bdfm.cleaning
     chosen = tuple(name for name in AU_NAMES if getattr(group, name).curve)[:MOST]
-    if chosen:
-        return chosen
-    found = loaded.raw.values[loaded.take.success, :N_AU]
-    moved = np.std(found, axis=0) if len(found) else np.zeros(N_AU)
-    return tuple(AU_NAMES[unit] for unit in sorted(np.argsort(-moved, kind="stable")[:BY_ITSELF]))
+    return chosen or tuple(sorted(loaded.busiest[:BY_ITSELF], key=AU_NAMES.index))
 
 
 def _the_picture() -> _Picture:

@@ -16,11 +16,10 @@ from bdfm_infer.errors import BdfmError
 
 from ..blender.preview import Preview
 from ..blender.rig import characters_in
-from ..core.playhead import values_at
 from . import cleaning
 from .bake import choose_mapping
+from .bake_settings import take_time
 from .takes import loaded_take, scene_cleaning
-from .values import seconds_now
 
 _scene = ""
 _running: list[Preview] = []
@@ -60,14 +59,21 @@ def suspended() -> Iterator[None]:
 
 def refresh(*_: object) -> None:
     """Show the current frame again: an edit has changed."""
+    _show(tabled=False)
+
+
+def _show(tabled: bool) -> None:
+    """Show the current frame. With ``tabled``, the frames around are worked out with it, for those that come next."""
     scene = bpy.data.scenes.get(_scene)
     loaded = loaded_take(scene) if _running and scene is not None else None
     if scene is None or loaded is None:
         return
-    values = values_at(loaded.performance(scene_cleaning(scene, loaded)), seconds_now(scene))
-    if values is not None:
-        for preview in _running:
-            preview.show(values)
+    performance = loaded.performance(scene_cleaning(scene, loaded))
+    time, frame = take_time(scene), scene.frame_current_final
+    for preview in _running:
+        numbers = preview.numbers_at(performance, time, frame, tabled)
+        if numbers is not None:
+            preview.show(numbers)
 
 
 def _take_back(*_: object) -> None:
@@ -84,7 +90,7 @@ def _before_frame(scene: bpy.types.Scene, *_: object) -> None:
 @bpy.app.handlers.persistent
 def _after_frame(scene: bpy.types.Scene, *_: object) -> None:
     if is_running(scene):
-        refresh()
+        _show(tabled=True)
 
 
 @bpy.app.handlers.persistent

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import bpy
 import numpy as np
 
 from bdfm_infer.errors import BdfmError
+from bdfm_infer.parameters import AU_NAMES, N_AU
 from bdfm_infer.take import Take, csv_path
 
 from ..core.cleaning import Cleaning
@@ -43,7 +45,7 @@ class LoadedTake:
 
     def performance(self, cleaning: Cleaning) -> Performance:
         """The take as it is baked. What the last call worked out is used again."""
-        if cleaning != self._cleaning:
+        if cleaning is not self._cleaning and cleaning != self._cleaning:
             before, self._cleaning = self._cleaning, cleaning
             if (cleaning.calibration, cleaning.smoothing) != (before.calibration, before.smoothing):
                 self._smoothed = cleaning.smoothed(self.take, self.name)
@@ -53,6 +55,13 @@ class LoadedTake:
     def keep(self, cleaning: Cleaning) -> None:
         """The cleaning is what the JSON file holds now."""
         self.stored, self.stamp = cleaning, _stamp(str(self.path))
+
+    @cached_property
+    def busiest(self) -> tuple[str, ...]:
+        """Action units, the one that moves most first."""
+        found = self.raw.values[self.take.success, :N_AU]
+        moved = found.std(axis=0) if len(found) else np.zeros(N_AU)
+        return tuple(AU_NAMES[unit] for unit in np.argsort(-moved, kind="stable"))
 
     def row_at(self, seconds: float) -> int:
         """Number of the row shown at a time: the last one that is not later, or the first."""

@@ -19,10 +19,15 @@ def performance() -> Performance:
 
 @pytest.mark.parametrize(("seconds", "value"), [(-9, 0), (0, 0), (0.125, 0.25), (0.5, 1), (3, 4), (99, 4)])
 def test_found(performance: Performance, seconds: float, value: float) -> None:
-    found = values_at(performance, seconds)
-    assert found is not None and found.tolist() == [value] * 26
+    assert values_at(performance, seconds).tolist() == [[value] * 26]
 
 
 @pytest.mark.parametrize("seconds", [0.6, 1.0, 2.9])
 def test_lost(performance: Performance, seconds: float) -> None:
-    assert values_at(performance, seconds) is None
+    assert np.isnan(values_at(performance, seconds)).all()
+
+
+def test_many_moments(performance: Performance) -> None:
+    found = values_at(performance, [0.25, 0.75, 3])
+    assert found.shape == (3, 26)
+    np.testing.assert_array_equal(found[:, 0], [0.5, np.nan, 4])
