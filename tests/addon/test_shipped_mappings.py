@@ -106,6 +106,23 @@ def test_live_link_face_export_uses_the_same_weights() -> None:
     assert table["combine"] == rules
 
 
+@pytest.mark.parametrize("page", ["docs/mappings.md", "rig_mappings/README.md"])
+def test_the_examples_of_the_docs_can_be_copied(page: str) -> None:
+    text = (MAPPINGS.parent / page).read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    data = json.loads(example)
+    jsonschema.Draft202012Validator(SCHEMA).validate(data)
+    assert Mapping.from_dict(data).warnings == ()
+
+
+def test_the_docs_name_every_mapping_as_sure_as_it_is() -> None:
+    text = (MAPPINGS.parent / "docs/mappings.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "`" in line]
+    for file in FILES:
+        said = [row for row in rows if f"`{file.stem}`" in row and "not tried" not in row]
+        assert [Mapping.load(file).confidence in row for row in said] == [True], file.stem
+
+
 @pytest.mark.parametrize("kind", ["shape_key", "bone_location", "bone_rotation", "bone_scale", "custom_property"])
 def test_schema_knows_every_kind(kind: str) -> None:
     assert SCHEMA["$defs"][kind]["properties"]["kind"] == {"const": kind}
