@@ -2,23 +2,21 @@
 """The take on the selected characters before the bake, frame by frame, without keyframes and without a trace.
 
 Values stand on the characters between two changes of frame alone: they are taken back before Blender evaluates the next
-frame, before the file is saved or rendered, before a bake, and for good when the preview ends.
+frame and before the file is saved, and for good when the preview ends: by its button, a bake, a render, another file.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import bpy
 
 from bdfm_infer.errors import BdfmError
 
 from ..blender.preview import Preview
-from ..blender.rig import characters_in
+from ..blender.rig import characters_in, read_rig
+from ..blender.rig_choice import choice_of
 from . import cleaning
-from .bake import choose_mapping
 from .bake_settings import take_time
+from .preferences import library
 from .takes import loaded_take, scene_cleaning
 
 _scene = ""
@@ -42,19 +40,6 @@ def stop(*_: object) -> None:
     _take_back()
     _ended.extend(_running)
     _running.clear()
-
-
-@contextmanager
-def suspended() -> Iterator[None]:
-    """Everything as it is without the preview, for as long as a bake runs."""
-    _take_back()
-    before = _running.copy()
-    _running.clear()
-    try:
-        yield
-    finally:
-        _running.extend(before)
-        refresh()
 
 
 def refresh(*_: object) -> None:
@@ -161,7 +146,7 @@ class BDFM_OT_preview(bpy.types.Operator):
         stop()
         refused = []
         for character in characters_in(context.selected_objects, context.scene):
-            choice = choose_mapping(context, character)
+            choice = choice_of(character, read_rig(character), library(context), context.scene.bdfm.mapping)
             try:
                 if choice.fits:
                     _running.append(Preview(character, choice.fits[0].mapping, context.scene.bdfm.bake.head))

@@ -155,14 +155,18 @@ def test_deleted_and_renamed_objects(face):
     assert bpy.data.objects["Rig"]["frown"] == before[1]
 
 
-def test_a_bake_does_not_see_it(face, part):
+@pytest.mark.parametrize("bake", ["bake", "batch_bake"])
+def test_a_bake_ends_it(face, part, bake):
     before = face()
     bpy.ops.bdfm.preview()
     bpy.context.scene.frame_set(25)
-    with part("ui.preview").suspended():
-        assert face() == before
-        bpy.context.scene.frame_set(30)
-        assert face() == before
+    if bake == "batch_bake":
+        bpy.ops.bdfm.batch_add_characters()
+        bpy.ops.bdfm.batch_add_take(filepath=bpy.context.scene.bdfm.take)
+    getattr(bpy.ops.bdfm, bake)()
+    assert not part("ui.preview").is_running(bpy.context.scene)
+    assert before[1] not in face()  # the keyframes have taken over
+    bpy.context.scene.frame_set(30)
     assert smile() == pytest.approx(29 / FPS / 2, abs=1e-4)
 
 
