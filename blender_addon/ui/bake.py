@@ -13,6 +13,7 @@ from ..blender.bake import BakeReport, bake
 from ..blender.rig import Character, characters_in, read_rig
 from ..blender.rig_choice import Choice, choice_of
 from ..core.errors import NoMappingError
+from . import preview
 from .bake_settings import bake_options, take_time
 from .preferences import library
 from .takes import scene_performance
@@ -87,6 +88,7 @@ class BDFM_OT_bake(bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        preview.stop()
         last_reports.clear()
         try:
             performance, clock = scene_performance(context.scene), take_time(context.scene)
