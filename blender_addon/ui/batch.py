@@ -12,6 +12,7 @@ from bpy.types import Context, UILayout
 from bdfm_infer.errors import BdfmError
 
 from ..blender.batch import Outcome, run
+from . import preview
 from .bake import choose_mapping
 from .bake_settings import bake_options, take_time
 from .batch_lists import STATUS_ICONS, BDFM_PG_batch, BDFM_PG_batch_character, draw_buttons, draw_character, listed_jobs
@@ -81,6 +82,7 @@ class BDFM_OT_batch_bake(bpy.types.Operator):
         self._leave(context)
 
     def _start(self, context: Context) -> bool:
+        preview.stop()
         scene = context.scene
         batch = scene.bdfm.batch
         try:
