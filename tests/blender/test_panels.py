@@ -22,6 +22,7 @@ def drawn(part, layout, capfd):
     """Draw all panels; a property or icon that is not there shows on standard error, a mistake raises."""
 
     def draw():
+        capfd.readouterr()
         capture, values, bake = part("ui.capture_panel"), part("ui.values"), part("ui.bake_panel")
         for function in (
             capture.draw_capture,
