@@ -162,7 +162,6 @@ def test_a_bake_ends_it(face, part, bake):
     bpy.context.scene.frame_set(25)
     if bake == "batch_bake":
         bpy.ops.bdfm.batch_add_characters()
-        bpy.ops.bdfm.batch_add_take(filepath=bpy.context.scene.bdfm.take)
     getattr(bpy.ops.bdfm, bake)()
     assert not part("ui.preview").is_running(bpy.context.scene)
     assert before[1] not in face()  # the keyframes have taken over
