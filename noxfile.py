@@ -102,6 +102,14 @@ for _version, _python in BLENDERS.items():
     blender_session(_version, _python)
 
 
+@nox.session(default=False)
+def window(session: nox.Session) -> None:
+    """The add-on in a Blender with a window on a virtual screen: ``nox -s window -- --chroot FOLDER --python 3.14``."""
+    arguments = [str(ROOT / "tests" / "window" / "drive.py"), *session.posargs]
+    if not run(session, arguments, folder=session.invoked_from):
+        session.error("The story in the window did not end well; failed.png shows where.")
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """A clip's face on three characters in Blender 4.5: take, .blend files, contact sheet, video in out/."""

@@ -41,7 +41,7 @@ def capture_and_bake(video: str, folder: str) -> dict[str, Any]:
 def keep_mapping() -> dict[str, Any]:
     """Save a mapping of the artist's own where the add-on keeps them."""
     _enable()
-    folder = Path(bpy.utils.user_resource("CONFIG")) / "tmp"
+    folder = Path(_part("ui.preferences").own_folder(bpy.context))
     folder.mkdir(parents=True, exist_ok=True)
     text = (_package() / "rig_mappings" / "arkit.json").read_text(encoding="utf-8")
     path = folder / "own.json"

@@ -82,7 +82,7 @@ def test_update_and_removal_leave_the_artists_mappings(archive, older_archive, s
     updated = step("update", archive)
     assert updated["before"] == OLD_VERSION
     assert updated["version"] == bdfm_infer.__version__, "the older package is still in memory"
-    assert updated["one_package"]
+    assert updated["one_package"] and "own" in updated["mappings"]
     assert not list(user.rglob("gone.py")) and not list(user.rglob(f"*{OLD_VERSION}*"))
 
     assert step("remove") == {"enabled": False}

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: MIT
+"""What an artist does on the first day, step by step, in a Blender with a window. Run by ``drive.py``.
+
+Each step checks what came of it. A picture of each state is saved in ``pictures``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import bpy
+
+STAGE = Path(os.environ["STAGE"])
+sys.path.insert(0, str(STAGE))
+
+from hands import Acts, Hands, NotSeenError  # noqa: E402
+
+ADDON = "bl_ext.user_default.bdfm_face_capture"
+OPEN_AT_FIRST = ("BDFM_PT_calibrate", "BDFM_PT_checks")
+"""Blender tells no script where a panel's header is: these sub-panels are opened before the first drawing."""
+CAPTURE, TAKE, CHARACTERS, BAKE, BATCH = range(5)
+SMILE = 60
+
+
+def check(holds: object, what: str) -> None:
+    """Raises:
+    NotSeenError: it does not hold.
+    """
+    if not holds:
+        raise NotSeenError(what)
+
+
+def install() -> None:
+    """The zip into an empty profile."""
+    bpy.context.preferences.view.show_splash = False
+    bpy.context.preferences.view.ui_scale = 1.0
+    archive = str(STAGE / "addon.zip")
+    bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
+    check(ADDON in bpy.context.preferences.addons, "Blender refused the zip")
+    for name in OPEN_AT_FIRST:
+        panel = getattr(bpy.types, name)
+        bpy.utils.unregister_class(panel)
+        panel.bl_options = set()
+        bpy.utils.register_class(panel)
+
+
+def open_character() -> None:
+    """A head with ARKit's shape keys, nothing selected, at the rate of the clip."""
+    bpy.ops.wm.open_mainfile(filepath=str(STAGE / "character.blend"), load_ui=False)
+    scene = bpy.context.scene
+    scene.frame_end, scene.render.fps = 234, 25
+    for item in scene.objects:
+        item.select_set(False)
+
+
+def story(hands: Hands) -> Acts[None]:
+    """From the empty tab to two baked characters."""
+    yield 3
+    yield from look_through_camera(hands)
+    yield from hands.show_tab("BDFM")
+    yield from hands.over_view()
+    yield from hands.picture("01-tab")
+    yield from choose_video(hands)
+    yield from cancel_capture(hands)
+    yield from capture(hands)
+    yield from scrub(hands)
+    yield from calibrate(hands)
+    yield from choose_character(hands)
+    yield from bake_and_undo(hands)
+    yield from batch(hands)
+
+
+def look_through_camera(hands: Hands) -> Acts[None]:
+    """Numpad 0, and a view without grid and gizmos."""
+    space = hands.area.spaces[0]
+    space.overlay.show_overlays = space.show_gizmo = False
+    space.shading.color_type = "MATERIAL"
+    space.region_3d.view_perspective = "CAMERA"
+    yield 0.5
+
+
+def choose_video(hands: Hands) -> Acts[None]:
+    """By the folder button; the file browser fills the window."""
+    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
+    yield from hands.click_button("bdfm.choose_video", across=0.95)
+    browsers = lambda: [area for area in hands.window.screen.areas if area.type == "FILE_BROWSER"]  # noqa: E731
+    yield from hands.until(browsers, 20, "the file browser opens")
+    yield 1
+    parameters = browsers()[0].spaces[0].params
+    parameters.directory, parameters.filename = str(STAGE).encode(), "sample.mp4"
+    yield 1
+    area = browsers()[0]
+    yield from hands.move(area.x + area.width // 2, area.y + area.height // 2)
+    yield from hands.picture("02-file-browser", "window")
+    yield from hands.press("RET")
+    yield from hands.until(lambda: bpy.context.scene.bdfm.source, 10, "the video is chosen")
+    check(Path(bpy.context.scene.bdfm.source).name == "sample.mp4", "another file was chosen")
+    yield 1
+    yield from hands.picture("03-video-chosen")
+
+
+def capture_state() -> bpy.types.PropertyGroup:
+    return bpy.context.window_manager.bdfm_capture
+
+
+def cancel_capture(hands: Hands) -> Acts[None]:
+    """Esc over the panel ends a capture; what was done by then is a take."""
+    yield from hands.click_button("bdfm.capture()")
+    yield from hands.until(lambda: capture_state().factor > 0.15, 60, "the capture gets on")
+    yield from hands.picture("04-capturing", "window")
+    yield from hands.press("ESC")
+    yield from hands.until(lambda: not capture_state().running, 5, "the capture is cancelled")
+    check(bpy.context.scene.bdfm.take, "the cancelled capture left no take")
+    rows = len(Path(bpy.context.scene.bdfm.take).read_text(encoding="utf-8").splitlines())
+    check(20 < rows < 234, f"the cancelled capture left {rows} rows")
+    yield from hands.picture("05-cancelled")
+
+
+def capture(hands: Hands) -> Acts[None]:
+    """The whole clip."""
+    first = bpy.context.scene.bdfm.take
+    yield from hands.scroll("WHEELUPMOUSE", 40)
+    yield from hands.click_button("bdfm.capture()")
+    yield from hands.until(lambda: capture_state().running, 5, "the capture starts")
+    yield from hands.until(lambda: not capture_state().running, 120, "the capture ends")
+    take = bpy.context.scene.bdfm.take
+    check(take and take != first, "the second take overwrote the first")
+    check(len(Path(take).read_text(encoding="utf-8").splitlines()) == 235, "the take lacks frames")
+
+
+def scrub(hands: Hands) -> Acts[None]:
+    """The arrow keys move the timeline; the values follow."""
+    yield from hands.open_panel(TAKE)
+    bpy.context.scene.frame_set(SMILE - 5)
+    yield from hands.over_view()
+    for _ in range(5):
+        yield from hands.press("RIGHT_ARROW")
+    check(bpy.context.scene.frame_current == SMILE, "the arrow keys did not move the timeline")
+    yield from hands.picture("06-take")
+
+
+def calibrate(hands: Hands) -> Acts[None]:
+    """The face at rest, found automatically."""
+    cleaning = bpy.context.scene.bdfm.cleaning
+    yield from hands.scroll("WHEELUPMOUSE", 40)
+    yield from hands.find("bdfm.calibrate(method='AUTOMATIC')")
+    yield from hands.press("LEFTMOUSE")
+    units = [name for name in cleaning.bl_rna.properties.keys() if name.startswith("AU")]
+    yield from hands.until(lambda: any(getattr(cleaning, name).neutral > 0 for name in units), 10, "the rest is set")
+    yield from hands.picture("07-face-at-rest", "sidebar")
+
+
+def select(*names: str) -> None:
+    for item in bpy.context.scene.objects:
+        item.select_set(item.name in names)
+    bpy.context.view_layer.objects.active = bpy.context.scene.objects[names[0]]
+
+
+def choose_character(hands: Hands) -> Acts[None]:
+    """Selected, it is listed with its mapping; the checks find nothing wrong."""
+    select("ArkitHead")
+    yield from hands.open_panel(CHARACTERS)
+    yield from hands.over_view()
+    yield from hands.picture("08-character")
+
+
+def keys_of(name: str) -> bpy.types.Key:
+    """The shape keys of a character's face."""
+    meshes = [item for item in bpy.context.scene.objects[name].children_recursive if item.type == "MESH"]
+    return next(mesh.data.shape_keys for mesh in meshes if mesh.data.shape_keys)
+
+
+def is_baked(name: str) -> bool:
+    animation = keys_of(name).animation_data
+    return animation is not None and animation.action is not None
+
+
+def bake_and_undo(hands: Hands) -> Acts[None]:
+    """Bake, look at the smile, take it back in one step, bake again."""
+    yield from hands.open_panel(BAKE)
+    yield from hands.click_button("bdfm.bake()")
+    yield from hands.until(lambda: is_baked("ArkitHead"), 30, "the character is baked")
+    smile = max(keys_of("ArkitHead").key_blocks["mouthSmileLeft"].value for _ in [bpy.context.scene.frame_set(SMILE)])
+    yield from hands.over_view()
+    yield from hands.picture("09-baked", "window")
+    yield from hands.press("Z", ctrl=True)
+    yield from hands.until(lambda: not is_baked("ArkitHead"), 10, "one undo step takes the bake back")
+    yield from hands.picture("10-undone")
+    yield from hands.press("Z", ctrl=True, shift=True)
+    yield from hands.until(lambda: is_baked("ArkitHead"), 10, "redo brings the bake again")
+    check(smile > 0.05, f"the character does not smile at frame {SMILE}")
+
+
+def batch(hands: Hands) -> Acts[None]:
+    """Both characters at one press."""
+    add_second_character()
+    yield 0.5
+    yield from hands.open_panel(BATCH)
+    yield from hands.click_button("bdfm.batch_add_characters()", across=0.95)
+    yield from hands.until(lambda: len(bpy.context.scene.bdfm.batch.characters) == 2, 10, "two characters are listed")
+    yield from hands.click_button("bdfm.batch_bake()")
+    yield from hands.until(lambda: is_baked("Second"), 60, "both are baked")
+    yield 1
+    check({item.status for item in bpy.context.scene.bdfm.batch.characters} <= {"BAKED", "WARNED"}, "one has failed")
+    bpy.context.scene.frame_set(SMILE)
+    yield from hands.over_view()
+    yield from hands.picture("11-batch", "window")
+
+
+def add_second_character() -> None:
+    """A copy of the first beside it, both selected."""
+    first = bpy.context.scene.objects["ArkitHead"]
+    copies = {}
+    for item in (first, *first.children_recursive):
+        copy = item.copy()
+        copy.data = item.data.copy()
+        copy.animation_data_clear()
+        bpy.context.scene.collection.objects.link(copy)
+        copies[item] = copy
+    for item, copy in copies.items():
+        copy.parent = copies.get(item.parent)
+        for modifier in copy.modifiers:
+            if modifier.type == "ARMATURE":
+                modifier.object = copies[modifier.object]
+        if copy.type == "MESH" and copy.data.shape_keys:
+            copy.data.shape_keys.animation_data_clear()
+    copies[first].name = "Second"
+    copies[first].location.x += 0.25
+    camera = bpy.context.scene.camera
+    camera.location.x += 0.125
+    camera.location.y *= 1.4
+    select("ArkitHead", "Second")
+
+
+def main() -> None:
+    """Play the story from a timer, so that Blender handles events and draws in between."""
+    hands = Hands(STAGE / "pictures")
+    acts = story(hands)
+
+    def step() -> float | None:
+        try:
+            return next(acts)
+        except StopIteration:
+            print("STORY: as it should be", flush=True)
+            os._exit(0)
+        except Exception:
+            traceback.print_exc()
+            hands.save("failed")
+            os._exit(1)
+
+    try:
+        install()
+        open_character()
+    except Exception:
+        traceback.print_exc()
+        os._exit(1)
+    bpy.app.timers.register(step, first_interval=1, persistent=True)
+
+
+if __name__ == "__main__":
+    main()
