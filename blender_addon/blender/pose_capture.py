@@ -6,17 +6,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import bpy
+import numpy as np
 from mathutils import Euler, Quaternion, Vector
 
-from ..core.mapping import Mapping
+from ..core.additive import rotation_values
+from ..core.mapping import SOURCES, Mapping
+from ..core.matching import resolve
 from ..core.names import NameIndex
 from ..core.pose import BonePose, Captured, Pose, captured
 from ..core.rest import NotOnRigError, RestPose, measured_bones
+from ..core.retarget import retarget
 from ..core.rig import OwnerKind, Rig
-from .rig import Character, read_rig
+from .rig import EULER, ROTATION_PROPERTIES, Character, owner_of, read_rig
 
 BONE_VALUES = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
 REFERENCE = "eyes"
@@ -73,6 +78,29 @@ def put_back(character: Character, text: str) -> list[str]:
     for item in character.objects:
         item.update_tag()
     return lost
+
+
+def strike(character: Character, mapping: Mapping, source: str) -> None:
+    """Bring a character into the pose that one source gives it at 1; what that source does not move stays.
+
+    Raises:
+        NoMappingError: nothing that the source moves is on the character.
+    """
+    alone = replace(mapping, channels={source: mapping.channels.get(source, ())})
+    values = np.eye(len(SOURCES))[[SOURCES.index(source)]]
+    for channel in retarget(resolve(alone, read_rig(character)), values):
+        block, _ = owner_of(character, channel)
+        owner = block.pose.bones[channel.owner] if channel.owner_kind == "pose_bone" else block
+        if channel.kind == "shape_key":
+            block.key_blocks[channel.name].value = channel.values[0]
+        elif channel.kind == "custom_property":
+            owner[channel.name] = type(owner[channel.name])(channel.values[0])
+        elif channel.kind == "bone_rotation":
+            attribute, _ = ROTATION_PROPERTIES.get(owner.rotation_mode, EULER)
+            setattr(owner, attribute, rotation_values(owner.rotation_mode, channel.values)[0])
+        else:
+            getattr(owner, channel.kind.removeprefix("bone_"))[channel.index or 0] = channel.values[0]
+        block.update_tag()
 
 
 def _read_values(character: Character) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ..core.rig import Bone, OwnerKind, PropertyOwner, Rig, Vector
 
 ROTATION_PROPERTIES = {"QUATERNION": ("rotation_quaternion", 4), "AXIS_ANGLE": ("rotation_axis_angle", 4)}
 """Property of a pose bone and its length by rotation mode; all other modes are orders of Euler angles."""
+EULER = ("rotation_euler", 3)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def places_of(character: Character, channel: Channel) -> list[Place]:
         return [Place(id_block, f'{prefix}["{name}"]', 0)]
     if channel.kind == "bone_rotation":
         mode = id_block.pose.bones[channel.owner].rotation_mode
-        attribute, count = ROTATION_PROPERTIES.get(mode, ("rotation_euler", 3))
+        attribute, count = ROTATION_PROPERTIES.get(mode, EULER)
         return [Place(id_block, f"{prefix}.{attribute}", index) for index in range(count)]
     return [Place(id_block, f"{prefix}.{channel.kind.removeprefix('bone_')}", channel.index or 0)]
 

@@ -88,15 +88,22 @@ def with_targets(mapping: Mapping, targets: Iterable[tuple[str, TargetData]]) ->
     return replace(changed, warnings=())
 
 
-def with_own_fingerprint(mapping: Mapping) -> Mapping:
-    """The mapping, recognised by the names that its action units move; unchanged where they move none."""
+def finished(mapping: Mapping) -> Mapping:
+    """A mapping that was made on a rig: recognised by the names that its action units move.
+
+    Where all targets of a source belong to no side, what weakens it on one side weakens it as a whole.
+    """
     targets = [target for source in AU_NAMES for target in mapping.channels.get(source, ())]
+    if not targets:
+        return mapping
     mark = _fingerprint(
         [target.name for target in targets if isinstance(target, ShapeKey)],
         [target.bone for target in targets if isinstance(target, BoneTarget)],
         [target.name for target in targets if isinstance(target, CustomProperty)],
     )
-    return replace(mapping, fingerprint=mark) if targets else mapping
+    sided = {source for source, channel in mapping.channels.items() if any(target.side for target in channel)}
+    combine = tuple(rule if rule.reduce in sided else replace(rule, on=None) for rule in mapping.combine)
+    return replace(mapping, fingerprint=mark, combine=combine)
 
 
 def new_target(source: str, kind: str, name: str, bone: str | None = None, owner: str = "object") -> TargetData:

@@ -142,12 +142,18 @@ def _notes(pose: Pose, rest: Pose) -> Iterator[str]:
             yield f"{owner}: the property {name!r} rests at {before:.2f}; a bake starts it at 0."
     for name, bone in pose.bones.items():
         before_bone = rest.bones.get(name, BonePose())
-        if bone != before_bone and before_bone != BonePose():
+        if _differ(bone, before_bone) and _differ(before_bone, BonePose()):
             yield f"Bone {name!r} does not rest in its rest position; a bake starts it there."
 
 
 def _moved(value: float, before: float) -> bool:
     return abs(value - before) > SMALLEST_VALUE
+
+
+def _differ(one: BonePose, other: BonePose) -> bool:
+    limits = (SMALLEST_VALUE, SMALLEST_ANGLE, SMALLEST_SCALE)
+    pairs = ((one.location, other.location), (one.rotation, other.rotation), (one.scale, other.scale))
+    return any(math.dist(*pair) > limit for pair, limit in zip(pairs, limits, strict=True))
 
 
 def _number(value: float) -> float:

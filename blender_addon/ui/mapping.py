@@ -248,7 +248,7 @@ class BDFM_OT_save_mapping(Edit):
         name = own.name.strip() or "Mapping"
         mapping = edit.own_copy(own.mapping(), edit.identifier_for(name), name)
         if own.made_here:
-            mapping = edit.with_own_fingerprint(mapping)
+            mapping = edit.finished(mapping)
         try:
             character: Character | None = edited_character(context)
         except BdfmError:

@@ -5,22 +5,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import bpy
 import bpy.utils.previews
-import numpy as np
 from bpy.types import Context, UILayout
 
 from bdfm_infer.errors import BdfmError
 from bdfm_infer.parameters import ACTION_UNITS, AU_NAMES
 
 from ..blender import pose_capture
-from ..blender.preview import Preview
 from ..blender.rig import Character
 from ..core.errors import AddonError, NoMappingError
-from ..core.mapping import SOURCES
 from . import preview
 from .characters import draw_text, find_character
 from .mapping import Edit, begin_blank
@@ -28,6 +24,7 @@ from .own_mapping import BDFM_PG_own_mapping, edited_character
 
 PICTURES = Path(__file__).resolve().parent.parent / "pictures"
 PICTURE_SCALE = 7.0
+MAX_NOTES = 3
 
 _pictures: bpy.utils.previews.ImagePreviewCollection | None = None
 
@@ -71,9 +68,7 @@ def _show(context: Context, unit: str) -> None:
     own.source = unit
     if own.active_target() is not None:
         try:
-            mapping = own.mapping()
-            alone = replace(mapping, channels={unit: mapping.channels[unit]})
-            Preview(character, alone).show(np.eye(len(SOURCES))[SOURCES.index(unit)])
+            pose_capture.strike(character, own.mapping(), unit)
         except NoMappingError:
             return
 
@@ -136,8 +131,10 @@ class BDFM_OT_capture_pose(Edit):
         kept = [(target.source, target.content()) for target in own.targets if target.source != unit]
         own.set_targets([*kept, *((unit, target) for target in result.targets)])
         self.report({"INFO"}, f"{unit}: {len(result.targets)} targets")
-        for note in result.notes:
+        for note in result.notes[:MAX_NOTES]:
             self.report({"WARNING"}, note)
+        if len(result.notes) > MAX_NOTES:
+            self.report({"WARNING"}, f"and {len(result.notes) - MAX_NOTES} more that do not rest at zero")
         if self.go_on and unit != AU_NAMES[-1]:
             _show(context, AU_NAMES[AU_NAMES.index(unit) + 1])
 

@@ -111,12 +111,25 @@ def test_a_blank_mapping_fits_its_rig_and_lends_the_head(rig, data):
 
 
 def test_the_fingerprint_of_what_is_moved(data):
-    mapping = edit.with_own_fingerprint(Mapping.from_dict(data))
+    mapping = edit.finished(Mapping.from_dict(data))
     assert set(mapping.fingerprint.shape_keys) == {"wide_L", "wide_R", "smile_L", "smile_R"}
     assert set(mapping.fingerprint.bones) == {"lip", "jaw"}
     many = edit.with_targets(mapping, [("AU01", edit.new_target("AU01", "shape_key", f"k{i}")) for i in range(99)])
-    names = edit.with_own_fingerprint(many).fingerprint.shape_keys
+    names = edit.finished(many).fingerprint.shape_keys
     assert len(names) <= edit.FINGERPRINT_NAMES and names[0] == "k0"
+
+
+def test_a_closed_eye_weakens_a_raised_lid_without_sides_as_well(data, rig):
+    base = Mapping.from_dict(data)
+    sided = edit.finished(base)
+    assert {rule.on for rule in sided.combine} == {"left", "right"}
+    wide = edit.with_targets(base, [("AU05", {"kind": "shape_key", "name": "wide_L"})])
+    (channel,) = retarget(resolve(edit.finished(wide), rig), _values(AU05=0.8, eye_closed_left=1))[:1]
+    assert channel.values == pytest.approx(0)
+
+
+def _values(**units):
+    return np.array([[units.get(source, 0.0) for source in SOURCES]])
 
 
 def test_swapped_sides_come_back(data):
@@ -193,6 +206,12 @@ def test_locations_in_reference_lengths(posed_rig):
     pose = Pose(bones={"lip.R": BonePose((0.03, 0, 0))})
     (target,) = captured(pose, REST, posed_rig, ("eyes", 0.06)).targets
     assert target["amount"] == pytest.approx(0.5) and target["reference"] == "eyes"
+
+
+def test_noise_of_an_import_is_no_rest_pose(posed_rig):
+    rest = Pose(bones={"jaw": BonePose((1e-6, 0, 0), (1e-3, 0, 0), (1.00001, 1, 1))})
+    pose = Pose(bones={"jaw": BonePose(rotation=(30.0, 0, 0))})
+    assert not captured(pose, rest, posed_rig).notes
 
 
 def test_what_does_not_rest_at_zero_is_said(posed_rig):

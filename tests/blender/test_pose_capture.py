@@ -63,8 +63,7 @@ def pose(part, known):
 
     def run(item, unit):
         (character,) = part("blender.rig").characters_in([item], bpy.context.scene)
-        sources = part("core.mapping").SOURCES
-        part("blender.preview").Preview(character, known).show(np.eye(len(sources))[sources.index(unit)])
+        part("blender.pose_capture").strike(character, known, unit)
 
     return run
 
