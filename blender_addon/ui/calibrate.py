@@ -35,10 +35,11 @@ def draw_calibrate(layout: UILayout, context: Context) -> None:
     column = layout.column(align=True)
     column.operator("bdfm.calibrate", text="From This Frame", icon="KEYFRAME").method = "FRAME"
     column.operator("bdfm.calibrate", text="Find Automatically", icon="VIEWZOOM").method = "AUTOMATIC"
-    row = layout.row(align=True)
+    column = layout.column(align=True)
+    row = column.row(align=True)
     row.prop(group, "rest_first")
     row.prop(group, "rest_last")
-    layout.operator("bdfm.calibrate", text="From These Frames", icon="ARROW_LEFTRIGHT").method = "RANGE"
+    column.operator("bdfm.calibrate", text="From These Frames", icon="ARROW_LEFTRIGHT").method = "RANGE"
     column = layout.column(align=True)
     for name, meaning in ACTION_UNITS.items():
         if getattr(group, name).neutral > 0:

@@ -21,6 +21,12 @@ from ..core.presets import list_presets
 MOST_NEUTRAL = 0.95
 DIGITS = 4
 """Blender keeps 32 bits: 0.7 comes back as 0.69999999."""
+EDIT_ITEMS = [
+    ("gain", "Gain", "How strong each action unit is"),
+    ("offset", "Offset", "What is added to each action unit"),
+    ("low", "Low", "What each action unit never goes below"),
+    ("high", "High", "What each action unit never goes above"),
+]
 METHOD_ITEMS = [
     ("none", "None", "Values as they were captured"),
     ("one_euro", "One Euro", "Steady at rest, follows fast moves; never looks ahead"),
@@ -79,7 +85,7 @@ class BDFM_PG_cleaning(bpy.types.PropertyGroup):
         name="Smoothing", description="How the curves are smoothed", items=METHOD_ITEMS, update=_changed
     )
     swap: _switch("Swap Left and Right", "For a video that was recorded mirrored, as by a selfie camera")
-    limits: bpy.props.BoolProperty(name="Limits", description="Show the limits in place of gain and offset")
+    shown: bpy.props.EnumProperty(name="Shown", description="What the list shows of each action unit", items=EDIT_ITEMS)
     preset: bpy.props.StringProperty(
         name="Preset", description="Name of a preset", search=_preset_names, search_options={"SUGGESTION"}, maxlen=60
     )

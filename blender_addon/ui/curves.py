@@ -19,7 +19,7 @@ MOST = 6
 """Curves that the picture holds."""
 BY_ITSELF = 3
 """Curves that are shown where none is chosen: those that move most."""
-SCALE = 14.0
+SCALE = 11.0
 
 
 class _Picture:
@@ -69,7 +69,8 @@ def draw_curves_panel(layout: UILayout, context: Context) -> None:
     icon = _the_picture().show(loaded.raw, performance, names, seconds_now(context.scene))
     layout.template_icon(icon_value=icon, scale=SCALE)
     column = layout.column(align=True)
-    column.label(text="Dashed: captured. Solid: baked. Striped: no face")
+    for text in ("Dashed: as captured", "Solid: as baked", "Striped: no face"):
+        column.label(text=text)
     for number, name in enumerate(names, start=1):
         column.label(text=f"{number}  {unit_label(name, ACTION_UNITS[name])}")
 

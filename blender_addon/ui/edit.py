@@ -45,31 +45,21 @@ def draw_edit(layout: UILayout, context: Context) -> None:
     row.operator("bdfm.save_cleaning", icon="FILE_TICK")
     row.operator("bdfm.reset_edits", icon="LOOP_BACK")
     layout.prop(group, "swap")
-    layout.prop(group, "limits")
-    first, second = ("low", "high") if group.limits else ("gain", "offset")
+    layout.row().prop(group, "shown", expand=True)
     column = layout.column(align=True)
-    names, fields = _split(column)
-    names.label(text="Mute, Solo")
-    fields.label(text=first.title())
-    fields.label(text=second.title())
     for name, meaning in ACTION_UNITS.items():
         unit = getattr(group, name)
-        names, fields = _split(column)
-        names.prop(unit, "mute", text="", icon="HIDE_ON" if unit.mute else "HIDE_OFF")
-        names.prop(unit, "solo", text="", icon="SOLO_ON" if unit.solo else "SOLO_OFF")
-        names.label(text=unit_label(name, meaning))
-        fields.prop(unit, first, text="")
-        fields.prop(unit, second, text="")
-        fields.prop(unit, "curve", text="", icon="FCURVE")
+        row = column.row(align=True)
+        row.prop(unit, "mute", text="", icon="HIDE_ON" if unit.mute else "HIDE_OFF")
+        row.prop(unit, "solo", text="", icon="SOLO_ON" if unit.solo else "SOLO_OFF")
+        field = row.row(align=True)
+        field.active = not unit.mute
+        field.prop(unit, group.shown, text=unit_label(name, meaning), slider=True)
+        row.prop(unit, "curve", text="", icon="FCURVE")
     column = layout.column(align=True)
     column.label(text="Size of the Head's Turns")
     for name in ROTATION:
         column.prop(group, f"gain_{name}")
-
-
-def _split(column: UILayout) -> tuple[UILayout, UILayout]:
-    split = column.split(factor=0.55, align=True)
-    return split.row(align=True), split.row(align=True)
 
 
 def draw_smoothing(layout: UILayout, context: Context) -> None:
@@ -78,6 +68,7 @@ def draw_smoothing(layout: UILayout, context: Context) -> None:
     layout.prop(group, "method", text="")
     column = layout.column(align=True)
     column.active = group.method != "none"
+    column.label(text="Cut-Off in Hertz")
     for name in CUTOFF_HZ:
         column.prop(group, f"cutoff_{name}")
 

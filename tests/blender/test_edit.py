@@ -143,7 +143,7 @@ def test_curves_of_the_chosen_units_or_of_those_that_move(take, cleaning, part):
 def test_all_panels_draw(take, cleaning, part, capfd):
     layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
     bpy.ops.bdfm.calibrate(method="AUTOMATIC")
-    cleaning.limits = True
+    cleaning.shown = "low"
     draws = [
         part("ui.edit").draw_edit,
         part("ui.edit").draw_smoothing,
