@@ -30,6 +30,12 @@ RESERVED: Final = re.compile(r"con|prn|aux|nul|schema|com\d|lpt\d")
 """What Windows does not take as a file's name, and the name of the format's own file."""
 
 
+_SIDE: Final = re.compile(
+    r"(?:^|[_.\-\s])(?:(?i:(left|right|[lr])(?=[_.\-\s]))|(left|right|Left|Right|[LR])(?=[A-Z][a-z]))"
+)
+"""A side ahead of the name or amid its parts: ``AU_05_L_Lid``, ``leftEye``, ``Bip01 LEyeBlink``."""
+
+
 class MappingExistsError(AddonError):
     """A mapping of that name is in the folder already; nothing was written."""
 
@@ -115,7 +121,7 @@ def new_target(source: str, kind: str, name: str, bone: str | None = None, owner
         name: of the shape key, the bone, or the custom property.
         bone, owner: for a custom property.
     """
-    side = normalise(name).side
+    side = side_of(name)
     data: TargetData = {"kind": kind}
     if kind == ShapeKey.kind:
         data |= {"name": name}
@@ -126,6 +132,13 @@ def new_target(source: str, kind: str, name: str, bone: str | None = None, owner
         axis, amount = ("x", NEW_AMOUNTS[key]) if key in NEW_AMOUNTS else NEW_HEAD[source]
         data |= {"bone": name, "axis": axis, key: amount}
     return data | ({"side": side} if side else {})
+
+
+def side_of(name: str) -> str:
+    """``left`` or ``right`` where a name says so, else empty."""
+    found = _SIDE.search(name)
+    token = (found.group(1) or found.group(2)) if found else ""
+    return normalise(name).side or (("left" if token[0] in "lL" else "right") if token else "")
 
 
 def amount_key(kind: str, source: str) -> str:

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from .mapping_edit import TargetData
-from .names import normalise
+from .mapping_edit import TargetData, side_of
 from .rig import OwnerKind, Rig, Vector
 
 AXES: Final = ("x", "y", "z")
@@ -161,7 +160,7 @@ def _number(value: float) -> float:
 
 
 def _side(name: str) -> TargetData:
-    side = normalise(name).side if name else ""
+    side = side_of(name)
     return {"side": side} if side else {}
 
 

@@ -65,6 +65,18 @@ def test_every_kind_of_target_can_be_added(data, kind, source):
     assert added.per_unit == target.get(edit.amount_key(kind, source), 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("lip.L", "left"), ("AU_05_R_UpperLidRaiser", "right"), ("Bip01 LEyeBlinkTop", "left"), ("rightBrow", "right"),
+        ("L_brow", "left"), ("CTRL_R_mouth_cornerPull", "right"), ("LipUp", ""), ("Rotate", ""), ("upper_lip", ""),
+        ("jawLeft", "left"), ("LOD0_head", ""), ("alright now", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_sides_in_names(name, side):
+    assert edit.side_of(name) == side
+
+
 def test_a_bone_added_to_the_head_turns_as_the_head_does():
     turns = {source: edit.new_target(source, "bone_rotation", "head") for source in ("yaw", "pitch", "roll")}
     shipped = Mapping.load(MAPPINGS / "arkit.json").channels
