@@ -16,6 +16,8 @@ from .capture_session import Report, Session
 from .sources import is_chosen
 
 POLL_S = 0.1
+REDRAW_S = 0.5
+"""Least time between two drawings of the progress: a sidebar that is drawn takes the 3D view behind it along."""
 
 _session: Session | None = None
 
@@ -63,6 +65,7 @@ class _Capturing(bpy.types.Operator):
     """Works off the queue: with a timer where there is a window, else waiting until it is done."""
 
     _timer: bpy.types.Timer | None = None
+    _drawn = 0.0
 
     def prepare(self, context: Context) -> None:
         """What is to be done before the first clip."""
@@ -113,7 +116,9 @@ class _Capturing(bpy.types.Operator):
     def _step(self, context: Context) -> bool:
         assert _session is not None
         is_done = _session.step(context)
-        redraw(context)
+        if time.monotonic() - self._drawn > REDRAW_S:
+            self._drawn = time.monotonic()
+            redraw(context)
         return is_done
 
     def _finish(self, context: Context) -> set[str]:
