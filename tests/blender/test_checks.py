@@ -290,6 +290,22 @@ def test_a_linked_character_gets_an_override_whose_keyframes_stay(own, kinds, li
     assert face.parent.animation_data.action is not None
 
 
+def test_a_local_object_with_a_linked_mesh_gets_an_override_of_the_mesh(own, kinds, tmp_path):
+    own(SMILE)
+    face = mesh("Face", ["smile"])
+    path = str(tmp_path / "library.blend")
+    bpy.data.libraries.write(path, {face.data})
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.meshes = ["Face"]
+    face = bpy.data.objects.new("Face", wanted.meshes[0])
+    bpy.context.scene.collection.objects.link(face)
+    assert kinds(face) == {"Face": ["linked"]}
+    bpy.ops.bdfm.mend(character="Face", kind="linked")
+    assert kinds(face) == {"Face": []}
+    assert face.data.library is None and face.data.override_library is not None
+
+
 def test_a_character_that_is_gone_is_a_report(own):
     own(SMILE)
     face = mesh("Face", ["smile"])
