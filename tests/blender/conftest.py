@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ if importlib.util.find_spec("bpy") is None:
 else:
     os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="blender-user-")
     import bpy
+    from scenes import mapping_data
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -60,3 +62,30 @@ def empty_scene(enabled_addon: None) -> Iterator[None]:
 def part(enabled_addon: None) -> Callable[[str], ModuleType]:
     """A module of the enabled add-on by its name within it."""
     return lambda name: importlib.import_module(f"{ADDON}.{name}")
+
+
+@pytest.fixture
+def bake(part: Callable[[str], ModuleType]) -> Callable[..., Any]:
+    """Bake channels of a mapping onto the character of an object.
+
+    ``mapping`` adds to the mapping's content, ``show`` is told the progress, all else is an option of the bake.
+    """
+
+    def run(item, performance, channels, start=1.0, speed=1.0, mapping=None, show=lambda share: None, **options):  # type: ignore[no-untyped-def]
+        content = part("core.mapping").Mapping.from_dict(mapping_data(channels, **(mapping or {})))
+        (character,) = part("blender.rig").characters_in([item], bpy.context.scene)
+        module = part("blender.bake")
+        time = module.scene_time(bpy.context.scene, start, speed)
+        return module.bake(
+            performance, character, content, time, part("blender.bake_options").BakeOptions(**options), show
+        )
+
+    return run
+
+
+@pytest.fixture
+def curve_of(part: Callable[[str], ModuleType]) -> Callable[..., Any]:
+    """The F-curve that moves a property now."""
+    return lambda id_block, path, index=0: (
+        part("blender.versions").channels_of(id_block).fcurves.find(path, index=index)
+    )

@@ -48,6 +48,14 @@ def armature(name: str, bones: Mapping[str, str]) -> bpy.types.Object:
     return item
 
 
+def animate(face: bpy.types.Object, keys: Mapping[float, float], key: str = "smile") -> None:
+    """Keyframes of an artist on a shape key: values by frame."""
+    block = face.data.shape_keys.key_blocks[key]
+    for frame, value in keys.items():
+        block.value = value
+        block.keyframe_insert("value", frame=frame)
+
+
 def select(*items: bpy.types.Object) -> None:
     """Select these objects and no others."""
     bpy.context.view_layer.update()

@@ -7,22 +7,9 @@ import bpy
 import numpy as np
 import pytest
 from mathutils import Quaternion
-from scenes import armature, make_performance, mapping_data, mesh
+from scenes import armature, make_performance, mesh
 
 KEY = {"kind": "shape_key", "name": "smile"}
-
-
-@pytest.fixture
-def bake(part):
-    """Bake channels of a mapping onto the character of an object."""
-
-    def run(item, performance, channels, start=1.0, **more):
-        mapping = part("core.mapping").Mapping.from_dict(mapping_data(channels, **more))
-        (character,) = part("blender.rig").characters_in([item], bpy.context.scene)
-        module = part("blender.bake")
-        return module.bake(performance, character, mapping, module.scene_time(bpy.context.scene, start))
-
-    return run
 
 
 def at_frame(frame, read):
@@ -87,7 +74,7 @@ def test_bone_location_and_scale(bake):
             {"kind": "bone_scale", "bone": "lip", "axis": "x", "amount": 0.1},
         ]
     }
-    bake(rig, make_performance([0, 1], AU12=[0, 1]), channels, reference_lengths={"wide": ["lip", "far"]})
+    bake(rig, make_performance([0, 1], AU12=[0, 1]), channels, mapping={"reference_lengths": {"wide": ["lip", "far"]}})
     bone = rig.pose.bones["lip"]
     assert at_frame(25, lambda: tuple(bone.location)) == pytest.approx((0, 0.5, 0), abs=1e-6)
     assert at_frame(25, lambda: tuple(bone.scale)) == pytest.approx((1.1, 1, 1), abs=1e-6)

@@ -13,24 +13,9 @@ SMILE = 'key_blocks["smile"].value'
 
 
 @pytest.fixture
-def bake(part):
-    """Bake channels of a mapping onto the character of an object, with options."""
-
-    def run(item, performance, channels, start=1.0, speed=1.0, show=None, **options):
-        mapping = part("core.mapping").Mapping.from_dict(mapping_data(channels))
-        (character,) = part("blender.rig").characters_in([item], bpy.context.scene)
-        module = part("blender.bake")
-        time = module.scene_time(bpy.context.scene, start, speed)
-        options = part("blender.bake_options").BakeOptions(**options)
-        return module.bake(performance, character, mapping, time, options, *([show] if show else []))
-
-    return run
-
-
-@pytest.fixture
-def smile(part):
+def smile(curve_of):
     """The F-curve of the smile."""
-    return lambda face: part("blender.versions").channels_of(face.data.shape_keys).fcurves.find(SMILE)
+    return lambda face: curve_of(face.data.shape_keys, SMILE)
 
 
 @pytest.mark.parametrize(("fps", "base"), [(24, 1.0), (24, 1.001), (30, 1.001)])
