@@ -133,6 +133,9 @@ class BDFM_OT_preview(bpy.types.Operator):
         if loaded_take(context.scene) is None:
             cls.poll_message_set("Capture a video or load a take first")
             return False
+        if context.scene.bdfm.own_mapping.rest:
+            cls.poll_message_set("Finish posing the action units first")
+            return False
         if not context.selected_objects:
             cls.poll_message_set("Select the characters")
             return False
