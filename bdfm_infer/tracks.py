@@ -14,8 +14,11 @@ from .frames import Frame
 from .predictor import Predictor
 from .tracking import Start, in_order, read_images
 
-SEEK_EVERY: Final = 8
-"""Frames from one look for new faces to the next; where a face is lost, each frame is looked at."""
+SEEK_EVERY: Final = 15
+"""Frames from one look for new faces to the next. A look costs as much as following a face for some frames."""
+
+SEEK_LOST_S: Final = 1.0
+"""Seconds for which a lost face is looked for in each frame; from then on it is found again as new ones are."""
 
 MOST_FACES: Final = 16
 
@@ -90,7 +93,10 @@ class Tracks:
             None if start is None or start.face is None else self._predictor.follow(frame.image, start.face.landmarks)
             for start in starts
         ]
-        is_lost = any(start is not None and face is None for start, face in zip(starts, followed, strict=True))
+        is_lost = any(
+            start is not None and face is None and frame.time - start.time <= SEEK_LOST_S
+            for start, face in zip(starts, followed, strict=True)
+        )
         seek = is_lost or (self._only is None and (not starts or frame.index % SEEK_EVERY == 0))
         return _Finds(followed, self._predictor.faces(frame.image) if seek else [])
 

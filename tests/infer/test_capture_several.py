@@ -19,7 +19,7 @@ from bdfm_infer.errors import CancelledError, EmptyFolderError, NoFaceError, Out
 from bdfm_infer.find_faces import PICTURE, find_faces
 from bdfm_infer.pipeline import Pick
 from bdfm_infer.several import LEAST_FRAMES, face_path, record_all
-from bdfm_infer.tracks import SEEK_EVERY
+from bdfm_infer.tracks import SEEK_EVERY, SEEK_LOST_S
 
 N = 48
 Face = tuple[float, ...]
@@ -104,9 +104,23 @@ def test_a_face_that_comes_later_has_rows_from_the_first_frame_on(predictor: Pre
     np.testing.assert_array_equal(first.timestamps, second.timestamps)
 
 
+def test_a_face_that_is_lost_for_long_is_found_again(predictor: Predictor, tmp_path: Path) -> None:
+    back = int((SEEK_LOST_S + 0.5) * 30)
+
+    def faces(i: int) -> list[Face]:
+        return [small(0)] if 12 <= i < back else [large(0), small(0)]
+
+    record_all(clip(tmp_path / "clip.mp4", faces, back + 30), tmp_path / "all", predictor=predictor)
+    first, second = read_faces(tmp_path / "all")
+    found = np.flatnonzero(first.success[12:])[0] + 12
+    assert back <= found < back + SEEK_EVERY
+    assert first.success.tolist() == [i < 12 or i >= found for i in range(back + 30)]
+    assert second.success.all()
+
+
 def test_what_flickers_by_gets_no_take(predictor: Predictor, tmp_path: Path) -> None:
     record_all(
-        clip(tmp_path / "clip.mp4", lambda i: two(i)[: 1 + (16 <= i < 22)]), tmp_path / "all", predictor=predictor
+        clip(tmp_path / "clip.mp4", lambda i: two(i)[: 1 + (15 <= i < 21)]), tmp_path / "all", predictor=predictor
     )
     assert len(read_faces(tmp_path / "all")) == 1
     short = clip(tmp_path / "short.mp4", two, LEAST_FRAMES // 2)
