@@ -17,6 +17,9 @@ FloatArray = NDArray[np.float64]
 SNAP: Final = 1e-3
 """Frames; time stamps are rounded, so that a sample this near to a whole frame lies on it."""
 
+MAX_FRAME: Final = 1_048_574
+"""Where Blender's timeline ends, to either side."""
+
 HOLD: Final = 0.85
 """Share of a gap for which the last pose is held; the rest leads softly into the next find."""
 
@@ -112,7 +115,7 @@ def resample(timestamps: ArrayLike, values: ArrayLike, time: SceneTime) -> Keys:
         time: of the scene.
 
     Raises:
-        TimingError: no row holds a face.
+        TimingError: no row holds a face, or one lies where Blender has no frames.
     """
     values = np.asarray(values, np.float64)
     at = time.frames(timestamps)
@@ -125,6 +128,12 @@ def resample(timestamps: ArrayLike, values: ArrayLike, time: SceneTime) -> Keys:
     stretches = _stretches(found[in_order], at[in_order], values[in_order])
     if not stretches:
         raise TimingError("The take holds no frame with a face, so there is nothing to bake. Capture another source.")
+    reach = max(np.abs(where).max() for where, _ in stretches)
+    if reach > MAX_FRAME:
+        raise TimingError(
+            f"The take would reach frame {reach:.0f}, and Blender's timeline ends at {MAX_FRAME}. Check the start "
+            "frame, the speed, and the times in the take."
+        )
     frames, first = np.unique(np.concatenate([_whole_frames(where) for where, _ in stretches]), return_index=True)
     rows = np.concatenate([_interpolate(_whole_frames(where), where, what) for where, what in stretches])
     return _keys(frames, rows[first])

@@ -155,6 +155,12 @@ def test_impossible_speeds_are_refused(speed: float) -> None:
         SceneTime(24, speed=speed)
 
 
+@pytest.mark.parametrize("stamps", [[0, 1e12], [-1e7, 0], [0, 50_000]])
+def test_times_beyond_the_timeline_are_refused_before_they_fill_the_memory(stamps: list[float]) -> None:
+    with pytest.raises(TimingError, match="timeline ends"):
+        resample(stamps, [[0.0], [1.0]], SceneTime(24))
+
+
 def test_a_range_takes_keys_at_both_ends() -> None:
     keys = resample(np.arange(10) / 24, np.arange(10.0)[:, None], SceneTime(24))
     assert keys.within(3, 6).frames.tolist() == [3, 4, 5, 6]

@@ -142,6 +142,9 @@ def test_impossible_settings_are_reports(settings):
     settings.bake.first, settings.bake.last = 20, 10
     with pytest.raises(RuntimeError, match="range"):
         bpy.ops.bdfm.bake()
+    settings.start_frame = 2**31 - 1
+    with pytest.raises(RuntimeError, match="timeline ends"):
+        bpy.ops.bdfm.bake()
     assert not bpy.data.actions
 
 
