@@ -99,16 +99,17 @@ class Smoothing:
             return take
         names = (*ROTATION, *AU_NAMES)
         values = np.c_[take.rotation, take.action_units]
+        groups = [next(group for group, members in GROUPS.items() if name in members) for name in names]
+        cutoffs = np.array([self.cutoff_hz.get(group, CUTOFF_HZ[group]) for group in groups])
+        speeds = np.array([_FULL_SPEED[group] for group in groups])
         for stretch in _stretches(take.success):
             times = take.timestamps[stretch]
-            for group, members in GROUPS.items():
-                columns = [names.index(name) for name in members]
-                cutoff = self.cutoff_hz.get(group, CUTOFF_HZ[group])
-                part = values[stretch, columns]
-                if self.method == "zero_phase":
-                    values[stretch, columns] = zero_phase(times, part, cutoff)
-                else:
-                    values[stretch, columns] = one_euro(times, part, cutoff, _FULL_SPEED[group])
+            if self.method == "one_euro":
+                values[stretch] = one_euro(times, values[stretch], cutoffs, speeds)
+            else:
+                for cutoff in np.unique(cutoffs):
+                    columns = np.flatnonzero(cutoffs == cutoff)
+                    values[stretch, columns] = zero_phase(times, values[stretch, columns], float(cutoff))
         return take.with_values(values[:, : len(ROTATION)], values[:, len(ROTATION) :])
 
 
@@ -145,22 +146,26 @@ def _time_share(times: FloatArray, most: float) -> FloatArray:
     return (np.r_[steps[0], steps] + np.r_[steps, steps[-1]]) / 2
 
 
-def one_euro(times: FloatArray, values: FloatArray, cutoff_hz: float, full_speed: float) -> FloatArray:
+def one_euro(
+    times: FloatArray, values: FloatArray, cutoff_hz: float | FloatArray, full_speed: float | FloatArray
+) -> FloatArray:
     """The 1 euro filter: a low-pass whose cut-off rises with the speed of the value.
 
     Args:
         times: (n,) seconds, ascending.
         values: (n, c), no NaN.
-        cutoff_hz: cut-off at ``full_speed``.
-        full_speed: units of the values a second.
+        cutoff_hz: cut-off at ``full_speed``, of all columns or (c,) of each.
+        full_speed: units of the values a second, as well.
     """
     out = values.copy()
     speed = np.zeros(values.shape[1])
-    for i in range(1, len(times)):
-        step = max(float(times[i] - times[i - 1]), 1e-6)
-        speed += _follow(step, _SPEED_CUTOFF_HZ) * ((values[i] - values[i - 1]) / step - speed)
-        cutoff = cutoff_hz * (_ONE_EURO_REST + (1.0 - _ONE_EURO_REST) * np.abs(speed) / full_speed)
-        out[i] = out[i - 1] + _follow(step, cutoff) * (values[i] - out[i - 1])
+    steps = np.maximum(np.diff(times), 1e-6)
+    slopes = np.diff(values, axis=0) / steps[:, None]
+    at_rest, per_speed = cutoff_hz * _ONE_EURO_REST, cutoff_hz * (1.0 - _ONE_EURO_REST) / full_speed
+    for i, step in enumerate(steps.tolist()):
+        speed += _follow(step, _SPEED_CUTOFF_HZ) * (slopes[i] - speed)
+        cutoff = at_rest + per_speed * np.abs(speed)
+        out[i + 1] = out[i] + _follow(step, cutoff) * (values[i + 1] - out[i])
     return out
 
 
