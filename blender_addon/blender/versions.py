@@ -30,11 +30,6 @@ class ActionSet:
         self.name = name
         self._places: dict[bpy.types.ID, tuple[bpy.types.Action, Any]] = {}
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the new actions."""
-        return tuple(dict.fromkeys(action.name for action, _ in self._places.values()))
-
     def channels(self, id_block: bpy.types.ID, slot_name: str) -> Channels:
         """The place for a data-block's new F-curves. It does not move by them before :meth:`assign` or :meth:`push`."""
         if not LAYERED_ACTIONS:

@@ -133,6 +133,29 @@ def test_the_active_action_twice_gives_the_second_take(bake, curve_of):
     assert {round(key.co.y, 5) for key in curve.keyframe_points} == {0.7}
 
 
+def test_an_active_action_that_is_empty(bake):
+    """From Blender 4.4 on it has no slot for the face yet."""
+    face = mesh("Face", ["smile"])
+    action = bpy.data.actions.new("Empty")
+    face.data.shape_keys.animation_data_create().action = action
+    bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]}, target="ACTIVE_ACTION")
+    assert list(bpy.data.actions) == [action]
+    bpy.context.scene.frame_set(25)
+    assert smile_key(face).value == pytest.approx(1, abs=1e-6)
+
+
+def test_without_an_active_action_there_is_a_new_one(bake):
+    rig = armature("Rig", {"jaw": "XYZ"})
+    face = mesh("Face", ["smile"], rig)
+    rig.keyframe_insert("location", frame=1)
+    walk = rig.animation_data.action
+    performance = make_performance(TIMES, AU12=TIMES, AU26=TIMES)
+    report = bake(rig, performance, {"AU12": [KEY], "AU26": [JAW]}, target="ACTIVE_ACTION")
+    assert rig.animation_data.action == walk
+    assert {walk.name, face.data.shape_keys.animation_data.action.name} == set(report.actions)
+    assert len(report.actions) == 2
+
+
 def test_new_keys_swing_when_they_are_set_to_elastic_later(bake, curve_of):
     """Keys that are added by script have no amplitude, back and period of their own."""
     face = mesh("Face", ["smile"])
