@@ -68,6 +68,9 @@ class LoadedTake:
         return max(0, int(np.searchsorted(self.take.timestamps, seconds + 1e-6, side="right")) - 1)
 
 
+KEPT = 8
+"""Takes that stay in memory although no scene shows them; a batch reads many."""
+
 _loaded: dict[str, LoadedTake] = {}
 
 
@@ -78,7 +81,11 @@ def load(path: str) -> LoadedTake:
         BdfmError: it cannot be read, or holds no row.
     """
     if path not in _loaded or _loaded[path].stamp != _stamp(path):
-        _loaded[path] = LoadedTake(path)
+        take = LoadedTake(path)
+        shown = {bpy.path.abspath(scene.bdfm.take) for scene in bpy.data.scenes}
+        for other in [other for other in _loaded if other not in shown][: -KEPT + 1]:
+            del _loaded[other]
+        _loaded[path] = take
     return _loaded[path]
 
 

@@ -8,9 +8,11 @@ import json
 import bpy
 import numpy as np
 import pytest
-from scenes import write_take
+from scenes import make_rows, write_take
 
+from bdfm_infer.export import export
 from bdfm_infer.parameters import AU_NAMES
+from bdfm_infer.take import Take
 
 TIMES = np.arange(50) / 25
 
@@ -83,3 +85,70 @@ def test_settings_that_cannot_be_used_leave_the_scene_as_it_was(tmp_path):
     with pytest.raises(RuntimeError, match="stored edits cannot be used"):
         bpy.ops.bdfm.load_take(filepath=str(bad))
     assert bpy.context.scene.bdfm.take.endswith("good.csv")
+
+
+@pytest.mark.parametrize("name", ["俳優 テイク 1", "Größe & Maß (neu)", "שחקן", "a'b\"c"])
+def test_names_in_any_script(part, tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    path = write_take(folder / f"{name}.csv", TIMES, AU12=0.6)
+    bpy.ops.bdfm.load_take(filepath=str(path))
+    bpy.context.scene.bdfm.cleaning.AU12.gain = 0.5
+    bpy.ops.bdfm.save_cleaning()
+    assert unit(part("ui.takes").performance_of(path), "AU12") == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("tool", ["openface", "livelinkface"])
+def test_tables_of_other_tools_are_takes(part, tmp_path, tool):
+    times = np.arange(90) / 30
+    table = tmp_path / f"{tool}.csv"
+    rows = make_rows(times, AU12=0.6, eye_closed_left=0.8, eye_closed_right=0.8, yaw=10)
+    export(Take.from_rows(rows), tool, table)
+    before = table.read_bytes()
+    bpy.ops.bdfm.load_take(filepath=str(table))
+    assert unit(part("ui.takes").scene_performance(bpy.context.scene), "AU12") == pytest.approx(0.6, abs=2e-3)
+    bpy.context.scene.bdfm.cleaning.AU12.gain = 0.5
+    bpy.ops.bdfm.save_cleaning()
+    assert table.read_bytes() == before
+    bpy.ops.bdfm.load_take(filepath=str(table))
+    performance = part("ui.takes").scene_performance(bpy.context.scene)
+    assert unit(performance, "AU12") == pytest.approx(0.3, abs=2e-3)
+    assert unit(performance, "eye_closed_right") == pytest.approx(0.8, abs=2e-3)
+    assert performance.values[:, len(AU_NAMES)] == pytest.approx(10, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("AU04", "AU4", "column 'AU04' is missing"),
+        ("0.6000", "lots", "line 2, column AU12: 'lots' is not a number"),
+        ("0.6000", "6", "line 2, column AU12: 6 is not from 0 to 1"),
+    ],
+)
+def test_tables_edited_by_hand_are_named_and_left_alone(part, tmp_path, old, new, message):
+    path = write_take(tmp_path / "t.csv", TIMES, AU12=0.6)
+    bpy.ops.bdfm.load_take(filepath=str(write_take(tmp_path / "good.csv", TIMES)))
+    path.write_text(path.read_text().replace(old, new, 1))
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError, match=message):
+        bpy.ops.bdfm.load_take(filepath=str(path))
+    assert path.read_bytes() == before
+    assert bpy.context.scene.bdfm.take.endswith("good.csv")
+
+
+def test_a_take_of_a_newer_version_is_left_alone(tmp_path):
+    path = write_take(tmp_path / "t.csv", TIMES)
+    path.with_suffix(".json").write_text('{"format_version": 9, "settings": {"new": 1}}')
+    with pytest.raises(RuntimeError, match="newer version"):
+        bpy.ops.bdfm.load_take(filepath=str(path))
+    assert path.with_suffix(".json").read_text() == '{"format_version": 9, "settings": {"new": 1}}'
+
+
+def test_a_batch_of_takes_does_not_fill_the_memory(part, tmp_path):
+    takes = part("ui.takes")
+    shown = write_take(tmp_path / "shown.csv", TIMES, AU12=0.6)
+    bpy.ops.bdfm.load_take(filepath=str(shown))
+    for number in range(takes.KEPT + 5):
+        takes.performance_of(write_take(tmp_path / f"{number}.csv", TIMES))
+    assert len(takes._loaded) == takes.KEPT + 1
+    assert takes.loaded_take(bpy.context.scene) is not None
