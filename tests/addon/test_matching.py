@@ -113,6 +113,24 @@ def test_what_a_rig_has_more_of_comes_first() -> None:
     assert [fit.mapping.id for fit in rank(SHIPPED, rig) if fit.fits] == ["rocketbox_au", "arkit", "rocketbox_bones"]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("arkit", "mpfb_default"),  # MPFB with its face units
+        ("arkit", "vrm_vroid"),  # VRoid with Perfect Sync
+        ("arkit", "visemes"),  # Ready Player Me
+        ("arkit", "ready_player_me_small"),
+        ("genesis81", "genesis81_keys"),  # properties that drive the keys
+        ("genesis9", "genesis9_keys"),
+    ],
+)
+def test_a_rig_of_two_families_is_moved_by_the_first(first: str, second: str) -> None:
+    one, two = (rig_of(mapping) for name in (first, second) for mapping in SHIPPED if mapping.id == name)
+    keys = {"Face": tuple({*one.shape_keys["Face"], *two.shape_keys["Face"]})}
+    both = Rig("Hero", keys, {**one.bones, **two.bones}, (*one.properties, *two.properties))
+    assert [fit.mapping.id for fit in choose(SHIPPED, both)] == [first]
+
+
 @pytest.mark.skipif("BDFM_SOURCES" not in os.environ, reason="BDFM_SOURCES names no folder with characters")
 @pytest.mark.parametrize(("character", "family"), CHARACTERS.items())
 def test_characters_of_others_are_told_by_their_names(character: str, family: str | None) -> None:
