@@ -74,6 +74,9 @@ def test_a_mapping_chosen_for_one_character_is_baked(own, rows, tmp_path):
     bpy.ops.bdfm.choose_character_mapping(character="Berta", mapping="hand")
     (anna, berta), _ = rows()
     assert (anna.fits[0].mapping.id, berta.fits[0].mapping.id, berta.by_hand) == ("fits", "hand", True)
+    bpy.context.scene.bdfm.mapping = "fits"
+    assert [row.fits[0].mapping.id for row in rows()[0]] == ["fits", "hand"]
+    bpy.context.scene.bdfm.mapping = ""
     times = np.arange(25) / 24
     bpy.ops.bdfm.load_take(filepath=str(write_take(tmp_path / "t.csv", times, AU12=times)))
     bpy.ops.bdfm.bake()
