@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 
 import bpy
-from bpy.types import Context, Event, UILayout
+from bpy.types import Context, Event
 
 from bdfm_infer.errors import BdfmError
 
@@ -20,7 +20,7 @@ from ..core.mapping import Mapping
 from ..core.rig import Rig
 from ..core.targets import KINDS, BoneTarget
 from .characters import find_character, forget_rows
-from .own_mapping import BDFM_PG_own_mapping, BDFM_PG_target, edited_character
+from .own_mapping import edited_character
 from .preferences import library, own_folder
 
 KIND_LABELS = {
@@ -29,12 +29,6 @@ KIND_LABELS = {
     "bone_rotation": ("Bone Rotation", "BONE_DATA"),
     "bone_scale": ("Bone Scale", "BONE_DATA"),
     "custom_property": ("Property", "PROPERTIES"),
-}
-AMOUNT_LABELS = {
-    "weight": "Weight",
-    "degrees": "Degrees",
-    "degrees_per_degree": "Degrees per Degree",
-    "amount": "Amount",
 }
 HEAD_LIKE = "arkit"
 """The mapping that lends new ones what turns the head."""
@@ -278,103 +272,6 @@ class BDFM_OT_swap_sides(Edit):
         self.report({"INFO"}, f"Saved as {save(context, own, character, overwrite=False)}")
 
 
-class BDFM_UL_targets(bpy.types.UIList):
-    """The targets of the action unit that is edited."""
-
-    def draw_item(
-        self,
-        context: Context,
-        layout: UILayout,
-        data: BDFM_PG_own_mapping,
-        item: BDFM_PG_target,
-        icon: int,
-        active_data: BDFM_PG_own_mapping,
-        active_property: str,
-    ) -> None:
-        content = item.content()
-        label, picture = KIND_LABELS.get(content.get("kind", ""), ("Target", "QUESTION"))
-        row = layout.row(align=True)
-        row.label(text=content.get("name") or content.get("bone", label), icon=picture)
-        if "axis" in content:
-            row.label(text=f"{label.split()[-1]} {content['axis']}")
-        row.prop(item, "amount", text="", emboss=False)
-
-    def filter_items(self, context: Context, data: BDFM_PG_own_mapping, name: str) -> tuple[list[int], list[int]]:
-        return [self.bitflag_filter_item if t.source == data.source else 0 for t in data.targets], []
-
-
-class BDFM_PT_mapping(bpy.types.Panel):
-    bl_label = "Mapping"
-    bl_parent_id = "BDFM_PT_characters"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "BDFM"
-    bl_options = {"DEFAULT_CLOSED"}
-    bl_order = 0
-
-    def draw(self, context: Context) -> None:
-        own = context.scene.bdfm.own_mapping
-        if not own.document:
-            draw_start(self.layout)
-            return
-        draw_unit(self.layout, context)
-        draw_targets(self.layout, own)
-        draw_edited(self.layout, own)
-
-
-def draw_start(layout: UILayout) -> None:
-    """While no mapping is edited: from the character's own, or from nothing."""
-    row = layout.row(align=True)
-    row.operator("bdfm.edit_mapping", icon="GREASEPENCIL")
-    row.operator("bdfm.new_mapping", icon="ADD")
-
-
-def draw_unit(layout: UILayout, context: Context) -> None:
-    """Whose mapping is edited, and which action unit of it."""
-    own = context.scene.bdfm.own_mapping
-    if own.character is None or own.character.name not in context.scene.objects:
-        layout.label(text="The Character Is Gone", icon="ERROR")
-    else:
-        layout.label(text=own.character.name, icon="USER")
-    layout.prop(own, "source", text="")
-
-
-def draw_targets(layout: UILayout, own: BDFM_PG_own_mapping) -> None:
-    """The list of targets. Blender needs a region to draw a list in."""
-    row = layout.row()
-    row.template_list("BDFM_UL_targets", "", own, "targets", own, "active", rows=3)
-    column = row.column(align=True)
-    column.operator("bdfm.add_target", text="", icon="ADD")
-    column.operator("bdfm.remove_target", text="", icon="REMOVE")
-
-
-def draw_edited(layout: UILayout, own: BDFM_PG_own_mapping) -> None:
-    """The selected target, and where the mapping goes."""
-    target = own.active_target()
-    if target is not None:
-        _draw_target(layout.column(align=True), target)
-    layout.prop(own, "name")
-    row = layout.row(align=True)
-    row.operator("bdfm.save_mapping", icon="FILE_TICK")
-    row.operator("bdfm.close_mapping", text="", icon="X")
-
-
-def _draw_target(column: UILayout, target: BDFM_PG_target) -> None:
-    content = target.content()
-    column.prop(target, "amount", text=AMOUNT_LABELS[target.amount_key()])
-    if content.get("reference"):
-        column.label(text=f"in lengths of {content['reference']}", icon="DRIVER_DISTANCE")
-    if "axis" in content:
-        column.prop(target, "axis")
-    column.prop(target, "side")
-    for use, value in (("use_min", "low"), ("use_max", "high")):
-        row = column.row(align=True)
-        row.prop(target, use, text="")
-        limit = row.row(align=True)
-        limit.active = getattr(target, use)
-        limit.prop(target, value)
-
-
 CLASSES = (
     BDFM_OT_edit_mapping,
     BDFM_OT_new_mapping,
@@ -383,6 +280,4 @@ CLASSES = (
     BDFM_OT_remove_target,
     BDFM_OT_save_mapping,
     BDFM_OT_swap_sides,
-    BDFM_UL_targets,
-    BDFM_PT_mapping,
 )

@@ -41,7 +41,7 @@ def drawn(part, capfd):
 
     def draw():
         layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
-        mapping, own = part("ui.mapping"), bpy.context.scene.bdfm.own_mapping
+        mapping, own = part("ui.mapping_panel"), bpy.context.scene.bdfm.own_mapping
         part("ui.characters").draw_characters(layout, bpy.context)
         part("ui.posing").draw_posing(layout, bpy.context)
         part("ui.checks").draw_checks(layout, bpy.context)
