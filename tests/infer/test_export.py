@@ -78,10 +78,10 @@ def test_livelinkface(take: Take, tmp_path: Path) -> None:
         "EyeSquintRight": 0.19,  # 0.95 of AU07, half of it taken down by the closing eye
         "CheekSquintRight": 0.06,
         "EyeWideRight": 0.3,
-        "MouthLowerDownLeft": 1.0,  # 0.9 of AU16 and 0.8 * 0.5 of AU25, limited
+        "MouthLowerDownLeft": 1.0,  # 0.9 of AU16 and 0.65 * 0.5 of AU25, limited
         "MouthLowerDownRight": 1.0,
-        "MouthUpperUpLeft": 0.25,
-        "MouthUpperUpRight": 0.25,
+        "MouthUpperUpLeft": 0.21,
+        "MouthUpperUpRight": 0.21,
         "MouthFunnel": 0.09,
         "HeadYaw": np.radians(30),
         "HeadPitch": np.radians(10),
