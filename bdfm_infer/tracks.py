@@ -30,7 +30,7 @@ Faces = tuple[Face | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Finds:
+class FrameFinds:
     """Attributes: the faces that were followed, one a known face; and all faces, where they were looked for."""
 
     followed: list[Face | None]
@@ -63,11 +63,11 @@ class Tracks:
         self._only = number
         self._starts = [start if i == number else None for i, start in enumerate(self._starts)]
 
-    def reader(self) -> Callable[[Frame], _Finds]:
+    def reader(self) -> Callable[[Frame], FrameFinds]:
         """See :class:`bdfm_infer.tracking.Memory`."""
         return partial(self._read, tuple(self._starts))
 
-    def learn(self, frame: Frame, finds: _Finds) -> tuple[Faces, bool]:
+    def learn(self, frame: Frame, finds: FrameFinds) -> tuple[Faces, bool]:
         """See :class:`bdfm_infer.tracking.Memory`."""
         faces = self._apart(finds.followed)
         is_new = False
@@ -86,9 +86,9 @@ class Tracks:
         self._starts = [Start.after(frame, *pair) for pair in zip(faces, self._starts, strict=True)]
         return tuple(faces), is_new
 
-    def _read(self, starts: Sequence[Start | None], frame: Frame) -> _Finds:
+    def _read(self, starts: Sequence[Start | None], frame: Frame) -> FrameFinds:
         if frame.image is None:
-            return _Finds([None] * len(starts), [])
+            return FrameFinds([None] * len(starts), [])
         followed = [
             None if start is None or start.face is None else self._predictor.follow(frame.image, start.face.landmarks)
             for start in starts
@@ -98,7 +98,7 @@ class Tracks:
             for start, face in zip(starts, followed, strict=True)
         )
         seek = is_lost or (self._only is None and (not starts or frame.index % SEEK_EVERY == 0))
-        return _Finds(followed, self._predictor.faces(frame.image) if seek else [])
+        return FrameFinds(followed, self._predictor.faces(frame.image) if seek else [])
 
     def _apart(self, followed: Sequence[Face | None]) -> list[Face | None]:
         """Where two have come to lie on one face, it is that of the one that moved less; the other is lost."""

@@ -16,10 +16,12 @@ from test_command_line import command, events, worker
 
 from bdfm_infer import CaptureOptions, Predictor, Take, capture
 from bdfm_infer.errors import CancelledError, EmptyFolderError, NoFaceError, OutputExistsError, TruncatedVideoError
+from bdfm_infer.faces import Face as FoundFace
 from bdfm_infer.find_faces import PICTURE, find_faces
+from bdfm_infer.frames import Frame
 from bdfm_infer.pipeline import Pick
 from bdfm_infer.several import LEAST_FRAMES, face_path, record_all
-from bdfm_infer.tracks import SEEK_EVERY, SEEK_LOST_S
+from bdfm_infer.tracks import SEEK_EVERY, SEEK_LOST_S, FrameFinds, Tracks
 
 N = 48
 Face = tuple[float, ...]
@@ -127,21 +129,22 @@ def test_what_flickers_by_gets_no_take(predictor: Predictor, tmp_path: Path) -> 
     assert len(record_all(short, tmp_path / "short", predictor=predictor)) == 2
 
 
-def test_no_two_takes_follow_one_face(predictor: Predictor, tmp_path: Path) -> None:
-    """One face stands still, the other goes behind it and comes out again."""
+def at(x: float, side: float = 80.0) -> FoundFace:
+    """A face as it is read, at rest."""
+    return FoundFace(np.zeros((68, 2)), np.zeros(3), np.array([x, 100.0, side]), np.zeros(23), 1.0)
 
-    def faces(i: int) -> list[Face]:
-        x = 60.0 + 4.0 * i
-        still, walking = (160.0, 120.0, 90.0, 0.9, 0.0), (x, 120.0, 80.0, 0.4, 0.0)
-        return [walking, still]
 
-    record_all(clip(tmp_path / "clip.mp4", faces), tmp_path / "all", predictor=predictor)
-    still, walking = read_faces(tmp_path / "all")[:2]
-    both = still.success & walking.success
-    apart = np.linalg.norm(still.face[both, :2] - walking.face[both, :2], axis=1) / still.face[both, 2]
-    assert apart.min() > 0.39  # 0.4 sides, by files of two decimals
-    assert (~walking.success).any()
-    assert np.nanmax(np.abs(still.face[:, 0] - 160)) < 20
+def test_two_that_come_to_lie_on_one_face_do_not_share_it(predictor: Predictor) -> None:
+    tracks = Tracks(predictor, [], 1)
+    frames = [Frame(i, i / 30, picture()) for i in range(4)]
+    left, right = at(100), at(180)
+    assert tracks.learn(frames[0], FrameFinds([], [left, right])) == ((left, right), True)
+    moved = at(125), at(118)
+    assert tracks.learn(frames[1], FrameFinds(list(moved), [])) == ((moved[0], None), False), "it moved less"
+    stays = at(125)
+    assert tracks.learn(frames[2], FrameFinds([stays, None], [at(130)])) == ((stays, None), False), "taken already"
+    back = at(178)
+    assert tracks.learn(frames[3], FrameFinds([stays, None], [at(125), back])) == ((stays, back), True)
 
 
 def test_cancel_and_a_broken_file_keep_what_is_done_of_each_face(predictor: Predictor, tmp_path: Path) -> None:
@@ -180,6 +183,15 @@ def test_the_picked_face_is_captured_from_the_start(
     take = capture(clip(tmp_path / "clip.mp4", two), tmp_path / "take", options, predictor=predictor)
     check(take, {i: face(i) for i in range(N)})
     assert take.facts["settings"]["face"] == {"time": 1.0, "x": x + 5, "y": y - 5}
+
+
+def test_a_pick_goes_by_the_place_at_its_time(predictor: Predictor, tmp_path: Path) -> None:
+    def walking(i: int) -> Face:
+        return 60.0 + 4.0 * i, 60.0, 60.0, 0.9, 0.0
+
+    source = clip(tmp_path / "clip.mp4", lambda i: [(110.0, 170.0, 90.0, 0.4, 0.0), walking(i)])
+    take = capture(source, None, CaptureOptions(pick=Pick(39 / 30, *walking(39)[:2])), predictor=predictor)
+    check(take, {i: walking(i) for i in range(N)})
 
 
 def test_a_pick_where_nobody_is_and_one_after_the_end(predictor: Predictor, tmp_path: Path) -> None:
