@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--display", type=int, default=77)
     options = parser.parse_args(arguments)
     top = options.chroot or Path("/")
-    with tempfile.TemporaryDirectory(prefix="window-", dir=top / "tmp") as folder:
+    with tempfile.TemporaryDirectory(prefix="artist-", dir=top / ("home" if options.chroot else "tmp")) as folder:
         stage = Path(folder)
         for name in ("hands.py", "story.py"):
             shutil.copy(HERE / name, stage)

@@ -20,7 +20,7 @@ Acts = Generator[float, None, Result]
 STEP = 12
 """Pixels between two places where a button is looked for; a button is 20 high."""
 PAGES = 4
-HEADER, TABS = 25, 25
+HEADER, TABS = 28, 25
 """Height of a closed panel, width of the tabs beside the panels; pixels."""
 SETTLE_S = 0.1
 COLOURS = 160
@@ -35,10 +35,12 @@ class Hands:
 
     Args:
         pictures: folder for the screenshots.
+        open_panels: places of the panels that are open at first, from 0 at the top.
     """
 
-    def __init__(self, pictures: Path) -> None:
+    def __init__(self, pictures: Path, open_panels: set[int]) -> None:
         self.pictures = pictures
+        self.open_panels = open_panels
 
     @property
     def window(self) -> bpy.types.Window:
@@ -117,20 +119,18 @@ class Hands:
             yield from self.press(wheel)
 
     def open_panel(self, place: int) -> Acts[None]:
-        """Open one panel of the tab and close the others, by their headers.
+        """Close the panels that are open, from the top, and open one, by their headers.
 
         Args:
-            place: its place among the panels from the top, from 0.
+            place: its place among the panels of the tab, from 0.
         """
         region = self.sidebar
         x, top = region.x + region.width // 2, region.y + region.height - HEADER // 2
-        yield from self.scroll("WHEELUPMOUSE", 40)
-        yield from self.click(x, top, ctrl=True)
-        yield 0.5
-        yield from self.click(x, top)
-        yield 0.5
-        yield from self.click(x, top - place * HEADER)
-        yield 0.5
+        yield from self.scroll("WHEELUPMOUSE", 16)
+        for header in [*sorted(self.open_panels), place]:
+            yield from self.click(x, top - header * HEADER)
+            yield 0.5
+        self.open_panels = {place}
 
     def click_button(self, button: str, across: float = 0.5) -> Acts[None]:
         """Find a button of the sidebar and click it."""
@@ -173,10 +173,11 @@ class Hands:
 
     def save(self, name: str, of: str = "window") -> None:
         """Save a screenshot of what is drawn now."""
-        height = self.window.height
-        place: Any = {"view": self.area, "sidebar": self.sidebar}.get(of)
-        x, y, w, h = (place.x, place.y, place.width, place.height) if place else (0, 0, self.window.width, height)
+        x, y, w, h, height = 0, 0, self.window.width, self.window.height, self.window.height
+        if of != "window":
+            place: Any = self.sidebar if of == "sidebar" else self.area
+            x, y, w, h = place.x, place.y, place.width, place.height
         crop = f"{w}x{h}+{x}+{height - y - h}"
         path = self.pictures / f"{name}.png"
-        shot = ["import", "-window", "root", "-crop", crop, "+repage", "-strip", "-colors", str(COLOURS), f"png8:{path}"]
+        shot = ["import", "-window", "root", "-crop", crop, "+repage", "-strip", "+dither", "-colors", str(COLOURS), f"png8:{path}"]
         subprocess.run(shot, check=True)

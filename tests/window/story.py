@@ -94,12 +94,11 @@ def choose_video(hands: Hands) -> Acts[None]:
     yield 1
     area = browsers()[0]
     yield from hands.move(area.x + area.width // 2, area.y + area.height // 2)
-    yield from hands.picture("02-file-browser", "window")
     yield from hands.press("RET")
     yield from hands.until(lambda: bpy.context.scene.bdfm.source, 10, "the video is chosen")
     check(Path(bpy.context.scene.bdfm.source).name == "sample.mp4", "another file was chosen")
     yield 1
-    yield from hands.picture("03-video-chosen")
+    yield from hands.picture("02-video-chosen")
 
 
 def capture_state() -> bpy.types.PropertyGroup:
@@ -110,19 +109,19 @@ def cancel_capture(hands: Hands) -> Acts[None]:
     """Esc over the panel ends a capture; what was done by then is a take."""
     yield from hands.click_button("bdfm.capture()")
     yield from hands.until(lambda: capture_state().factor > 0.15, 60, "the capture gets on")
-    yield from hands.picture("04-capturing", "window")
+    yield from hands.picture("03-capturing", "window")
     yield from hands.press("ESC")
     yield from hands.until(lambda: not capture_state().running, 5, "the capture is cancelled")
     check(bpy.context.scene.bdfm.take, "the cancelled capture left no take")
     rows = len(Path(bpy.context.scene.bdfm.take).read_text(encoding="utf-8").splitlines())
     check(20 < rows < 234, f"the cancelled capture left {rows} rows")
-    yield from hands.picture("05-cancelled")
+    yield from hands.picture("04-cancelled")
 
 
 def capture(hands: Hands) -> Acts[None]:
     """The whole clip."""
     first = bpy.context.scene.bdfm.take
-    yield from hands.scroll("WHEELUPMOUSE", 40)
+    yield from hands.scroll("WHEELUPMOUSE", 16)
     yield from hands.click_button("bdfm.capture()")
     yield from hands.until(lambda: capture_state().running, 5, "the capture starts")
     yield from hands.until(lambda: not capture_state().running, 120, "the capture ends")
@@ -139,18 +138,18 @@ def scrub(hands: Hands) -> Acts[None]:
     for _ in range(5):
         yield from hands.press("RIGHT_ARROW")
     check(bpy.context.scene.frame_current == SMILE, "the arrow keys did not move the timeline")
-    yield from hands.picture("06-take")
+    yield from hands.picture("05-take")
 
 
 def calibrate(hands: Hands) -> Acts[None]:
     """The face at rest, found automatically."""
     cleaning = bpy.context.scene.bdfm.cleaning
-    yield from hands.scroll("WHEELUPMOUSE", 40)
+    yield from hands.scroll("WHEELUPMOUSE", 16)
     yield from hands.find("bdfm.calibrate(method='AUTOMATIC')")
     yield from hands.press("LEFTMOUSE")
     units = [name for name in cleaning.bl_rna.properties.keys() if name.startswith("AU")]
     yield from hands.until(lambda: any(getattr(cleaning, name).neutral > 0 for name in units), 10, "the rest is set")
-    yield from hands.picture("07-face-at-rest", "sidebar")
+    yield from hands.picture("06-face-at-rest", "sidebar")
 
 
 def select(*names: str) -> None:
@@ -164,7 +163,7 @@ def choose_character(hands: Hands) -> Acts[None]:
     select("ArkitHead")
     yield from hands.open_panel(CHARACTERS)
     yield from hands.over_view()
-    yield from hands.picture("08-character")
+    yield from hands.picture("07-character")
 
 
 def keys_of(name: str) -> bpy.types.Key:
@@ -185,10 +184,10 @@ def bake_and_undo(hands: Hands) -> Acts[None]:
     yield from hands.until(lambda: is_baked("ArkitHead"), 30, "the character is baked")
     smile = max(keys_of("ArkitHead").key_blocks["mouthSmileLeft"].value for _ in [bpy.context.scene.frame_set(SMILE)])
     yield from hands.over_view()
-    yield from hands.picture("09-baked", "window")
+    yield from hands.picture("08-baked", "window")
     yield from hands.press("Z", ctrl=True)
     yield from hands.until(lambda: not is_baked("ArkitHead"), 10, "one undo step takes the bake back")
-    yield from hands.picture("10-undone")
+    yield from hands.picture("09-undone")
     yield from hands.press("Z", ctrl=True, shift=True)
     yield from hands.until(lambda: is_baked("ArkitHead"), 10, "redo brings the bake again")
     check(smile > 0.05, f"the character does not smile at frame {SMILE}")
@@ -207,7 +206,7 @@ def batch(hands: Hands) -> Acts[None]:
     check({item.status for item in bpy.context.scene.bdfm.batch.characters} <= {"BAKED", "WARNED"}, "one has failed")
     bpy.context.scene.frame_set(SMILE)
     yield from hands.over_view()
-    yield from hands.picture("11-batch", "window")
+    yield from hands.picture("10-batch", "window")
 
 
 def add_second_character() -> None:
@@ -237,7 +236,7 @@ def add_second_character() -> None:
 
 def main() -> None:
     """Play the story from a timer, so that Blender handles events and draws in between."""
-    hands = Hands(STAGE / "pictures")
+    hands = Hands(STAGE / "pictures", {CAPTURE, TAKE, CHARACTERS, BAKE})
     acts = story(hands)
 
     def step() -> float | None:
@@ -248,8 +247,10 @@ def main() -> None:
             os._exit(0)
         except Exception:
             traceback.print_exc()
-            hands.save("failed")
-            os._exit(1)
+            try:
+                hands.save("failed")
+            finally:
+                os._exit(1)
 
     try:
         install()
