@@ -44,7 +44,7 @@ class KeyWriter:
     """
 
     def __init__(self, frames: NDArray[np.int64], gap_starts: NDArray[np.bool_]) -> None:
-        self._bezier, self._free = _enum("interpolation")["BEZIER"], _enum("handle_left_type")["FREE"]
+        self._bezier, free = _enum("interpolation")["BEZIER"], _enum("handle_left_type")["FREE"]
         before = np.flatnonzero(gap_starts[:-1])
         after = before + 1
         span = frames[after] - frames[before]
@@ -58,7 +58,7 @@ class KeyWriter:
         same["handle_right_type"] = same["handle_left_type"].copy()
         same["interpolation"][before] = self._bezier
         for side in ("handle_left_type", "handle_right_type"):
-            same[side][before] = same[side][after] = self._free
+            same[side][before] = same[side][after] = free
         self._same: KeyTable = same
 
     def write(self, curve: bpy.types.FCurve, values: FloatArray, keep: NDArray[np.bool_]) -> None:
@@ -70,14 +70,15 @@ class KeyWriter:
             keep: (m,) bool, which of the keys to make; those beside a gap are among them.
         """
         table = self._table(values.astype(np.float32), keep)
-        if not len(curve.keyframe_points):
+        at = _get(curve, "co")[:, 0]
+        before, after = at < self._frames[0] - SAME_FRAME, at > self._frames[-1] + SAME_FRAME
+        if not (before.any() or after.any()):
+            curve.keyframe_points.clear()
             _set_keys(curve, table)
             return
-        old = _get_keys(curve)
-        at = old["co"][:, 0]
-        before, after = at < self._frames[0] - SAME_FRAME, at > self._frames[-1] + SAME_FRAME
         if after.any():
             table["interpolation"][-1] = self._bezier
+        old = {name: _get(curve, name) for name in (*POINTS, *NUMBERS, *CHOICES, *FLAGS)}
         m = len(table["co"])
         whole = {
             name: np.concatenate([column[before], table.get(name, np.zeros(m, column.dtype)), column[after]])
@@ -85,7 +86,7 @@ class KeyWriter:
         }
         curve.keyframe_points.clear()
         _set_keys(curve, whole)
-        self._hold_outside(curve, old, int(before.sum()), int(after.sum()))
+        self._hold_outside(curve, whole, int(before.sum()), int(after.sum()))
 
     def _table(self, values: NDArray[np.float32], keep: NDArray[np.bool_]) -> KeyTable:
         points = {
@@ -94,47 +95,39 @@ class KeyWriter:
         }
         return points | {name: column[keep] for name, column in self._same.items()}
 
-    def _hold_outside(self, curve: bpy.types.FCurve, old: KeyTable, before: int, after: int) -> None:
+    def _hold_outside(self, curve: bpy.types.FCurve, table: KeyTable, before: int, after: int) -> None:
         """Keep the curve outside the new keys as it was.
 
         Blender aims automatic handles by both neighbours, so that a new neighbour also bends the far side of the key
         beside it. Where that has happened the key's handles are put back and become free.
         """
-        new = _get_keys(curve)
         beside = [(before - 1, "handle_left")] if before else []
         beside += [(-after, "handle_right")] if after else []
-        bent = [place for place, outer in beside if np.abs(new[outer][place] - old[outer][place]).max() > SAME]
+        keys = curve.keyframe_points
+        bent = [
+            place
+            for place, outer in beside
+            if np.abs(np.subtract(getattr(keys[place], outer), table[outer][place])).max() > SAME
+        ]
         for place in bent:
             for side in ("handle_left", "handle_right"):
-                new[side][place] = old[side][place]
-                new[f"{side}_type"][place] = self._free
+                setattr(keys[place], f"{side}_type", "FREE")
+                setattr(keys[place], side, table[side][place].tolist())
         if bent:
-            _set_values(curve, new)
+            curve.update()
 
 
-def _get_keys(curve: bpy.types.FCurve) -> KeyTable:
-    keys = curve.keyframe_points
-    n = len(keys)
-    table: KeyTable = {}
-    for name in POINTS:
-        table[name] = np.empty(2 * n, np.float32)
-    for name in NUMBERS:
-        table[name] = np.empty(n, np.float32)
-    for name in CHOICES:
-        table[name] = np.empty(n, np.int32)
-    for name in FLAGS:
-        table[name] = np.empty(n, bool)
-    for name, column in table.items():
-        keys.foreach_get(name, column)
-    return table | {name: table[name].reshape(n, 2) for name in POINTS}
+def _get(curve: bpy.types.FCurve, name: str) -> NDArray[Any]:
+    """One attribute of all keys, see :data:`KeyTable`."""
+    n = len(curve.keyframe_points)
+    dtype = np.int32 if name in CHOICES else bool if name in FLAGS else np.float32
+    column = np.empty(2 * n if name in POINTS else n, dtype)
+    curve.keyframe_points.foreach_get(name, column)
+    return column.reshape(n, 2) if name in POINTS else column
 
 
 def _set_keys(curve: bpy.types.FCurve, table: KeyTable) -> None:
     curve.keyframe_points.add(len(table["co"]))
-    _set_values(curve, table)
-
-
-def _set_values(curve: bpy.types.FCurve, table: KeyTable) -> None:
     for name, column in table.items():
         curve.keyframe_points.foreach_set(name, np.ascontiguousarray(column).ravel())
     curve.update()
