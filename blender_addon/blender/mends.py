@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..core.errors import AddonError
-from .rig import Character, character_of
+from .rig import Character
 from .versions import channels_of
 
 HIGHEST_RANGE = 10.0
@@ -94,21 +94,41 @@ def to_quaternion(bone: bpy.types.PoseBone) -> None:
 
 
 def make_overrides(character: Character) -> None:
-    """Library overrides of a linked character: its objects, and the meshes and armature data that keyframes need.
+    """Library overrides of a linked character in the place of its objects, and of the data that keyframes need.
 
     Raises:
-        MendError: Blender makes none of some data-block, such as one inside an instanced collection.
+        MendError: Blender makes none of some data-block.
     """
-    context, name = bpy.context, character.name
-    for item in [item for item in character.objects if item.library is not None]:
-        if item.name in {made.name for made in context.scene.objects if made.library is None}:
-            continue
-        if item.override_hierarchy_create(context.scene, context.view_layer, do_fully_editable=True) is None:
+    context = bpy.context
+    linked = [item for item in character.objects if item.library is not None]
+    for item in linked:
+        if _override_of(item) is None:
+            item.override_hierarchy_create(context.scene, context.view_layer, do_fully_editable=True)
+        made = _override_of(item)
+        if made is None:
             raise MendError(f"{item.name!r}: Blender makes no library override of it. Make it local instead.")
-    top = next((item for item in context.scene.objects if item.name == name and item.library is None), None)
-    made = character_of(top, context.scene) if top is not None else None
-    if made is None:
-        raise MendError(f"{name!r}: its library override is not in this scene. Make it local instead.")
-    for data in dict.fromkeys(item.data for item in made.objects if item.data is not None and item.data.library):
-        if data.override_create(remap_local_usages=True) is None:
+        _take_place(item, made)
+    objects = [_override_of(item) if item in linked else item for item in character.objects]
+    for data in dict.fromkeys(item.data for item in objects if item is not None and item.data is not None):
+        if data.library is not None and data.override_create(remap_local_usages=True) is None:
             raise MendError(f"{data.name!r}: Blender makes no library override of it. Make it local instead.")
+
+
+def _override_of(item: bpy.types.Object) -> bpy.types.Object | None:
+    overrides = (each for each in bpy.context.scene.objects if each.override_library is not None)
+    return next((each for each in overrides if each.override_library.reference == item), None)
+
+
+def _take_place(linked: bpy.types.Object, made: bpy.types.Object) -> None:
+    """Blender leaves the linked object beside its override: seen twice, and chosen first."""
+    layer = bpy.context.view_layer
+    selected, active = linked.select_get(), layer.objects.active == linked
+    for collection in linked.users_collection:
+        if collection.library is None:
+            if made not in collection.objects.values():
+                collection.objects.link(made)
+            collection.objects.unlink(linked)
+    layer.update()
+    made.select_set(selected)
+    if active:
+        layer.objects.active = made

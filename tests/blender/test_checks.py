@@ -271,21 +271,21 @@ def linked(tmp_path):
 
 
 def test_a_linked_character_gets_an_override_whose_keyframes_stay(own, kinds, linked, part, tmp_path):
-    folder = bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences
     own(FACE)
-    assert folder.mappings_folder
     assert kinds(linked[0]) == {"Rig": ["linked"]}
     assert part("ui.checks").last_checks["Rig"].blocking == {"linked"}
     assert bpy.ops.bdfm.mend(character="Rig", kind="linked") == {"FINISHED"}
-    rig = next(item for item in bpy.context.scene.objects if item.name == "Rig" and item.library is None)
-    face = next(item for item in bpy.context.scene.objects if item.name == "Face" and item.library is None)
+    assert part("ui.checks").last_checks["Rig"].texts == {}
+    assert sorted((item.name, item.library) for item in bpy.context.scene.objects) == [("Face", None), ("Rig", None)]
+    rig, face = (bpy.context.scene.objects[name] for name in ("Rig", "Face"))
+    assert rig.select_get() and bpy.context.object == rig
     assert face.data.shape_keys.library is None
     face.data.shape_keys.keyframe_insert('key_blocks["smile"].value', frame=1)
     rig.keyframe_insert('pose.bones["jaw"].rotation_euler', frame=1)
     path = str(tmp_path / "scene.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
-    face = next(item for item in bpy.context.scene.objects if item.name == "Face" and item.library is None)
+    face = bpy.context.scene.objects["Face"]
     assert face.data.shape_keys.animation_data.action is not None
     assert face.parent.animation_data.action is not None
 
