@@ -49,8 +49,9 @@ def widen_range(key: bpy.types.ShapeKey, low: float, high: float) -> None:
     """Widen a shape key's range so that it holds ``low`` to ``high``.
 
     Raises:
-        MendError: Blender ends all ranges before that.
+        MendError: Blender ends all ranges before that, or the key is of a library override.
     """
+    _refuse_override(key.id_data.user, key.name)
     if high > HIGHEST_RANGE or low < -HIGHEST_RANGE:
         raise MendError(
             f"Shape key {key.name!r} would have to go from {low:g} to {high:g}; Blender ends at {HIGHEST_RANGE:g}. "
@@ -61,13 +62,26 @@ def widen_range(key: bpy.types.ShapeKey, low: float, high: float) -> None:
 
 
 def allow_value(owner: bpy.types.bpy_struct, name: str, low: float, high: float) -> None:
-    """Widen the range of a custom property so that it holds ``low`` to ``high``; whole numbers are rounded outwards."""
+    """Widen the range of a custom property so that it holds ``low`` to ``high``; whole numbers are rounded outwards.
+
+    Raises:
+        MendError: the property is of a library override.
+    """
+    _refuse_override(owner.id_data, name)
     ui = owner.id_properties_ui(name)
     limits = ui.as_dict()
     if isinstance(owner[name], int):
         low, high = int(low // 1), int(-(-high // 1))
     least, most = min(limits["min"], low), max(limits["max"], high)
     ui.update(min=least, max=most, soft_min=min(limits["soft_min"], low), soft_max=max(limits["soft_max"], high))
+
+
+def _refuse_override(block: bpy.types.ID, name: str) -> None:
+    if block.override_library is not None:
+        raise MendError(
+            f"{name!r} is of a library override, whose ranges Blender takes from the library again when the file is "
+            "opened. Widen the range in the library's own file."
+        )
 
 
 def unlock(bone: bpy.types.PoseBone, what: str, index: int | None) -> None:

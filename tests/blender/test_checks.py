@@ -290,6 +290,27 @@ def test_a_linked_character_gets_an_override_whose_keyframes_stay(own, kinds, li
     assert face.parent.animation_data.action is not None
 
 
+def test_a_range_that_an_override_would_lose_is_refused_with_the_reason(own, kinds, linked):
+    own(SMILE)
+    kinds(linked[0])
+    bpy.ops.bdfm.mend(character="Rig", kind="linked")
+    rig, face = (bpy.context.scene.objects[name] for name in ("Rig", "Face"))
+    break_range(face, rig)
+    with pytest.raises(RuntimeError, match="library's own file"):
+        bpy.ops.bdfm.mend(character="Rig", kind="range")
+
+
+def test_an_undo_takes_an_override_back(own, kinds, linked):
+    own(FACE)
+    kinds(linked[0])
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.bdfm.mend("EXEC_DEFAULT", True, character="Rig", kind="linked")
+    assert all(item.library is None for item in bpy.context.scene.objects)
+    bpy.ops.ed.undo()
+    assert [item.library is None for item in bpy.context.scene.objects] == [False, False]
+    assert kinds(bpy.context.scene.objects["Rig"]) == {"Rig": ["linked"]}
+
+
 def test_a_local_object_with_a_linked_mesh_gets_an_override_of_the_mesh(own, kinds, tmp_path):
     own(SMILE)
     face = mesh("Face", ["smile"])
