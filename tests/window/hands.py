@@ -41,6 +41,8 @@ class Hands:
     def __init__(self, pictures: Path, open_panels: set[int]) -> None:
         self.pictures = pictures
         self.open_panels = open_panels
+        self._at = (0, 0)
+        self._scrolled = 0
 
     @property
     def window(self) -> bpy.types.Window:
@@ -108,15 +110,20 @@ class Hands:
                 yield from self.move(x, y)
                 if self.under_mouse().startswith(button):
                     return
-            yield from self.scroll("WHEELDOWNMOUSE", 12)
+            yield from self.scroll(12)
         raise NotSeenError(f"There is no button {button!r} in the sidebar.")
 
-    def scroll(self, wheel: str, clicks: int) -> Acts[None]:
-        """Turn the wheel over the sidebar."""
+    def scroll(self, clicks: int) -> Acts[None]:
+        """Turn the wheel over the sidebar; positive: further down."""
         region = self.sidebar
         yield from self.move(region.x + region.width // 2, region.y + region.height // 2)
-        for _ in range(clicks):
-            yield from self.press(wheel)
+        for _ in range(abs(clicks)):
+            yield from self.press("WHEELDOWNMOUSE" if clicks > 0 else "WHEELUPMOUSE")
+        self._scrolled += clicks
+
+    def to_top(self) -> Acts[None]:
+        """Back to where the sidebar begins. A wheel with nothing to scroll would zoom the view."""
+        yield from self.scroll(-self._scrolled)
 
     def open_panel(self, place: int) -> Acts[None]:
         """Close the panels that are open, from the top, and open one, by their headers.
@@ -126,7 +133,7 @@ class Hands:
         """
         region = self.sidebar
         x, top = region.x + region.width // 2, region.y + region.height - HEADER // 2
-        yield from self.scroll("WHEELUPMOUSE", 16)
+        yield from self.to_top()
         for header in [*sorted(self.open_panels), place]:
             yield from self.click(x, top - header * HEADER)
             yield 0.5

@@ -22,7 +22,7 @@ ADDON = "bl_ext.user_default.bdfm_face_capture"
 OPEN_AT_FIRST = ("BDFM_PT_calibrate", "BDFM_PT_checks")
 """Blender tells no script where a panel's header is: these sub-panels are opened before the first drawing."""
 CAPTURE, TAKE, CHARACTERS, BAKE, BATCH = range(5)
-SMILE = 60
+SMILE = 151
 
 
 def check(holds: object, what: str) -> None:
@@ -51,7 +51,7 @@ def open_character() -> None:
     """A head with ARKit's shape keys, nothing selected, at the rate of the clip."""
     bpy.ops.wm.open_mainfile(filepath=str(STAGE / "character.blend"), load_ui=False)
     scene = bpy.context.scene
-    scene.frame_end, scene.render.fps = 234, 25
+    scene.frame_end, scene.render.fps = 234, 30
     for item in scene.objects:
         item.select_set(False)
 
@@ -121,7 +121,7 @@ def cancel_capture(hands: Hands) -> Acts[None]:
 def capture(hands: Hands) -> Acts[None]:
     """The whole clip."""
     first = bpy.context.scene.bdfm.take
-    yield from hands.scroll("WHEELUPMOUSE", 16)
+    yield from hands.to_top()
     yield from hands.click_button("bdfm.capture()")
     yield from hands.until(lambda: capture_state().running, 5, "the capture starts")
     yield from hands.until(lambda: not capture_state().running, 120, "the capture ends")
@@ -131,37 +131,44 @@ def capture(hands: Hands) -> Acts[None]:
 
 
 def scrub(hands: Hands) -> Acts[None]:
-    """The arrow keys move the timeline; the values follow."""
+    """The arrow keys move the timeline; the values follow, and beside them the clip and the avatar."""
     yield from hands.open_panel(TAKE)
     bpy.context.scene.frame_set(SMILE - 5)
     yield from hands.over_view()
     for _ in range(5):
         yield from hands.press("RIGHT_ARROW")
     check(bpy.context.scene.frame_current == SMILE, "the arrow keys did not move the timeline")
+    yield from hands.click_button("bdfm.read_pictures()")
+    pictures = sys.modules[f"{ADDON}.ui.pictures"]
+    yield from hands.until(lambda: pictures._worker is None, 120, "the pictures of clip and avatar are read")
+    yield from hands.over_view()
     yield from hands.picture("05-take")
 
 
 def calibrate(hands: Hands) -> Acts[None]:
-    """The face at rest, found automatically."""
+    """The face at rest, from the first frame, in which the face does nothing."""
     cleaning = bpy.context.scene.bdfm.cleaning
-    yield from hands.scroll("WHEELUPMOUSE", 16)
-    yield from hands.find("bdfm.calibrate(method='AUTOMATIC')")
-    yield from hands.press("LEFTMOUSE")
+    bpy.context.scene.frame_set(1)
+    yield from hands.click_button("bdfm.calibrate(method='FRAME')")
     units = [name for name in cleaning.bl_rna.properties.keys() if name.startswith("AU")]
     yield from hands.until(lambda: any(getattr(cleaning, name).neutral > 0 for name in units), 10, "the rest is set")
     yield from hands.picture("06-face-at-rest", "sidebar")
 
 
 def select(*names: str) -> None:
+    """As a click in the outliner does."""
     for item in bpy.context.scene.objects:
         item.select_set(item.name in names)
     bpy.context.view_layer.objects.active = bpy.context.scene.objects[names[0]]
+    bpy.ops.ed.undo_push(message="Select")
 
 
 def choose_character(hands: Hands) -> Acts[None]:
     """Selected, it is listed with its mapping; the checks find nothing wrong."""
     select("ArkitHead")
+    bpy.context.scene.frame_set(SMILE)
     yield from hands.open_panel(CHARACTERS)
+    yield from hands.click_button("bdfm.check(")
     yield from hands.over_view()
     yield from hands.picture("07-character")
 
