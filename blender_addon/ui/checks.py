@@ -47,6 +47,13 @@ last_checks: dict[str, Checked] = {}
 """The last check of each character by its name, for the panel."""
 
 
+@bpy.app.handlers.persistent
+def forget_checks(*_: object) -> None:
+    """After a file was opened: what was found is of another one."""
+    last_checks.clear()
+    forget_rows()
+
+
 def check(context: Context, character: Character) -> list[Finding]:
     """Everything that a bake would meet on a character, with the loaded take or, without one, any.
 
@@ -149,7 +156,8 @@ class BDFM_PT_checks(bpy.types.Panel):
 def draw_checks(layout: UILayout, context: Context) -> None:
     """What the last check found, with what mends it."""
     layout.operator("bdfm.check", icon="VIEWZOOM")
-    for name, checked in list(last_checks.items())[:MAX_CHARACTERS]:
+    present = [(name, checked) for name, checked in last_checks.items() if name in context.scene.objects]
+    for name, checked in present[:MAX_CHARACTERS]:
         box = layout.box().column(align=True)
         box.label(text=name, icon="USER")
         if not checked.texts:
@@ -161,8 +169,8 @@ def draw_checks(layout: UILayout, context: Context) -> None:
                 mend.character, mend.kind = name, kind
             elif kind == MIRRORED:
                 box.operator("bdfm.swap_sides", icon="ARROW_LEFTRIGHT").character = name
-    if len(last_checks) > MAX_CHARACTERS:
-        draw_text(layout, f"and {len(last_checks) - MAX_CHARACTERS} more characters")
+    if len(present) > MAX_CHARACTERS:
+        draw_text(layout, f"and {len(present) - MAX_CHARACTERS} more characters")
 
 
 CLASSES = (BDFM_OT_check, BDFM_OT_mend, BDFM_PT_checks)

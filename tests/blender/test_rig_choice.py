@@ -156,6 +156,15 @@ def test_among_500_characters_few_rigs_are_read_and_none_at_a_redraw(own, part, 
     assert len(read) == characters.SHOWN
 
 
+def test_another_file_knows_nothing_of_this_one(own, part):
+    face = mesh("Anna", ["smile"])
+    select(face)
+    bpy.ops.bdfm.check()
+    assert list(part("ui.checks").last_checks) == ["Anna"]
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert part("ui.checks").last_checks == {}
+
+
 def test_the_default_folder_of_own_mappings_is_not_the_extensions(part):
     folder = part("ui.preferences").own_folder(bpy.context)
     assert "extensions" not in folder.parts and folder.is_relative_to(bpy.utils.user_resource("DATAFILES"))
