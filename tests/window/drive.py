@@ -66,10 +66,14 @@ def main(arguments: list[str] | None = None) -> int:
         archive.rename(stage / "addon.zip")
         (stage / "pictures").mkdir()
         width, height = SCREEN
-        script = RUN.format(display=options.display, width=width, height=height, blender=options.blender, prepare=PREPARE)
+        script = RUN.format(
+            display=options.display, width=width, height=height, blender=options.blender, prepare=PREPARE
+        )
         (stage / "run.sh").write_text(script, encoding="utf-8")
         try:
-            code = subprocess.run(command(stage, options.chroot), env=environment(stage, top), timeout=LIMIT_S).returncode
+            code = subprocess.run(
+                command(stage, options.chroot), env=environment(stage, top), timeout=LIMIT_S
+            ).returncode
         except subprocess.TimeoutExpired:
             print(f"Stopped after {LIMIT_S} seconds.", file=sys.stderr)
             code = 1

@@ -186,5 +186,17 @@ class Hands:
             x, y, w, h = place.x, place.y, place.width, place.height
         crop = f"{w}x{h}+{x}+{height - y - h}"
         path = self.pictures / f"{name}.png"
-        shot = ["import", "-window", "root", "-crop", crop, "+repage", "-strip", "+dither", "-colors", str(COLOURS), f"png8:{path}"]
+        shot = [
+            "import",
+            "-window",
+            "root",
+            "-crop",
+            crop,
+            "+repage",
+            "-strip",
+            "+dither",
+            "-colors",
+            str(COLOURS),
+            f"png8:{path}",
+        ]
         subprocess.run(shot, check=True)

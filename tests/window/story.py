@@ -69,6 +69,8 @@ def story(hands: Hands) -> Acts[None]:
     yield from scrub(hands)
     yield from calibrate(hands)
     yield from choose_character(hands)
+    yield from mend(hands)
+    yield from unknown_character(hands)
     yield from bake_and_undo(hands)
     yield from batch(hands)
 
@@ -171,6 +173,33 @@ def choose_character(hands: Hands) -> Acts[None]:
     yield from hands.click_button("bdfm.check(")
     yield from hands.over_view()
     yield from hands.picture("07-character")
+
+
+def mend(hands: Hands) -> Acts[None]:
+    """A muted shape key is found before the bake, and mended by its button."""
+    keys = keys_of("ArkitHead").key_blocks
+    keys["jawOpen"].mute = True
+    bpy.ops.ed.undo_push(message="Mute")
+    yield from hands.click_button("bdfm.check(")
+    yield from hands.picture("11-finding", "sidebar")
+    yield from hands.click_button("bdfm.mend(")
+    yield from hands.until(lambda: not keys_of("ArkitHead").key_blocks["jawOpen"].mute, 10, "the key is unmuted")
+
+
+def unknown_character(hands: Hands) -> Acts[None]:
+    """A mesh whose shape keys have names that no mapping knows."""
+    mesh = bpy.data.meshes.new("Stone")
+    mesh.from_pydata([(0, 0, 0), (0.01, 0, 0), (0, 0.01, 0)], [], [(0, 1, 2)])
+    stone = bpy.data.objects.new("Stone", mesh)
+    bpy.context.scene.collection.objects.link(stone)
+    for name in ("Basis", "Crumble"):
+        stone.shape_key_add(name=name).value = 0
+    select("Stone")
+    yield from hands.over_view()
+    yield 2.5
+    yield from hands.picture("12-no-mapping", "sidebar")
+    bpy.data.objects.remove(stone)
+    select("ArkitHead")
 
 
 def keys_of(name: str) -> bpy.types.Key:
