@@ -78,17 +78,21 @@ def run(
         time: of the scene, see :func:`.bake.scene_time`.
         options: of each bake.
     """
-    there = [job.top for job in jobs if job.top is not None and _in_scene(job.top, scene)]
-    characters = {character.top: character for character in characters_in(there, scene)}
+    there = [job.top is not None and _in_scene(job.top, scene) for job in jobs]
+    tops = [job.top for job, is_there in zip(jobs, there, strict=True) if is_there]
+    by_top = {character.top: character for character in characters_in(tops, scene)}
+    characters = [by_top.get(job.top) for job in jobs]
     moved: dict[bpy.types.ID, str] = {}
-    for job in jobs:
+    for job, is_there, character in zip(jobs, there, characters, strict=True):
         try:
-            if job.top not in there:
+            if not is_there:
                 raise BatchError("not in this scene any more. Remove it from the list, or add it again.")
-            if job.top not in characters:
+            if character is None:
                 raise BatchError("part of another character by now. Remove it from the list, and add that one.")
-            character = characters[job.top]
             report = _bake(job, character, choose(character), time, options)
+        except ReferenceError:
+            yield Outcome(job.name, reason=f"{job.name}: deleted while the others were baked.")
+            continue
         except BdfmError as error:
             yield Outcome(job.name, reason=_with_name(job.name, str(error)))
             continue

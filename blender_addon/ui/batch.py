@@ -104,7 +104,11 @@ class BDFM_OT_batch_bake(bpy.types.Operator):
     def _step(self, context: Context) -> bool:
         """Bake the next character. False where there is none."""
         assert self.progress is not None
-        outcome = next(self._outcomes, None)
+        try:
+            outcome = next(self._outcomes, None)
+        except Exception:
+            self._leave(context)  # else the button stays grey for ever
+            raise
         if outcome is None:
             return False
         done, of = self.progress

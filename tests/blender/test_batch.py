@@ -124,6 +124,24 @@ def test_a_character_that_became_part_of_another(batch, tmp_path):
     assert batch.characters[0].message.startswith("Anna: part of another character")
 
 
+def test_a_character_that_is_deleted_between_two_others(batch, tmp_path, part):
+    heads = [mesh(name, ["smile"]) for name in ("Anna", "Berta", "Carl")]
+    add(*heads)
+    bpy.ops.bdfm.load_take(filepath=str(takes(tmp_path, 0.5)[0]))
+    scene, settings = bpy.context.scene, part("ui.bake_settings")
+    outcomes = part("blender.batch").run(
+        part("ui.batch_lists").listed_jobs(scene),
+        scene,
+        lambda character: part("ui.bake").choose_mapping(bpy.context, character),
+        settings.take_time(scene),
+        settings.bake_options(scene),
+    )
+    assert next(outcomes).report
+    bpy.data.objects.remove(heads[1])
+    assert "Berta: deleted while" in next(outcomes).reason
+    assert next(outcomes).report
+
+
 def test_one_undo_step_takes_all_back(batch, tmp_path):
     heads = [mesh(name, ["smile"]) for name in ("Anna", "Berta")]
     bpy.ops.bdfm.load_take(filepath=str(takes(tmp_path, 0.5)[0]))
