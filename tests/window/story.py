@@ -152,7 +152,7 @@ def calibrate(hands: Hands) -> Acts[None]:
     cleaning = bpy.context.scene.bdfm.cleaning
     bpy.context.scene.frame_set(1)
     yield from hands.click_button("bdfm.calibrate(method='FRAME')")
-    units = [name for name in cleaning.bl_rna.properties.keys() if name.startswith("AU")]
+    units = [item.identifier for item in cleaning.bl_rna.properties if item.identifier.startswith("AU")]
     yield from hands.until(lambda: any(getattr(cleaning, name).neutral > 0 for name in units), 10, "the rest is set")
     yield from hands.picture("06-face-at-rest", "sidebar")
 
