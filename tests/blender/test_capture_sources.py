@@ -81,6 +81,18 @@ def test_a_strip_in_a_scene_of_another_rate(choice, strips, resolved):
     assert resolved().start_frame == 131 - 24  # second 1 of the file is shown at frame 131
 
 
+def test_strips_are_those_that_the_sequencer_shows(choice, resolved):
+    """From 5.0 on the sequencer may show another scene than the window."""
+    edit = bpy.data.scenes.new("Edit")
+    own_scene = bpy.app.version >= (5, 0, 0)
+    if own_scene:
+        bpy.context.workspace.sequencer_scene = edit
+    editor = (edit if own_scene else bpy.context.scene).sequence_editor_create()
+    (editor.strips if bpy.app.version >= (4, 4, 0) else editor.sequences).new_movie("Shot", str(SAMPLE), 1, 7)
+    choice.kind, choice.strip = "STRIP", "Shot"
+    assert resolved().start_frame == 7
+
+
 def test_an_image_strip(choice, strips, tmp_path):
     paths = write_images(tmp_path / "shot", sample_frames(12))
     strip = strips.new_image("Images", str(paths[0]), 1, 21)
