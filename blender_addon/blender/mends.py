@@ -17,7 +17,7 @@ class MendError(AddonError):
     """A mend is not possible here; the message names the reason and the way out. Nothing was changed."""
 
     code = "mend_refused"
-    exit_code = 35
+    exit_code = 39
 
 
 def mute_driver(driver: bpy.types.FCurve) -> None:

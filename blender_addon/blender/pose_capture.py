@@ -14,6 +14,7 @@ import numpy as np
 from mathutils import Euler, Quaternion, Vector
 
 from ..core.additive import rotation_values
+from ..core.errors import AddonError
 from ..core.mapping import SOURCES, Mapping
 from ..core.matching import resolve
 from ..core.names import NameIndex
@@ -26,6 +27,13 @@ from .rig import EULER, ROTATION_PROPERTIES, Character, owner_of, read_rig
 BONE_VALUES = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
 REFERENCE = "eyes"
 """The reference length for captured locations, where a mapping and the rig have it."""
+
+
+class PoseError(AddonError):
+    """A kept pose cannot be read."""
+
+    code = "bad_pose"
+    exit_code = 38
 
 
 def capture(character: Character, rest: Pose, mapping: Mapping) -> Captured:
@@ -45,13 +53,21 @@ def keep(character: Character) -> str:
 
 
 def kept_pose(character: Character, text: str) -> Pose:
-    """The pose that :func:`keep` wrote."""
-    return _pose(character, json.loads(text))
+    """The pose that :func:`keep` wrote.
+
+    Raises:
+        PoseError: it is damaged.
+    """
+    return _pose(character, _kept_values(text))
 
 
 def put_back(character: Character, text: str) -> list[str]:
-    """Bring a character into the pose that :func:`keep` wrote. Returns what is no longer there."""
-    values, lost = json.loads(text), []
+    """Bring a character into the pose that :func:`keep` wrote. Returns what is no longer there.
+
+    Raises:
+        PoseError: it is damaged.
+    """
+    values, lost = _kept_values(text), []
     meshes = {mesh.name: mesh.data.shape_keys for mesh in character.meshes}
     for mesh, kept_keys in values["keys"].items():
         blocks = meshes[mesh].key_blocks if meshes.get(mesh) else {}
@@ -101,6 +117,15 @@ def strike(character: Character, mapping: Mapping, source: str) -> None:
         else:
             getattr(owner, channel.kind.removeprefix("bone_"))[channel.index or 0] = channel.values[0]
         block.update_tag()
+
+
+def _kept_values(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+        kept: dict[str, Any] = {part: values[part] for part in ("keys", "bones", "properties")}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PoseError("The rest pose kept in this file is damaged. Cancel posing, and begin again.") from error
+    return kept
 
 
 def _read_values(character: Character) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class ChoiceError(AddonError):
     """A choice cannot be kept on a character; the message names the reason and the way out."""
 
     code = "choice_refused"
-    exit_code = 36
+    exit_code = 40
 
 
 @dataclass(frozen=True)

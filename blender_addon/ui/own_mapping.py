@@ -31,6 +31,15 @@ def _short(value: float) -> float:
     return float(f"{value:.6g}")
 
 
+def _members(text: str) -> dict[str, Any]:
+    """The object that a text of JSON is; empty where a damaged file holds anything else."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def _change(target: BDFM_PG_target, **changes: Any) -> None:
     """Write members of a target; None takes one away."""
     data = {key: value for key, value in (target.content() | changes).items() if value is not None}
@@ -135,7 +144,7 @@ class BDFM_PG_target(bpy.types.PropertyGroup):
 
     def content(self) -> edit.TargetData:
         """The target as plain data."""
-        return json.loads(self.data)
+        return _members(self.data)
 
     def amount_key(self) -> str:
         """Which member of the target ``amount`` is."""
@@ -178,7 +187,7 @@ class BDFM_PG_own_mapping(bpy.types.PropertyGroup):
         Raises:
             MappingError: a target is none.
         """
-        base = Mapping.from_dict(json.loads(self.document), self.name)
+        base = Mapping.from_dict(_members(self.document), self.name)
         return edit.with_targets(base, [(target.source, target.content()) for target in self.targets])
 
     def set_targets(self, targets: list[tuple[str, edit.TargetData]]) -> None:

@@ -251,6 +251,25 @@ def test_what_is_renamed_or_gone_meanwhile(rig, pose):
     assert bpy.ops.bdfm.cancel_posing() == {"FINISHED"}
 
 
+@pytest.mark.parametrize("damage", ["{", "[]", '{"keys": 1}', "x" * 99])
+def test_a_damaged_file_is_a_report(rig, pose, damage):
+    bpy.ops.bdfm.start_posing()
+    pose(rig, "AU12")
+    bpy.ops.bdfm.capture_pose(go_on=False)
+    rest, own().rest = own().rest, damage
+    with pytest.raises(RuntimeError, match="damaged"):
+        bpy.ops.bdfm.capture_pose()
+    own().rest, own().targets[-1].data = rest, damage
+    with pytest.raises(RuntimeError, match="'kind' is missing"):
+        bpy.ops.bdfm.save_mapping()
+    own().document = damage
+    with pytest.raises(RuntimeError, match="no mapping"):
+        bpy.ops.bdfm.save_mapping()
+    own().rest = damage
+    assert bpy.ops.bdfm.cancel_posing() == {"FINISHED"}
+    assert not own().rest
+
+
 def test_the_run_survives_saving_and_opening(rig, pose, tmp_path):
     before = everything(rig)
     bpy.ops.bdfm.start_posing()
