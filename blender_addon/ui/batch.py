@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -20,6 +21,8 @@ from .characters import draw_list, draw_text
 from .takes import scene_performance
 
 TICK_S = 0.01
+SLICE_S = 0.1
+"""Characters are baked for so long before Blender draws again: drawing a heavy scene costs more than a bake."""
 MAX_FAILED = 8
 
 
@@ -69,12 +72,14 @@ class BDFM_OT_batch_bake(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Context, event: bpy.types.Event) -> set[str]:
-        """A character a tick. Nothing else gets through in between, so that all is one undo step."""
+        """Some characters a tick. Nothing else gets through in between, so that all is one undo step."""
         if event.type == "ESC" and event.value == "PRESS":
             self.report({"WARNING"}, "Stopped. What is baked by now is kept; undo takes it back")
             return self._finish(context)
-        if event.type == "TIMER" and not self._step(context):
-            return self._finish(context)
+        until = time.monotonic() + SLICE_S
+        while event.type == "TIMER" and time.monotonic() < until:
+            if not self._step(context):
+                return self._finish(context)
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: Context) -> None:
@@ -88,7 +93,7 @@ class BDFM_OT_batch_bake(bpy.types.Operator):
         try:
             if batch.pairing == "ALL":
                 scene_performance(scene)
-            time = take_time(scene)
+            clock = take_time(scene)
         except BdfmError as error:
             self.report({"ERROR"}, str(error))
             return False
@@ -97,7 +102,7 @@ class BDFM_OT_batch_bake(bpy.types.Operator):
         if batch.pairing == "PAIRS" and len(batch.takes) > len(batch.characters):
             self.report({"WARNING"}, f"{len(batch.takes) - len(batch.characters)} takes have no character")
         choose = partial(choose_mapping, context)
-        self._outcomes = run(listed_jobs(scene), scene, choose, time, bake_options(scene))
+        self._outcomes = run(listed_jobs(scene), scene, choose, clock, bake_options(scene))
         type(self).progress = 0, len(batch.characters)
         return True
 
