@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 from bpy.types import Context, Event, PropertyGroup, UILayout, UIList
 
-from .sources import BDFM_PG_source, copy_choice
+from .sources import BDFM_PG_source, chosen, copy_choice
 
 STATES = (
     ("WAITING", "Waiting", "Its turn comes with the next capture"),
@@ -65,7 +65,7 @@ def enqueue(
     state = capture_state(context)
     item = state.queue.add()
     copy_choice(choice, item.source)
-    item.name = Path(choice.file).name if choice.kind == "FILE" else choice.strip or choice.clip
+    item.name = Path(chosen(choice)[1]).name
     item.scene, item.strips_scene = context.scene.name, strips_scene.name
     waiting = [place for place, other in enumerate(state.queue) if other.state == "WAITING"]
     state.active = waiting[0] if is_next else len(state.queue) - 1

@@ -18,7 +18,7 @@ from bdfm_infer.errors import BdfmError
 
 from ..jobs.requests import faces_command
 from ..jobs.worker import Worker
-from .sources import Source, is_chosen, resolve_in
+from .sources import Source, chosen, is_chosen, resolve_in
 
 POLL_S = 0.1
 COLUMNS = 3
@@ -30,12 +30,14 @@ class Found:
     """Faces of one moment of a clip.
 
     Attributes:
+        chosen: what was chosen when they were looked for, see :func:`sources.chosen`.
         key: tells the clip, see :class:`sources.Source`.
         time: seconds of the clip.
         places: centre of each face, pixels.
         pictures: as Blender shows them, by ``"1"``, ``"2"``, …
     """
 
+    chosen: tuple[str, str]
     key: str
     time: float
     places: tuple[tuple[float, float], ...]
@@ -69,6 +71,7 @@ class BDFM_OT_find_faces(bpy.types.Operator):
     bl_label = "Find Faces"
 
     _timer: bpy.types.Timer | None = None
+    _chosen: tuple[str, str]
     _source: Source
     _folder: Path
 
@@ -113,7 +116,7 @@ class BDFM_OT_find_faces(bpy.types.Operator):
         choice = context.scene.bdfm.capture
         self._folder = Path(tempfile.mkdtemp(prefix="faces-", dir=bpy.app.tempdir or None))
         try:
-            self._source = resolve_in(choice, context)
+            self._chosen, self._source = chosen(choice), resolve_in(choice, context)
             at = self._source.footage.start + choice.look_at
             _worker = Worker(faces_command(self._source.footage, at, self._folder), self._folder / "none.csv")
         except (BdfmError, OSError) as error:
@@ -147,7 +150,7 @@ class BDFM_OT_find_faces(bpy.types.Operator):
         for number, face in enumerate(answer["faces"], 1):
             pictures.load(str(number), str(self._folder / face["picture"]), "IMAGE")
         places = tuple((face["x"], face["y"]) for face in answer["faces"])
-        _found = Found(self._source.key, answer["time"], places, pictures)
+        _found = Found(self._chosen, self._source.key, answer["time"], places, pictures)
         self.report({"INFO"}, f"{len(places)} faces at {answer['time']:.2f} s" if len(places) > 1 else "One face")
 
     def _leave(self, context: Context) -> None:
@@ -169,8 +172,8 @@ class BDFM_OT_pick_face(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if _found is None:
-            cls.poll_message_set("Find the faces first")
+        if _found is None or _found.chosen != chosen(context.scene.bdfm.capture):
+            cls.poll_message_set("Find the faces of this clip first")
             return False
         return True
 
@@ -193,7 +196,7 @@ def draw_faces(layout: UILayout, context: Context) -> None:
     row = layout.row(align=True)
     row.prop(choice, "look_at")
     row.operator("bdfm.find_faces", icon="VIEWZOOM", text="Looking…" if _worker is not None else "Find Faces")
-    if _found is None:
+    if _found is None or _found.chosen != chosen(choice):
         return
     grid = layout.grid_flow(row_major=True, columns=COLUMNS, even_columns=True, align=True)
     for number, place in enumerate(_found.places, 1):

@@ -91,9 +91,14 @@ class Source:
         return str(source if isinstance(source, Path) else source[0])
 
 
+def chosen(choice: BDFM_PG_source) -> tuple[str, str]:
+    """The kind of source, and the name of what was chosen of that kind."""
+    return choice.kind, {"FILE": choice.file, "STRIP": choice.strip, "CLIP": choice.clip}[choice.kind]
+
+
 def is_chosen(choice: BDFM_PG_source) -> bool:
     """Whether anything was chosen."""
-    return bool(choice.file if choice.kind == "FILE" else choice.strip if choice.kind == "STRIP" else choice.clip)
+    return bool(chosen(choice)[1])
 
 
 def resolve(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:

@@ -40,6 +40,8 @@ def test_pick_the_smaller_face_by_its_picture(choice, part, clip):
     assert take.face[3, :2] == pytest.approx(found.places[1], abs=take.face[3, 2] / 4)
     with pytest.raises(RuntimeError, match="no face 9"):
         bpy.ops.bdfm.pick_face(number=9)
+    choice.file = "other.avi"
+    assert not bpy.ops.bdfm.pick_face.poll()
 
 
 def test_a_pick_counts_for_its_clip_alone(choice, part, clip, tmp_path):
