@@ -204,3 +204,22 @@ def test_commands(part, tmp_path):
     assert part_of.scratch.read_text(encoding="utf-8").splitlines() == [str(path) for path in images]
     part_of.scratch.unlink()
     assert "--face all" in " ".join(requests.capture_command(footage, take, requests.ALL_FACES).words)
+
+
+def test_blender_gets_no_sigpipe_from_a_worker_that_is_gone(start):
+    """Windows of Blender before 5.0 die of it; Python as a program of its own ignores it."""
+    if not hasattr(signal, "SIGPIPE"):
+        return
+    received = []
+    before = signal.signal(signal.SIGPIPE, lambda *_: received.append(True))
+    try:
+        ended, killed = start(SPEAK + "say('done')"), start(IGNORE_CANCEL)
+        listen(killed, is_progress)
+        os.kill(killed.pid, signal.SIGKILL)
+        for worker in (ended, killed):
+            listen(worker)
+            worker.cancel()
+            worker.stop()
+    finally:
+        signal.signal(signal.SIGPIPE, before)
+    assert not received
