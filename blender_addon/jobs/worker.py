@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A worker process: started, listened to, cancelled. No bpy, so that it runs and is tested anywhere.
 
-The worker is ``python -m bdfm_infer …``. It prints one JSON object a line; the line ``cancel`` on its standard input,
-or the end of that input (Blender is gone), stops it with what is done on disk.
+The worker is ``python -m bdfm_infer …``. It prints one JSON object a line; the end of its standard input stops it
+with what is done on disk: on cancelling, or when Blender is gone.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Worker:
         self._tidy()
 
     def _hang_up(self) -> None:
-        """Close the worker's input, which cancels it. Writing there could end Blender: up to 4.5 it dies of SIGPIPE."""
+        """Close the worker's input, which cancels it. A write would end Blender 4 by SIGPIPE once the worker is gone."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 

@@ -207,7 +207,7 @@ def test_commands(part, tmp_path):
 
 
 def test_blender_gets_no_sigpipe_from_a_worker_that_is_gone(start):
-    """Windows of Blender before 5.0 die of it; Python as a program of its own ignores it."""
+    """Blender 4.3 in a window dies of it: its Python, unlike one that is a program of its own, does not ignore it."""
     if not hasattr(signal, "SIGPIPE"):
         return
     received = []
