@@ -138,7 +138,7 @@ class Worker:
         self._tidy()
 
     def _hang_up(self) -> None:
-        """Close the worker's input, which cancels it. A write would end Blender 4 by SIGPIPE once the worker is gone."""
+        """Close the worker's input, which cancels it. A write to a worker that is gone ends Blender 4."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 
