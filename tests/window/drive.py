@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Drive the add-on in a Blender with a window, on a virtual screen, with simulated events, and keep screenshots.
 
-python tests/window/drive.py [--chroot FOLDER] [--blender PATH] --python 3.14 --out FOLDER
+python tests/window/drive.py --chroot FOLDER --python 3.14 --out docs/screenshots
 
 Builds a zip for that Blender's Python, installs it, and lets ``story.py`` play the artist. Needs Xvfb and ImageMagick;
 with ``--chroot`` (see ``debian_blender.sh``; as root) they are those of that folder.
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--chroot", type=Path, help="folder that holds a system with Blender")
     parser.add_argument("--blender", default="blender")
     parser.add_argument("--python", default="3.13", help="the Python of that Blender")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the screenshots")
+    parser.add_argument("--out", type=Path, default=ROOT / ".bdfm" / "window", help="folder for the screenshots")
     parser.add_argument("--display", type=int, default=77)
     options = parser.parse_args(arguments)
     top = options.chroot or Path("/")

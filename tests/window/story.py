@@ -265,8 +265,8 @@ def add_second_character() -> None:
     copies[first].name = "Second"
     copies[first].location.x += 0.25
     camera = bpy.context.scene.camera
-    camera.location.x += 0.125
-    camera.location.y *= 1.4
+    camera.location.x += 0.2
+    camera.location.y *= 1.7
     select("ArkitHead", "Second")
 
 
