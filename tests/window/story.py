@@ -6,8 +6,10 @@ Each step checks what came of it. A picture of each state is saved in ``pictures
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -23,6 +25,7 @@ OPEN_AT_FIRST = ("BDFM_PT_calibrate", "BDFM_PT_checks")
 """Blender tells no script where a panel's header is: these sub-panels are opened before the first drawing."""
 CAPTURE, TAKE, CHARACTERS, BAKE, BATCH = range(5)
 SMILE = 151
+TICK_S = 0.02
 
 
 def check(holds: object, what: str) -> None:
@@ -126,7 +129,18 @@ def capture(hands: Hands) -> Acts[None]:
     yield from hands.to_top()
     yield from hands.click_button("bdfm.capture()")
     yield from hands.until(lambda: capture_state().running, 5, "the capture starts")
-    yield from hands.until(lambda: not capture_state().running, 120, "the capture ends")
+    yield from hands.until(lambda: capture_state().factor > 0, 60, "the first frames are read")
+    ticks = [time.monotonic()]
+    while capture_state().running:
+        yield TICK_S
+        ticks.append(time.monotonic())
+        check(ticks[-1] - ticks[0] < 180, "the capture does not end")
+    waits = sorted(b - a for a, b in itertools.pairwise(ticks))
+    print(
+        f"STORY: while capturing, a timer of {TICK_S} s came after {waits[len(waits) // 2]:.3f} s in the median, ",
+        end="",
+    )
+    print(f"{waits[-1]:.3f} s at the longest, {len(waits)} times", flush=True)
     take = bpy.context.scene.bdfm.take
     check(take and take != first, "the second take overwrote the first")
     check(len(Path(take).read_text(encoding="utf-8").splitlines()) == 235, "the take lacks frames")
