@@ -16,6 +16,7 @@ import bpy
 
 Result = TypeVar("Result")
 Acts = Generator[float, None, Result]
+Place = bpy.types.Area | bpy.types.Region
 
 STEP = 12
 """Pixels between two places where a button is looked for; a button is 20 high."""
@@ -169,34 +170,15 @@ class Hands:
                 continue
         raise NotSeenError(f"The sidebar has no tab {name!r}.")
 
-    def picture(self, name: str, of: str = "view") -> Acts[None]:
-        """Save a screenshot.
-
-        Args:
-            of: ``window``, ``view`` (the 3D view with its sidebar) or ``sidebar``.
-        """
+    def picture(self, name: str, of: Place | None = None) -> Acts[None]:
+        """Save a screenshot of an area or a region, or of the whole window, once all is drawn."""
         yield 0.6
         self.save(name, of)
 
-    def save(self, name: str, of: str = "window") -> None:
+    def save(self, name: str, of: Place | None = None) -> None:
         """Save a screenshot of what is drawn now."""
-        x, y, w, h, height = 0, 0, self.window.width, self.window.height, self.window.height
-        if of != "window":
-            place: Any = self.sidebar if of == "sidebar" else self.area
-            x, y, w, h = place.x, place.y, place.width, place.height
-        crop = f"{w}x{h}+{x}+{height - y - h}"
+        width, height = self.window.width, self.window.height
+        x, y, w, h = (of.x, of.y, of.width, of.height) if of is not None else (0, 0, width, height)
         path = self.pictures / f"{name}.png"
-        shot = [
-            "import",
-            "-window",
-            "root",
-            "-crop",
-            crop,
-            "+repage",
-            "-strip",
-            "+dither",
-            "-colors",
-            str(COLOURS),
-            f"png8:{path}",
-        ]
-        subprocess.run(shot, check=True)
+        shot = ["import", "-window", "root", "-crop", f"{w}x{h}+{x}+{height - y - h}", "+repage", "-strip"]
+        subprocess.run([*shot, "+dither", "-colors", str(COLOURS), f"png8:{path}"], check=True)

@@ -26,6 +26,8 @@ OPEN_AT_FIRST = ("BDFM_PT_calibrate", "BDFM_PT_checks")
 CAPTURE, TAKE, CHARACTERS, BAKE, BATCH = range(5)
 SMILE = 151
 TICK_S = 0.02
+CORNER = 19
+"""From the corner of the preferences to the middle of their menu, pixels."""
 
 
 def check(holds: object, what: str) -> None:
@@ -38,8 +40,6 @@ def check(holds: object, what: str) -> None:
 
 def install() -> None:
     """The zip into an empty profile."""
-    bpy.context.preferences.view.show_splash = False
-    bpy.context.preferences.view.ui_scale = 1.0
     archive = str(STAGE / "addon.zip")
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
     check(ADDON in bpy.context.preferences.addons, "Blender refused the zip")
@@ -60,12 +60,16 @@ def open_character() -> None:
 
 
 def story(hands: Hands) -> Acts[None]:
-    """From the empty tab to two baked characters."""
+    """From the zip to two baked characters."""
     yield 3
+    yield from show_where_to_install(hands)
+    install()
+    open_character()
+    yield 2
     yield from look_through_camera(hands)
     yield from hands.show_tab("BDFM")
     yield from hands.over_view()
-    yield from hands.picture("01-tab")
+    yield from hands.picture("01-tab", hands.area)
     yield from choose_video(hands)
     yield from cancel_capture(hands)
     yield from capture(hands)
@@ -76,6 +80,22 @@ def story(hands: Hands) -> Acts[None]:
     yield from unknown_character(hands)
     yield from bake_and_undo(hands)
     yield from batch(hands)
+
+
+def show_where_to_install(hands: Hands) -> Acts[None]:
+    """The menu of the preferences that installs a zip."""
+    area = hands.area
+    bpy.context.preferences.active_section = "EXTENSIONS"
+    area.type = "PREFERENCES"
+    bpy.context.preferences.active_section = "EXTENSIONS"
+    yield 3
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    yield from hands.click(region.x + region.width - CORNER, region.y + region.height - CORNER)
+    yield 1
+    yield from hands.picture("00-install")
+    yield from hands.press("ESC")
+    area.type = "VIEW_3D"
+    yield 1
 
 
 def look_through_camera(hands: Hands) -> Acts[None]:
@@ -103,7 +123,7 @@ def choose_video(hands: Hands) -> Acts[None]:
     yield from hands.until(lambda: bpy.context.scene.bdfm.source, 10, "the video is chosen")
     check(Path(bpy.context.scene.bdfm.source).name == "sample.mp4", "another file was chosen")
     yield 1
-    yield from hands.picture("02-video-chosen")
+    yield from hands.picture("02-video-chosen", hands.area)
 
 
 def capture_state() -> bpy.types.PropertyGroup:
@@ -114,13 +134,13 @@ def cancel_capture(hands: Hands) -> Acts[None]:
     """Esc over the panel ends a capture; what was done by then is a take."""
     yield from hands.click_button("bdfm.capture()")
     yield from hands.until(lambda: capture_state().factor > 0.15, 60, "the capture gets on")
-    yield from hands.picture("03-capturing", "window")
+    yield from hands.picture("03-capturing")
     yield from hands.press("ESC")
     yield from hands.until(lambda: not capture_state().running, 5, "the capture is cancelled")
     check(bpy.context.scene.bdfm.take, "the cancelled capture left no take")
     rows = len(Path(bpy.context.scene.bdfm.take).read_text(encoding="utf-8").splitlines())
     check(20 < rows < 234, f"the cancelled capture left {rows} rows")
-    yield from hands.picture("04-cancelled")
+    yield from hands.picture("04-cancelled", hands.area)
 
 
 def capture(hands: Hands) -> Acts[None]:
@@ -158,7 +178,7 @@ def scrub(hands: Hands) -> Acts[None]:
     pictures = sys.modules[f"{ADDON}.ui.pictures"]
     yield from hands.until(lambda: pictures._worker is None, 120, "the pictures of clip and avatar are read")
     yield from hands.over_view()
-    yield from hands.picture("05-take")
+    yield from hands.picture("05-take", hands.area)
 
 
 def calibrate(hands: Hands) -> Acts[None]:
@@ -168,7 +188,7 @@ def calibrate(hands: Hands) -> Acts[None]:
     yield from hands.click_button("bdfm.calibrate(method='FRAME')")
     units = [item.identifier for item in cleaning.bl_rna.properties if item.identifier.startswith("AU")]
     yield from hands.until(lambda: any(getattr(cleaning, name).neutral > 0 for name in units), 10, "the rest is set")
-    yield from hands.picture("06-face-at-rest", "sidebar")
+    yield from hands.picture("06-face-at-rest", hands.sidebar)
 
 
 def select(*names: str) -> None:
@@ -186,7 +206,7 @@ def choose_character(hands: Hands) -> Acts[None]:
     yield from hands.open_panel(CHARACTERS)
     yield from hands.click_button("bdfm.check(")
     yield from hands.over_view()
-    yield from hands.picture("07-character")
+    yield from hands.picture("07-character", hands.area)
 
 
 def mend(hands: Hands) -> Acts[None]:
@@ -195,7 +215,7 @@ def mend(hands: Hands) -> Acts[None]:
     keys["jawOpen"].mute = True
     bpy.ops.ed.undo_push(message="Mute")
     yield from hands.click_button("bdfm.check(")
-    yield from hands.picture("11-finding", "sidebar")
+    yield from hands.picture("11-finding", hands.sidebar)
     yield from hands.click_button("bdfm.mend(")
     yield from hands.until(lambda: not keys_of("ArkitHead").key_blocks["jawOpen"].mute, 10, "the key is unmuted")
 
@@ -211,7 +231,7 @@ def unknown_character(hands: Hands) -> Acts[None]:
     select("Stone")
     yield from hands.over_view()
     yield 2.5
-    yield from hands.picture("12-no-mapping", "sidebar")
+    yield from hands.picture("12-no-mapping", hands.sidebar)
     bpy.data.objects.remove(stone)
     select("ArkitHead")
 
@@ -234,10 +254,10 @@ def bake_and_undo(hands: Hands) -> Acts[None]:
     yield from hands.until(lambda: is_baked("ArkitHead"), 30, "the character is baked")
     smile = max(keys_of("ArkitHead").key_blocks["mouthSmileLeft"].value for _ in [bpy.context.scene.frame_set(SMILE)])
     yield from hands.over_view()
-    yield from hands.picture("08-baked", "window")
+    yield from hands.picture("08-baked")
     yield from hands.press("Z", ctrl=True)
     yield from hands.until(lambda: not is_baked("ArkitHead"), 10, "one undo step takes the bake back")
-    yield from hands.picture("09-undone")
+    yield from hands.picture("09-undone", hands.area)
     yield from hands.press("Z", ctrl=True, shift=True)
     yield from hands.until(lambda: is_baked("ArkitHead"), 10, "redo brings the bake again")
     check(smile > 0.05, f"the character does not smile at frame {SMILE}")
@@ -256,7 +276,7 @@ def batch(hands: Hands) -> Acts[None]:
     check({item.status for item in bpy.context.scene.bdfm.batch.characters} <= {"BAKED", "WARNED"}, "one has failed")
     bpy.context.scene.frame_set(SMILE)
     yield from hands.over_view()
-    yield from hands.picture("10-batch", "window")
+    yield from hands.picture("10-batch")
 
 
 def add_second_character() -> None:
@@ -302,12 +322,7 @@ def main() -> None:
             finally:
                 os._exit(1)
 
-    try:
-        install()
-        open_character()
-    except Exception:
-        traceback.print_exc()
-        os._exit(1)
+    bpy.context.preferences.view.show_splash = False
     bpy.app.timers.register(step, first_interval=1, persistent=True)
 
 
