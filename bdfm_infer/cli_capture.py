@@ -10,8 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli_common import draw_avatar, natural, positive, rate, seconds, stoppable
-from .errors import InputNotFoundError
+from .cli_common import LIST_HELP, draw_avatar, natural, positive, rate, seconds, source_of, stoppable
 from .smooth import METHODS, Smoothing
 from .take import csv_path
 
@@ -56,7 +55,7 @@ def add_commands(commands: Any) -> None:
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", help="video, image, folder of images, or a pattern in quotes ('shots/*.jpg')")
-    parser.add_argument("--list", action="store_true", help="the input is a text file that names an image a line")
+    parser.add_argument("--list", action="store_true", help=LIST_HELP)
     parser.add_argument("--image-fps", type=rate, default=1.0, metavar="F", help="images a second in a folder (1)")
     parser.add_argument("--weights", metavar="FOLDER", help="networks of your own")
 
@@ -68,7 +67,7 @@ def _capture(options: argparse.Namespace) -> int:
     if problem := _problem(options):
         print(f"bdfm-infer: {problem}", file=sys.stderr)
         return 2
-    source = _source(options)
+    source = source_of(options.input, options.list)
     output = csv_path(options.output or _default_output(options.input))
     avatar = None
     if options.avatar is not None:  # what is wrong with it is said before the work
@@ -150,7 +149,7 @@ def _capture_for_people(
 def _faces(options: argparse.Namespace) -> int:
     from .find_faces import find_faces
 
-    source = _source(options)
+    source = source_of(options.input, options.list)
 
     def find() -> dict[str, Any]:
         return find_faces(source, options.at, options.output, options.image_fps, options.weights)
@@ -162,16 +161,6 @@ def _faces(options: argparse.Namespace) -> int:
     for face in find()["faces"]:
         print(f"{face['picture']}: x {face['x']:.0f}, y {face['y']:.0f}, {face['size']:.0f} px")
     return 0
-
-
-def _source(options: argparse.Namespace) -> SourceName:
-    if not options.list:
-        return str(options.input)
-    try:
-        lines = Path(options.input).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputNotFoundError(f"{options.input}: the list cannot be read ({error}). Write it as UTF-8.") from error
-    return [Path(line) for line in lines if line]
 
 
 def _default_output(source: str) -> Path:

@@ -11,10 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .errors import InputNotFoundError
 from .take import Take
 
 if TYPE_CHECKING:
     from .avatar import Avatar
+    from .frames import SourceName
+
+LIST_HELP = "the input is a text file that names an image a line"
 
 
 @contextmanager
@@ -37,6 +41,21 @@ def draw_avatar(take: Path, output: Path, avatar: Avatar, overwrite: bool, raw: 
     frames = write_avatar(read if raw else read.processed(), output, avatar, overwrite)
     print(f"{output}: {frames} frames")
     return 0
+
+
+def source_of(name: str, is_list: bool) -> SourceName:
+    """An input of the command line: as it was typed, or the images that a text file names.
+
+    Raises:
+        InputNotFoundError: the list cannot be read.
+    """
+    if not is_list:
+        return name
+    try:
+        lines = Path(name).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputNotFoundError(f"{name}: the list cannot be read ({error}). Write it as UTF-8.") from error
+    return [Path(line) for line in lines if line]
 
 
 def seconds(text: str) -> float:

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from .cli_common import stoppable
+from .cli_common import LIST_HELP, source_of, stoppable
 from .take import Take
 
 
@@ -19,6 +19,7 @@ def add_commands(commands: Any) -> None:
     pictures.set_defaults(run=_pictures)
     pictures.add_argument("take", type=Path, help="a take's .csv or .json")
     pictures.add_argument("--source", required=True, metavar="INPUT", help="the clip that it was read from")
+    pictures.add_argument("--list", action="store_true", help=LIST_HELP)
     pictures.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where the pictures go")
     pictures.add_argument("--raw", action="store_true", help="without the take's calibration and smoothing")
     pictures.add_argument("--json", action="store_true", help="JSON lines, as of capture")
@@ -34,9 +35,10 @@ def _pictures(options: argparse.Namespace) -> int:
     cv2.setNumThreads(1)
     read = Take.read(options.take)
     take = read if options.raw else read.processed()
+    source = source_of(options.source, options.list)
 
     def write(cancel: threading.Event, progress: Any = None) -> dict[str, Any]:
-        return write_pictures(take, options.source, options.output, Avatar(options.weights), cancel, progress)
+        return write_pictures(take, source, options.output, Avatar(options.weights), cancel, progress)
 
     if options.json:
         from .worker import Lines, answer, watch

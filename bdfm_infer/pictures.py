@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .avatar import SIZE, Avatar
 from .errors import WriteError
-from .frames import Image, open_source
+from .frames import Image, SourceName, open_source
 from .take import Take
 
 QUALITY: Final = 88
@@ -29,7 +29,7 @@ _EVERY: Final = 30
 
 def write_pictures(
     take: Take,
-    source: str | os.PathLike[str],
+    source: SourceName,
     folder: str | os.PathLike[str],
     avatar: Avatar,
     cancel: threading.Event | None = None,
@@ -42,7 +42,7 @@ def write_pictures(
 
     Args:
         take: what the avatar does, as it is (see :meth:`Take.processed`).
-        source: the clip or the folder of images that it was read from.
+        source: the clip or the images that it was read from, see :func:`.frames.open_source`.
         folder: for the pictures; it is made where it is missing.
         avatar: draws the right half.
         cancel: ends the work when set.

@@ -143,7 +143,7 @@ def _jobs(
     else:
         raise BatchError("Several takes need --characters, in the order of the takes.")
     if not names:
-        raise BatchError("No mapping fits any character of the scene. Name one with --mapping, or write one.")
+        raise BatchError("No mapping fits any character of the scene. Name one with --mapping.")
     if len(takes) == 1:
         takes *= len(names)
     if len(takes) != len(names):

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..core.errors import MappingError, NoMappingError
 from ..core.mapping import Mapping, load_folder
 from ..core.matching import Fit, choose
+from ..core.paths import changed_at, json_files
 from ..core.rig import Rig
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -61,12 +62,12 @@ class Library:
 def load_library(own: Path | None = None) -> Library:
     """Read the mappings that ship and those of the folder ``own``, whose ids win. Files are read again once changed."""
     folders = [SHIPPED, *([own] if own is not None else [])]
-    stamp = tuple((path, path.stat().st_mtime_ns) for folder in folders for path in sorted(folder.glob("*.json")))
+    stamp = tuple((path, changed_at(path)) for folder in folders for path in json_files(folder))
     return _load(tuple(folders), stamp)
 
 
 @lru_cache(maxsize=2)
-def _load(folders: tuple[Path, ...], stamp: tuple[tuple[Path, int], ...]) -> Library:
+def _load(folders: tuple[Path, ...], stamp: tuple[tuple[Path, int | None], ...]) -> Library:
     mappings: dict[str, Mapping] = {}
     refused: list[MappingError] = []
     for folder in folders:

@@ -26,7 +26,7 @@ from .rig import Character, places_of, read_rig
 
 FloatArray = NDArray[np.float64]
 Numbers = tuple[float | None, ...]
-"""None stands for what is not there any more."""
+"""None stands for what is not there any more, or is no number any more."""
 
 TABLE = 1_000
 """Frames that are worked out at once; numpy takes hardly longer for them than for one."""
@@ -71,10 +71,11 @@ class _Value:
             return None
 
     def read(self, owner: Any) -> float | None:
-        """The number; None where the property is gone."""
+        """The number; None where the property is gone or holds something else."""
         try:
             value = owner[self.name] if self.custom else getattr(owner, self.name)
-            return float(value if self.index is None else value[self.index])
+            number = value if self.index is None else value[self.index]
+            return float(number) if isinstance(number, int | float) else None
         except _GONE:
             return None
 
@@ -84,7 +85,10 @@ class _Value:
             return
         try:
             if self.custom:
-                owner[self.name] = type(owner[self.name])(number)
+                kind = type(owner[self.name])
+                if not issubclass(kind, int | float):
+                    return
+                owner[self.name] = kind(number)
                 self.block.update_tag()  # a custom property tells nobody that it has changed
             elif self.index is None:
                 setattr(owner, self.name, number)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..core.errors import AddonError, NoMappingError
-from ..core.matching import Fit, score
+from ..core.matching import Fit, fit
 from ..core.rig import Rig
 from .library import Library
 from .rig import Character
@@ -70,8 +70,7 @@ def choice_of(character: Character, rig: Rig, library: Library, for_all: str = "
     identifier = chosen_id(character) or for_all
     try:
         if identifier:
-            mapping = library.by_id(identifier)
-            return Choice(character, (Fit(mapping, score(mapping, rig)),), by_hand=True)
+            return Choice(character, (fit(library.by_id(identifier), rig),), by_hand=True)
         return Choice(character, tuple(library.choose(rig)))
     except NoMappingError as error:
         return Choice(character, (), str(error))

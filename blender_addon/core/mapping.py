@@ -13,6 +13,7 @@ from bdfm_infer.parameters import AU_NAMES, ROTATION
 
 from .errors import MappingError
 from .json_node import Node, check_depth, format_json, read_json
+from .paths import json_files
 from .records import Reader, read_record, write_record
 from .targets import SIDES, BoneLocation, BoneRotation, Target, read_target
 
@@ -135,7 +136,7 @@ def load_folder(folder: str | os.PathLike[str]) -> tuple[list[Mapping], list[Map
     """The mappings of a folder, by file name, and why others were refused. ``schema.json`` is none."""
     mappings: list[Mapping] = []
     refused: list[MappingError] = []
-    for path in sorted(Path(folder).glob("*.json")):
+    for path in json_files(Path(folder)):
         if path.name == "schema.json":
             continue
         try:

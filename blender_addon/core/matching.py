@@ -138,7 +138,7 @@ def choose(mappings: Iterable[Mapping], rig: Rig) -> list[Fit]:
     if not best.fits:
         raise NoMappingError(
             f"{rig.name}: no mapping fits the names of this rig; the closest, {best.mapping.name}, finds "
-            f"{best.score:.0%} of its names. Choose a mapping by hand, or write one for this rig."
+            f"{best.score:.0%} of its names. Choose a mapping by hand, or make one with Capture Pose as AU."
         )
     return [fit for fit in ranked if fit.fits and math.isclose(fit.score, best.score) and fit.found == best.found]
 
@@ -160,7 +160,8 @@ def resolve(mapping: Mapping, rig: Rig) -> Resolution:
                 gaps.setdefault((target.kind, target.label, str(reason)), []).append(source)
     if not targets:
         raise NoMappingError(
-            f"{rig.name}: nothing of the mapping {mapping.name} is on this rig. Choose another mapping, or write one."
+            f"{rig.name}: nothing of the mapping {mapping.name} is on this rig. Choose another mapping, or make "
+            "one with Capture Pose as AU."
         )
     missing = tuple(
         Missing(

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.paths import is_there
+
 ALL_FACES = "all"
+WORKER = (sys.executable, "-s", "-m", "bdfm_infer")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,17 @@ class Footage:
     end: float = math.inf
     is_sequence: bool = False
     image_rate: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """What a take calls it: its file, folder or pattern; of a list of images the folder."""
+        return self.source.name if isinstance(self.source, Path) else self.source[0].parent.name
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is on disk; a pattern is taken to be."""
+        first = self.source if isinstance(self.source, Path) else self.source[0]
+        return is_there(first) or "*" in first.name or "?" in first.name
 
 
 @dataclass(frozen=True)
@@ -74,25 +88,32 @@ def faces_command(footage: Footage, at: float, folder: Path) -> Command:
     return _command("faces", footage, ["--at", str(at), "-o", str(folder), "--json"])
 
 
-def pictures_command(take: Path, source: Path, folder: Path) -> Command:
+def pictures_command(take: Path, source: Path | tuple[Path, ...], folder: Path) -> Command:
     """What writes small pictures of a take, one a row, into a folder: the clip beside the avatar."""
-    words = ["pictures", str(take), "--source", str(source), "-o", str(folder), "--json"]
-    return Command([sys.executable, "-s", "-m", "bdfm_infer", *words])
+    listing = None if isinstance(source, Path) else _listing(source)
+    words = ["pictures", str(take), "-o", str(folder), "--json", *(["--list"] if listing else [])]
+    return Command([*WORKER, *words, "--source", str(listing or source)], listing)
 
 
 def free_take(path: Path) -> Path:
     """``path``, or the first of ``NAME-2``, ``NAME-3``, … of which there is neither a take nor one of a face."""
     candidate, number = path, 1
-    while any(other.exists() for other in (candidate, candidate.with_stem(f"{candidate.stem}-face1"))):
+    while any(is_there(other) for other in (candidate, candidate.with_stem(f"{candidate.stem}-face1"))):
         number += 1
         candidate = path.with_stem(f"{path.stem}-{number}")
     return candidate
 
 
 def _command(name: str, footage: Footage, options: Sequence[str]) -> Command:
-    words = [sys.executable, "-s", "-m", "bdfm_infer", name, *options, "--image-fps", str(footage.image_rate)]
+    words = [*WORKER, name, *options, "--image-fps", str(footage.image_rate)]
     if isinstance(footage.source, Path):
         return Command([*words, "--", str(footage.source)])
+    listing = _listing(footage.source)
+    return Command([*words, "--list", "--", str(listing)], listing)
+
+
+def _listing(images: Sequence[Path]) -> Path:
+    """A new text file that names an image a line."""
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", suffix=".txt", delete=False) as listing:
-        listing.writelines(f"{path}\n" for path in footage.source)
-    return Command([*words, "--list", "--", listing.name], Path(listing.name))
+        listing.writelines(f"{path}\n" for path in images)
+    return Path(listing.name)

@@ -10,12 +10,11 @@ import bpy
 from bdfm_infer.errors import BdfmError
 
 from ..blender.bake import BakeReport, bake
-from ..blender.rig import Character, characters_in, read_rig
-from ..blender.rig_choice import Choice, choice_of
+from ..blender.rig_choice import Choice
 from ..core.errors import NoMappingError
 from . import preview
 from .bake_settings import bake_options, take_time
-from .preferences import library
+from .characters import choose_mapping, is_selected, selected_characters
 from .takes import scene_performance
 
 SILENT_S = 0.5
@@ -23,11 +22,6 @@ SILENT_S = 0.5
 
 last_reports: list[BakeReport] = []
 """What the last bake did, for the panel."""
-
-
-def choose_mapping(context: bpy.types.Context, character: Character) -> Choice:
-    """The mapping that the artist named, for the character or for all, or the one that fits its names best."""
-    return choice_of(character, read_rig(character), library(context), context.scene.bdfm.mapping)
 
 
 class Progress:
@@ -82,22 +76,16 @@ class BDFM_OT_bake(bpy.types.Operator):
         if not context.scene.bdfm.take:
             cls.poll_message_set("Capture a video or load a take first")
             return False
-        if not context.selected_objects:
-            cls.poll_message_set("Select the characters")
-            return False
-        return True
+        return is_selected(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         preview.stop()
         last_reports.clear()
         try:
             performance, clock = scene_performance(context.scene), take_time(context.scene)
+            characters = selected_characters(context)
         except BdfmError as error:
             self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        characters = characters_in(context.selected_objects, context.scene)
-        if not characters:
-            self.report({"ERROR"}, "Nothing selected is a character. Select an armature or a mesh with shape keys.")
             return {"CANCELLED"}
         options, refused = bake_options(context.scene), []
         progress = Progress(context.window_manager, len(characters))

@@ -8,18 +8,12 @@ from bpy.types import Context, UILayout
 
 from ..blender.bake import BakeReport
 from .bake import last_reports
-from .characters import draw_list
+from .sidebar import SidebarPanel, draw_list
 
 MAX_REPORTS, MAX_WARNINGS = 5, 8
 
 
-class _BakePanel:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "BDFM"
-
-
-class BDFM_PT_bake(_BakePanel, bpy.types.Panel):
+class BDFM_PT_bake(SidebarPanel, bpy.types.Panel):
     bl_label = "Bake"
     bl_order = 30
 
@@ -27,7 +21,7 @@ class BDFM_PT_bake(_BakePanel, bpy.types.Panel):
         draw_bake(self.layout, context)
 
 
-class BDFM_PT_bake_options(_BakePanel, bpy.types.Panel):
+class BDFM_PT_bake_options(SidebarPanel, bpy.types.Panel):
     bl_label = "Options"
     bl_parent_id = "BDFM_PT_bake"
     bl_options = {"DEFAULT_CLOSED"}
@@ -37,7 +31,7 @@ class BDFM_PT_bake_options(_BakePanel, bpy.types.Panel):
         draw_options(self.layout, context)
 
 
-class BDFM_PT_bake_report(_BakePanel, bpy.types.Panel):
+class BDFM_PT_bake_report(SidebarPanel, bpy.types.Panel):
     bl_label = "Last Bake"
     bl_parent_id = "BDFM_PT_bake"
     bl_order = 1
@@ -89,7 +83,7 @@ def _draw_optional(layout: UILayout, settings: bpy.types.PropertyGroup, switch: 
 
 
 def _draw_report(column: UILayout, report: BakeReport) -> None:
-    column.label(text=report.character, icon="CHECKMARK")
+    column.label(text=report.character, icon="CHECKMARK", translate=False)
     column.label(text=f"{report.curves} channels, {report.written} keys")
     column.label(text=f"Frames {report.first} to {report.last}")
     if report.missing:

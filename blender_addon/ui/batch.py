@@ -14,10 +14,10 @@ from bdfm_infer.errors import BdfmError
 
 from ..blender.batch import Outcome, run
 from . import preview
-from .bake import choose_mapping
 from .bake_settings import bake_options, take_time
 from .batch_lists import STATUS_ICONS, BDFM_PG_batch, BDFM_PG_batch_character, draw_buttons, draw_character, listed_jobs
-from .characters import draw_list, draw_text
+from .characters import choose_mapping
+from .sidebar import SidebarPanel, draw_list, draw_text
 from .takes import scene_performance
 
 TICK_S = 0.01
@@ -140,11 +140,8 @@ class BDFM_OT_batch_bake(bpy.types.Operator):
         _redraw(context)
 
 
-class BDFM_PT_batch(bpy.types.Panel):
+class BDFM_PT_batch(SidebarPanel, bpy.types.Panel):
     bl_label = "Batch"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "BDFM"
     bl_order = 40
     bl_options = {"DEFAULT_CLOSED"}
 

@@ -12,13 +12,16 @@ from typing import Any
 import bpy
 from bpy.types import Context, UILayout
 
+from bdfm_infer.errors import BdfmError
 from bdfm_infer.take import csv_path
 
 from ..blender.batch import BatchError, Job
 from ..blender.rig import characters_in
 from ..blender.rig_choice import PROPERTY, choose_for
 from ..core.performance import Performance
+from .characters import is_selected, selected_characters
 from .preferences import library
+from .sidebar import RowList, draw_move_buttons
 from .takes import performance_of, scene_performance
 
 STATUS_ICONS = {"WAITING": "BLANK1", "BAKED": "CHECKMARK", "WARNED": "INFO", "FAILED": "ERROR"}
@@ -46,7 +49,10 @@ def _get_mapping(self: BDFM_PG_batch_character) -> str:
 def _set_mapping(self: BDFM_PG_batch_character, identifier: str) -> None:
     if self.top:
         for character in characters_in([self.top], self.id_data):
-            choose_for(character, identifier)
+            try:
+                choose_for(character, identifier)
+            except BdfmError as error:
+                self.status, self.message = "FAILED", str(error)
 
 
 class BDFM_PG_batch_character(bpy.types.PropertyGroup):
@@ -85,36 +91,17 @@ class BDFM_PG_batch(bpy.types.PropertyGroup):
     takes_active: bpy.props.IntProperty(name="Active Take")
 
 
-class BDFM_UL_batch_characters(bpy.types.UIList):
-    def draw_item(
-        self,
-        context: Context,
-        layout: UILayout,
-        data: Any,
-        item: Any,
-        icon: int,
-        active: Any,
-        name: str,
-        index: int = 0,
-    ) -> None:
+class BDFM_UL_batch_characters(RowList, bpy.types.UIList):
+    def draw_row(self, context: Context, layout: UILayout, item: Any, index: int) -> None:
         row = layout.row(align=True)
-        row.label(text=item.top.name if item.top else item.name, icon="OUTLINER_OB_ARMATURE")
+        name = item.top.name if item.top else item.name
+        row.label(text=name, icon="OUTLINER_OB_ARMATURE", translate=False)
         row.label(text="", icon=STATUS_ICONS[item.status if _is_there(item) else "FAILED"])
 
 
-class BDFM_UL_batch_takes(bpy.types.UIList):
-    def draw_item(
-        self,
-        context: Context,
-        layout: UILayout,
-        data: Any,
-        item: Any,
-        icon: int,
-        active: Any,
-        name: str,
-        index: int = 0,
-    ) -> None:
-        layout.label(text=f"{index + 1}.  {Path(item.path).stem}", icon="ACTION")
+class BDFM_UL_batch_takes(RowList, bpy.types.UIList):
+    def draw_row(self, context: Context, layout: UILayout, item: Any, index: int) -> None:
+        layout.label(text=f"{index + 1}.  {Path(item.path).stem}", icon="ACTION", translate=False)
 
 
 class BDFM_OT_batch_add_characters(bpy.types.Operator):
@@ -126,17 +113,15 @@ class BDFM_OT_batch_add_characters(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if not context.selected_objects:
-            cls.poll_message_set("Select the characters")
-            return False
-        return True
+        return is_selected(cls, context)
 
     def execute(self, context: Context) -> set[str]:
         batch = context.scene.bdfm.batch
         listed = {item.top for item in batch.characters}
-        found = characters_in(context.selected_objects, context.scene)
-        if not found:
-            self.report({"ERROR"}, "Nothing selected is a character. Select an armature or a mesh with shape keys.")
+        try:
+            found = selected_characters(context)
+        except BdfmError as error:
+            self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         for character in sorted(found, key=lambda each: each.name.casefold()):
             if character.top not in listed:
@@ -255,10 +240,7 @@ def draw_buttons(layout: UILayout, batch: BDFM_PG_batch, name: str, kind: str, a
     column = row.column(align=True)
     column.operator(add, text="", icon="ADD")
     column.operator("bdfm.batch_remove", text="", icon="REMOVE").list = name
-    column.separator()
-    for icon, step in (("TRIA_UP", -1), ("TRIA_DOWN", 1)):
-        button = column.operator("bdfm.batch_move", text="", icon=icon)
-        button.list, button.step = name, step
+    draw_move_buttons(column, "bdfm.batch_move", list=name)
 
 
 CLASSES = (

@@ -139,11 +139,14 @@ class _Capturing(bpy.types.Operator):
 
 
 class BDFM_OT_capture(_Capturing):
-    """Read head pose and 23 action units from the clip, in a process of its own: Blender stays free. Clips that wait in
-    the queue follow"""
+    """Captures the clip that is chosen, then those that wait."""
 
     bl_idname = "bdfm.capture"
     bl_label = "Capture"
+    bl_description = (
+        "Read head pose and 23 action units from the clip, in a process of its own: Blender stays free. Clips that "
+        "wait in the queue follow"
+    )
     bl_options = {"UNDO"}
 
     @classmethod

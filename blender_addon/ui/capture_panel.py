@@ -3,36 +3,25 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import bpy
 from bpy.types import Context, UILayout
 
 from ..blender.versions import STRIPS_ALL, sequencer_scene
 from .capture_queue import capture_state
 from .faces import draw_faces
-
-TAB = "BDFM"
-LINE = 36
-"""Letters of a message in one line of the panel."""
+from .sidebar import TAB, SidebarPanel, draw_move_buttons, draw_text
 
 
-class BDFM_PT_capture(bpy.types.Panel):
+class BDFM_PT_capture(SidebarPanel, bpy.types.Panel):
     bl_label = "Capture"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = TAB
     bl_order = 0
 
     def draw(self, context: Context) -> None:
         draw_capture(self.layout, context)
 
 
-class BDFM_PT_queue(bpy.types.Panel):
+class BDFM_PT_queue(SidebarPanel, bpy.types.Panel):
     bl_label = "Queue"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = TAB
     bl_parent_id = "BDFM_PT_capture"
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -68,9 +57,7 @@ def draw_queue(layout: UILayout, context: Context) -> None:
     column = row.column(align=True)
     column.operator("bdfm.queue_add", text="", icon="ADD")
     column.operator("bdfm.queue_remove", text="", icon="REMOVE")
-    column.separator()
-    for icon, step in (("TRIA_UP", -1), ("TRIA_DOWN", 1)):
-        column.operator("bdfm.queue_move", text="", icon=icon).step = step
+    draw_move_buttons(column, "bdfm.queue_move")
     layout.operator("bdfm.capture_queue", icon="PLAY")
 
 
@@ -81,8 +68,8 @@ def draw_clip(layout: UILayout, context: Context) -> None:
         return
     item = state.queue[state.active]
     column = layout.column(align=True)
-    for line in textwrap.wrap(item.message, LINE):
-        column.label(text=line, translate=False)
+    if item.message:
+        draw_text(column, item.message)
     for take in item.takes:
         button = column.row()
         button.operator_context = "EXEC_DEFAULT"
@@ -118,7 +105,8 @@ def _draw_source(layout: UILayout, context: Context) -> None:
         row = layout.row(align=True)
         row.prop(choice, "file", text="", placeholder="Video")
         row.operator("bdfm.choose_video", text="", icon="FILEBROWSER")
-        if "." not in bpy.path.basename(choice.file) or "*" in choice.file:
+        name = bpy.path.basename(choice.file)
+        if choice.file and ("." not in name or "*" in name):
             layout.prop(choice, "is_sequence")
     elif choice.kind == "STRIP":
         editor = sequencer_scene(context).sequence_editor

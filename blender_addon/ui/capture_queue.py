@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 from bpy.types import Context, Event, PropertyGroup, UILayout, UIList
 
+from .sidebar import RowList
 from .sources import BDFM_PG_source, chosen, copy_choice
 
 STATES = (
@@ -73,20 +74,10 @@ def enqueue(
     return state.queue[state.active]
 
 
-class BDFM_UL_queue(UIList):
+class BDFM_UL_queue(RowList, UIList):
     """The clips, each with its state in words and as an icon."""
 
-    def draw_item(
-        self,
-        context: Context,
-        layout: UILayout,
-        data: Any,
-        item: Any,
-        icon: int,
-        active_data: Any,
-        active_property: str,
-        index: int = 0,
-    ) -> None:
+    def draw_row(self, context: Context, layout: UILayout, item: Any, index: int) -> None:
         row = layout.split(factor=0.68, align=True)
         row.label(text=item.name, icon=STATE_ICONS[item.state], translate=False)
         if item.state == "RUNNING":

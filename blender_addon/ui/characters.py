@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import bpy
@@ -16,10 +14,11 @@ from bdfm_infer.errors import BdfmError
 
 from ..blender.library import Library
 from ..blender.rig import Character, character_of, characters_in, read_rig
-from ..blender.rig_choice import choice_of, choose_for, chosen_id
-from ..core.errors import NoMappingError
+from ..blender.rig_choice import Choice, choice_of, choose_for, chosen_id
+from ..core.errors import AddonError, NoMappingError
 from ..core.matching import Fit, Missing, resolve
 from .preferences import library
+from .sidebar import SidebarPanel, draw_list, draw_text
 
 SHOWN = 6
 """Characters that the panel shows; the rigs of others are not read."""
@@ -29,8 +28,6 @@ SHARE = 0.01
 """The most of its time that the panel may spend looking characters up."""
 MAX_MISSING = 12
 BY_NAMES = "BY_NAMES"
-LETTER, MARGIN, SHORTEST = 6.6, 84, 20
-"""Width of a letter, and of what stands beside a text, in pixels at a scale of 1; letters of the shortest line."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +158,31 @@ class BDFM_OT_choose_character_mapping(bpy.types.Operator):
         return {"FINISHED"}
 
 
+def choose_mapping(context: Context, character: Character) -> Choice:
+    """The mapping that the artist named, for the character or for all, or the one that fits its names best."""
+    return choice_of(character, read_rig(character), library(context), context.scene.bdfm.mapping)
+
+
+def is_selected(cls: type[bpy.types.Operator], context: Context) -> bool:
+    """For a poll: something is selected."""
+    if not context.selected_objects:
+        cls.poll_message_set("Select the characters")
+        return False
+    return True
+
+
+def selected_characters(context: Context) -> list[Character]:
+    """The selected characters.
+
+    Raises:
+        AddonError: there is none.
+    """
+    found = characters_in(context.selected_objects, context.scene)
+    if not found:
+        raise AddonError("Nothing selected is a character. Select an armature or a mesh with shape keys.")
+    return found
+
+
 def find_character(context: Context, name: str) -> Character:
     """The character whose top object has this name; of the active object where it is empty.
 
@@ -175,11 +197,8 @@ def find_character(context: Context, name: str) -> Character:
     return character
 
 
-class BDFM_PT_characters(bpy.types.Panel):
+class BDFM_PT_characters(SidebarPanel, bpy.types.Panel):
     bl_label = "Characters"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "BDFM"
     bl_order = 20
 
     def draw(self, context: Context) -> None:
@@ -195,13 +214,13 @@ def draw_characters(layout: UILayout, context: Context) -> None:
     for row in found.rows:
         _draw_row(layout.box().column(align=True), row, context)
     if found.more:
-        layout.label(text=f"and {found.more} more selected")
+        layout.label(text=f"and {found.more} more selected", translate=False)
     for reason in found.refused:
         draw_text(layout, reason, "ERROR")
 
 
 def _draw_row(column: UILayout, row: Row, context: Context) -> None:
-    column.label(text=row.name, icon="USER")
+    column.label(text=row.name, icon="USER", translate=False)
     chosen = row.fits[0].mapping.name if row.fits else "No Mapping Fits"
     menu = column.operator_menu_enum("bdfm.choose_character_mapping", "mapping", text=chosen)
     menu.character = row.name
@@ -221,28 +240,6 @@ def _draw_row(column: UILayout, row: Row, context: Context) -> None:
         fold.prop(settings, "show_missing", text=f"{len(row.missing)} not found", icon=icon, emboss=False)
         if settings.show_missing:
             draw_list(column, (str(missing) for missing in row.missing), MAX_MISSING, "QUESTION")
-
-
-def draw_list(layout: UILayout, texts: Iterable[str], most: int, icon: str) -> None:
-    """Texts one beneath the other, and how many there are beyond ``most``."""
-    texts = list(texts)
-    for text in texts[:most]:
-        draw_text(layout, text, icon)
-    if len(texts) > most:
-        layout.label(text=f"and {len(texts) - most} more")
-
-
-def draw_text(layout: UILayout, text: str, icon: str = "NONE") -> None:
-    """A text over as many lines as it needs; Blender cuts what is too long for one."""
-    for place, line in enumerate(textwrap.wrap(text, _line_length()) or [""]):
-        layout.label(text=line, icon=icon if place == 0 else "BLANK1" if icon != "NONE" else "NONE")
-
-
-def _line_length() -> int:
-    """Letters that fit beside each other in the region that is drawn."""
-    region = bpy.context.region
-    width = region.width / bpy.context.preferences.system.ui_scale if region is not None else 0
-    return max(SHORTEST, int((width - MARGIN) / LETTER))
 
 
 CLASSES = (BDFM_OT_choose_character_mapping, BDFM_PT_characters)

@@ -14,13 +14,12 @@ from bpy.types import Context, UILayout
 from bdfm_infer.errors import BdfmError
 
 from ..blender.checks import MENDS, Finding, findings, strongest_values
-from ..blender.rig import Character, characters_in, read_rig
-from ..blender.rig_choice import choice_of
+from ..blender.rig import Character, read_rig
 from ..core.matching import resolve
 from ..core.retarget import retarget
-from .characters import draw_list, draw_text, find_character, forget_rows
+from .characters import choose_mapping, find_character, forget_rows, is_selected, selected_characters
 from .mapping import Edit
-from .preferences import library
+from .sidebar import SidebarPanel, draw_list, draw_text
 from .takes import loaded_take, scene_performance
 
 MAX_CHECKED = 50
@@ -60,11 +59,10 @@ def check(context: Context, character: Character) -> list[Finding]:
     Raises:
         BdfmError: no mapping fits it.
     """
-    rig = read_rig(character)
-    choice = choice_of(character, rig, library(context), context.scene.bdfm.mapping)
+    choice = choose_mapping(context, character)
     if not choice.fits:
         raise BdfmError(choice.reason)
-    resolution = resolve(choice.fits[0].mapping, rig)
+    resolution = resolve(choice.fits[0].mapping, read_rig(character))
     values = strongest_values()
     if loaded_take(context.scene) is not None:
         performance = scene_performance(context.scene).values
@@ -92,14 +90,11 @@ class BDFM_OT_check(Edit):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if not context.selected_objects:
-            cls.poll_message_set("Select the characters")
-            return False
-        return True
+        return is_selected(cls, context)
 
     def run(self, context: Context) -> None:
         last_checks.clear()
-        characters = characters_in(context.selected_objects, context.scene)
+        characters = selected_characters(context)
         for character in characters[:MAX_CHECKED]:
             try:
                 _remember(character.name, check(context, character))
@@ -140,12 +135,9 @@ class BDFM_OT_mend(Edit):
         _remember(again.name, check(context, again))
 
 
-class BDFM_PT_checks(bpy.types.Panel):
+class BDFM_PT_checks(SidebarPanel, bpy.types.Panel):
     bl_label = "Checks"
     bl_parent_id = "BDFM_PT_characters"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "BDFM"
     bl_options = {"DEFAULT_CLOSED"}
     bl_order = 2
 
@@ -159,7 +151,7 @@ def draw_checks(layout: UILayout, context: Context) -> None:
     present = [(name, checked) for name, checked in last_checks.items() if name in context.scene.objects]
     for name, checked in present[:MAX_CHARACTERS]:
         box = layout.box().column(align=True)
-        box.label(text=name, icon="USER")
+        box.label(text=name, icon="USER", translate=False)
         if not checked.texts:
             box.label(text="Nothing in the way", icon="CHECKMARK")
         for kind, texts in checked.texts.items():

@@ -11,10 +11,10 @@ import bpy
 from ..blender import command_line
 from ..blender.rig import Character, read_rig
 from ..blender.rig_choice import Choice
-from ..core.matching import Fit, score
-from .bake import choose_mapping
+from ..core.matching import fit
 from .bake_settings import bake_options, take_time
 from .batch_lists import listed_jobs
+from .characters import choose_mapping
 from .preferences import library
 from .takes import performance_of
 
@@ -41,4 +41,4 @@ def _choose(character: Character, identifier: str) -> Choice:
     if not identifier:
         return choose_mapping(bpy.context, character)
     mapping = library(bpy.context).by_id(identifier)
-    return Choice(character, (Fit(mapping, score(mapping, read_rig(character))),), by_hand=True)
+    return Choice(character, (fit(mapping, read_rig(character)),), by_hand=True)

@@ -14,8 +14,13 @@ from bdfm_infer.take import Take
 
 from ..core.cleaning import Cleaning
 from .cleaning import read_cleaning, write_cleaning
-from .takes import TakeOperator, loaded_take, scene_cleaning
+from .pictures import picture_folder, read
+from .sidebar import has_room
+from .takes import LoadedTake, TakeOperator, loaded_take, scene_cleaning
 from .values import TakePanel, unit_label
+
+BESIDE = 150
+"""Pixels at a scale of 1 of the tabs, of the three buttons in a row, and of the number in a slider."""
 
 
 class BDFM_PT_edit(TakePanel, bpy.types.Panel):
@@ -54,12 +59,18 @@ def draw_edit(layout: UILayout, context: Context) -> None:
         row.prop(unit, "solo", text="", icon="SOLO_ON" if unit.solo else "SOLO_OFF")
         field = row.row(align=True)
         field.active = not unit.mute
-        field.prop(unit, group.shown, text=unit_label(name, meaning), slider=True)
+        field.prop(unit, group.shown, text=short_label(name, meaning), slider=True)
         row.prop(unit, "curve", text="", icon="FCURVE")
     column = layout.column(align=True)
     column.label(text="Size of the Head's Turns")
     for name in ROTATION:
         column.prop(group, f"gain_{name}")
+
+
+def short_label(name: str, meaning: str) -> str:
+    """The label of an action unit; its meaning alone where the buttons beside it leave no room for more."""
+    label = unit_label(name, meaning)
+    return label if has_room(label, BESIDE) else meaning
 
 
 def draw_smoothing(layout: UILayout, context: Context) -> None:
@@ -89,9 +100,19 @@ class BDFM_OT_save_cleaning(TakeOperator, bpy.types.Operator):
         except BdfmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        shown = picture_folder(loaded)
         loaded.keep(cleaning)
         self.report({"INFO"}, f"Saved in {path.name}")
+        if shown.is_dir() and shown != picture_folder(loaded):
+            self._read_pictures(context, loaded)
         return {"FINISHED"}
+
+    def _read_pictures(self, context: Context, loaded: LoadedTake) -> None:
+        """The avatar shows what is stored: it is drawn anew."""
+        try:
+            read(context, loaded)
+        except BdfmError as error:
+            self.report({"WARNING"}, str(error))
 
 
 class BDFM_OT_reset_edits(TakeOperator, bpy.types.Operator):

@@ -13,13 +13,14 @@ from bpy.types import Context, Event
 from bdfm_infer.errors import BdfmError
 
 from ..blender.rig import Character, read_rig
-from ..blender.rig_choice import choice_of, choose_for
+from ..blender.rig_choice import choose_for
 from ..core import mapping_edit as edit
 from ..core.errors import AddonError
 from ..core.mapping import Mapping
+from ..core.paths import is_there
 from ..core.rig import Rig
 from ..core.targets import KINDS, BoneTarget
-from .characters import find_character, forget_rows
+from .characters import choose_mapping, find_character, forget_rows
 from .own_mapping import edited_character
 from .preferences import library, own_folder
 
@@ -90,11 +91,11 @@ class BDFM_OT_edit_mapping(Edit):
     def run(self, context: Context) -> None:
         character = find_character(context, "")
         mappings = library(context)
-        choice = choice_of(character, read_rig(character), mappings, context.scene.bdfm.mapping)
+        choice = choose_mapping(context, character)
         if not choice.fits:
             raise AddonError(f"{choice.reason} Or start a new mapping for it.")
         mapping = choice.fits[0].mapping
-        own = (own_folder(context) / f"{mapping.id}.json").exists()
+        own = is_there(own_folder(context) / f"{mapping.id}.json")
         if not own:
             name = f"{mapping.name}, {character.name}"
             mapping = edit.own_copy(mapping, edit.identifier_for(name, mappings.mappings), name)
@@ -226,7 +227,7 @@ class BDFM_OT_save_mapping(Edit):
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         identifier = edit.identifier_for(context.scene.bdfm.own_mapping.name)
-        if not (own_folder(context) / f"{identifier}.json").exists():
+        if not is_there(own_folder(context) / f"{identifier}.json"):
             return self.execute(context)
         self.overwrite = True
         return context.window_manager.invoke_confirm(
@@ -263,7 +264,7 @@ class BDFM_OT_swap_sides(Edit):
     def run(self, context: Context) -> None:
         character = find_character(context, self.character)
         mappings = library(context)
-        choice = choice_of(character, read_rig(character), mappings, context.scene.bdfm.mapping)
+        choice = choose_mapping(context, character)
         if not choice.fits:
             raise AddonError(choice.reason)
         name = f"{choice.fits[0].mapping.name}, sides swapped"

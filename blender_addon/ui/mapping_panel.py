@@ -8,6 +8,7 @@ from bpy.types import Context, UILayout
 
 from .mapping import KIND_LABELS
 from .own_mapping import BDFM_PG_own_mapping, BDFM_PG_target
+from .sidebar import SidebarPanel
 
 AMOUNT_LABELS = {
     "weight": "Weight",
@@ -42,12 +43,9 @@ class BDFM_UL_targets(bpy.types.UIList):
         return [self.bitflag_filter_item if t.source == data.source else 0 for t in data.targets], []
 
 
-class BDFM_PT_mapping(bpy.types.Panel):
+class BDFM_PT_mapping(SidebarPanel, bpy.types.Panel):
     bl_label = "Mapping"
     bl_parent_id = "BDFM_PT_characters"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "BDFM"
     bl_options = {"DEFAULT_CLOSED"}
     bl_order = 0
 
@@ -72,7 +70,7 @@ def draw_unit(layout: UILayout, context: Context) -> None:
     """Whose mapping is edited, and which action unit of it."""
     own = context.scene.bdfm.own_mapping
     if own.character is None or own.character.name not in context.scene.objects:
-        layout.label(text="The Character Is Gone", icon="ERROR")
+        layout.label(text="The character is gone", icon="ERROR")
     else:
         layout.label(text=own.character.name, icon="USER")
     layout.prop(own, "source", text="")

@@ -13,10 +13,14 @@ import bpy.utils.previews
 import numpy as np
 from bpy.types import Context, UILayout
 
+from bdfm_infer.errors import BdfmError
+from bdfm_infer.smooth import CUTOFF_HZ
+
 from ..jobs.progress import describe, share
 from ..jobs.requests import pictures_command
 from ..jobs.worker import Worker
 from .capture_panel import redraw
+from .sources import SourceError
 from .takes import LoadedTake, TakeOperator, loaded_take
 from .timeline import NO_SOURCE, source_of
 
@@ -63,8 +67,10 @@ _progress: dict[str, Any] = {}
 
 
 def picture_folder(loaded: LoadedTake) -> Path:
-    """Where the pictures of a take are, for as long as Blender runs."""
-    key = f"{loaded.path.absolute()} {loaded.stamp[0]}".encode("utf-8", "replace")
+    """Where the pictures of a take are, for as long as Blender runs. The avatar shows the stored rest and smoothing."""
+    rest, smoothing = loaded.stored.calibration.neutral, loaded.stored.smoothing
+    stored = (sorted(rest.items()), smoothing.method, sorted({**CUTOFF_HZ, **smoothing.cutoff_hz}.items()))
+    key = f"{loaded.path.absolute()} {loaded.stamp[0]} {stored}".encode("utf-8", "replace")
     return Path(bpy.app.tempdir) / "bdfm-pictures" / hashlib.sha256(key).hexdigest()[:16]
 
 
@@ -95,6 +101,33 @@ def stop_pictures(*_: object) -> None:
         _worker = None
 
 
+def read(context: Context, loaded: LoadedTake) -> None:
+    """Have a take's pictures read by a process of its own; in background mode wait for it.
+
+    Raises:
+        SourceError: the clip is not found, or cannot be read.
+    """
+    global _worker, _reading, _progress
+    source = source_of(context, loaded)
+    if source is None:
+        raise SourceError(NO_SOURCE)
+    stop_pictures()
+    _reading, _progress = picture_folder(loaded), {"frame": 0, "of": len(loaded.take)}
+    try:
+        _worker = Worker(pictures_command(loaded.path, source, _reading), _reading / "none.csv")
+    except OSError as error:
+        raise SourceError(f"The pictures cannot be read: {error}") from error
+    if not bpy.app.background:
+        bpy.app.timers.register(_listen, first_interval=POLL_S)
+        return
+    while _worker.outcome is None:
+        _worker.poll()
+        time.sleep(POLL_S / 4)
+    outcome, _worker = _worker.outcome, None
+    if outcome.error is not None:
+        raise SourceError(outcome.error)
+
+
 class BDFM_OT_read_pictures(TakeOperator, bpy.types.Operator):
     """Show the clip's frame and the avatar beside the values, read by a process of its own. Blender stays free"""
 
@@ -103,29 +136,12 @@ class BDFM_OT_read_pictures(TakeOperator, bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, context: Context) -> set[str]:
-        global _worker, _reading, _progress
         loaded = loaded_take(context.scene)
         assert loaded is not None
-        source = source_of(context.scene, loaded)
-        if source is None:
-            self.report({"ERROR"}, NO_SOURCE)
-            return {"CANCELLED"}
-        stop_pictures()
-        _reading, _progress = picture_folder(loaded), {"frame": 0, "of": len(loaded.take)}
         try:
-            _worker = Worker(pictures_command(loaded.path, source, _reading), _reading / "none.csv")
-        except OSError as error:
-            self.report({"ERROR"}, f"The pictures cannot be read: {error}")
-            return {"CANCELLED"}
-        if not bpy.app.background:
-            bpy.app.timers.register(_listen, first_interval=POLL_S)
-            return {"FINISHED"}
-        while _worker.outcome is None:
-            _worker.poll()
-            time.sleep(POLL_S / 4)
-        outcome, _worker = _worker.outcome, None
-        if outcome.error is not None:
-            self.report({"ERROR"}, outcome.error)
+            read(context, loaded)
+        except BdfmError as error:
+            self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 

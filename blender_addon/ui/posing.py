@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bpy
 import bpy.utils.previews
+from bpy.app.translations import pgettext_iface
 from bpy.types import Context, UILayout
 
 from bdfm_infer.errors import BdfmError
@@ -18,9 +19,10 @@ from ..blender import pose_capture
 from ..blender.rig import Character
 from ..core.errors import AddonError, NoMappingError
 from . import preview
-from .characters import draw_text, find_character
+from .characters import find_character
 from .mapping import Edit, begin_blank
 from .own_mapping import BDFM_PG_own_mapping, edited_character
+from .sidebar import SidebarPanel, draw_text
 
 PICTURES = Path(__file__).resolve().parent.parent / "pictures"
 PICTURE_SCALE = 7.0
@@ -47,14 +49,6 @@ def forget_pictures() -> None:
         _pictures = None
 
 
-def is_posing(cls: type[bpy.types.Operator], context: Context) -> bool:
-    """For a poll: the artist is posing action units."""
-    if not context.scene.bdfm.own_mapping.rest:
-        cls.poll_message_set("Start posing first")
-        return False
-    return True
-
-
 def _rest(context: Context) -> Character:
     """Put the character back into its rest pose."""
     own, character = context.scene.bdfm.own_mapping, edited_character(context)
@@ -76,6 +70,17 @@ def _show(context: Context, unit: str) -> None:
 def _pose_unit(own: BDFM_PG_own_mapping) -> str:
     """The action unit to pose; the head's rotation is none."""
     return own.source if own.source in AU_NAMES else AU_NAMES[0]
+
+
+class _WhilePosing(Edit):
+    """Base of the operators that need the artist to be posing."""
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not context.scene.bdfm.own_mapping.rest:
+            cls.poll_message_set("Start posing first")
+            return False
+        return True
 
 
 class BDFM_OT_start_posing(Edit):
@@ -105,7 +110,7 @@ class BDFM_OT_start_posing(Edit):
         _show(context, _pose_unit(own))
 
 
-class BDFM_OT_capture_pose(Edit):
+class BDFM_OT_capture_pose(_WhilePosing):
     """Make what differs from the rest pose the targets of this action unit, in place of those it had"""
 
     bl_idname = "bdfm.capture_pose"
@@ -114,10 +119,6 @@ class BDFM_OT_capture_pose(Edit):
     go_on: bpy.props.BoolProperty(
         name="Go On", description="Then go to the next action unit", default=True, options={"SKIP_SAVE"}
     )
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        return is_posing(cls, context)
 
     def run(self, context: Context) -> None:
         own, character = context.scene.bdfm.own_mapping, edited_character(context)
@@ -139,7 +140,7 @@ class BDFM_OT_capture_pose(Edit):
             _show(context, AU_NAMES[AU_NAMES.index(unit) + 1])
 
 
-class BDFM_OT_step_action_unit(Edit):
+class BDFM_OT_step_action_unit(_WhilePosing):
     """Go to another action unit without capturing this one"""
 
     bl_idname = "bdfm.step_action_unit"
@@ -147,24 +148,16 @@ class BDFM_OT_step_action_unit(Edit):
 
     step: bpy.props.IntProperty(name="Step", default=1, options={"SKIP_SAVE"})
 
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        return is_posing(cls, context)
-
     def run(self, context: Context) -> None:
         place = AU_NAMES.index(_pose_unit(context.scene.bdfm.own_mapping)) + self.step
         _show(context, AU_NAMES[min(max(place, 0), len(AU_NAMES) - 1)])
 
 
-class BDFM_OT_finish_posing(Edit):
+class BDFM_OT_finish_posing(_WhilePosing):
     """Put the character back into its rest pose. The captured action units can then be saved as a mapping"""
 
     bl_idname = "bdfm.finish_posing"
     bl_label = "Finish Posing"
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        return is_posing(cls, context)
 
     def run(self, context: Context) -> None:
         own = context.scene.bdfm.own_mapping
@@ -172,15 +165,11 @@ class BDFM_OT_finish_posing(Edit):
         own.rest = own.before = ""
 
 
-class BDFM_OT_cancel_posing(Edit):
+class BDFM_OT_cancel_posing(_WhilePosing):
     """Put character and mapping back exactly as they were"""
 
     bl_idname = "bdfm.cancel_posing"
     bl_label = "Cancel Posing"
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        return is_posing(cls, context)
 
     def run(self, context: Context) -> None:
         own = context.scene.bdfm.own_mapping
@@ -203,12 +192,9 @@ def _end(operator: bpy.types.Operator, context: Context) -> None:
         operator.report({"WARNING"}, f"No longer there, so not put back: {', '.join(lost[:5])}")
 
 
-class BDFM_PT_posing(bpy.types.Panel):
+class BDFM_PT_posing(SidebarPanel, bpy.types.Panel):
     bl_label = "Capture Pose as AU"
     bl_parent_id = "BDFM_PT_characters"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "BDFM"
     bl_options = {"DEFAULT_CLOSED"}
     bl_order = 1
 
@@ -220,7 +206,7 @@ def draw_posing(layout: UILayout, context: Context) -> None:
     """The picture of the action unit to pose, and the way through all of them."""
     own = context.scene.bdfm.own_mapping
     if not own.rest:
-        draw_text(layout, "For a rig that no mapping fits: pose the character like the pictures.")
+        draw_text(layout, pgettext_iface("For a rig that no mapping fits: pose the character like the pictures"))
         layout.operator("bdfm.start_posing", icon="ARMATURE_DATA")
         return
     unit = _pose_unit(own)

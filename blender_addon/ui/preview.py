@@ -12,11 +12,9 @@ import bpy
 from bdfm_infer.errors import BdfmError
 
 from ..blender.preview import Preview
-from ..blender.rig import characters_in, read_rig
-from ..blender.rig_choice import choice_of
 from . import cleaning
 from .bake_settings import take_time
-from .preferences import library
+from .characters import choose_mapping, is_selected, selected_characters
 from .takes import loaded_take, scene_cleaning
 
 _scene = ""
@@ -120,10 +118,14 @@ _HANDLERS = (
 
 
 class BDFM_OT_preview(bpy.types.Operator):
-    """Show the take on the selected characters as the timeline moves, without keyframes. Press again to end it"""
+    """Starts and ends the preview."""
 
     bl_idname = "bdfm.preview"
     bl_label = "Preview on Characters"
+    bl_description = (
+        "Show the take on the selected characters as the timeline moves, without keyframes. It takes the place of what "
+        "they do: the option Additive shows in the bake alone. Press again to end it"
+    )
     bl_options = {"REGISTER"}
 
     @classmethod
@@ -136,10 +138,7 @@ class BDFM_OT_preview(bpy.types.Operator):
         if context.scene.bdfm.own_mapping.rest:
             cls.poll_message_set("Finish posing the action units first")
             return False
-        if not context.selected_objects:
-            cls.poll_message_set("Select the characters")
-            return False
-        return True
+        return is_selected(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         global _scene
@@ -147,9 +146,14 @@ class BDFM_OT_preview(bpy.types.Operator):
             stop()
             return {"FINISHED"}
         stop()
+        try:
+            characters = selected_characters(context)
+        except BdfmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
         refused = []
-        for character in characters_in(context.selected_objects, context.scene):
-            choice = choice_of(character, read_rig(character), library(context), context.scene.bdfm.mapping)
+        for character in characters:
+            choice = choose_mapping(context, character)
             try:
                 if choice.fits:
                     _running.append(Preview(character, choice.fits[0].mapping, context.scene.bdfm.bake.head))
@@ -160,8 +164,6 @@ class BDFM_OT_preview(bpy.types.Operator):
         for reason in refused:
             self.report({"WARNING"} if _running else {"ERROR"}, reason)
         if not _running:
-            if not refused:
-                self.report({"ERROR"}, "Nothing selected is a character. Select an armature or a mesh with shape keys.")
             return {"CANCELLED"}
         _scene = context.scene.name
         refresh()

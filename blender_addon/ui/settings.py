@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..core.timing import MAX_FRAME
 from .bake_settings import BDFM_PG_bake
 from .batch_lists import BDFM_PG_batch
 from .capture_queue import BDFM_PG_capture
@@ -40,7 +41,11 @@ class BDFM_PG_settings(bpy.types.PropertyGroup):
     )
     take: bpy.props.StringProperty(name="Take", description="The loaded take")
     start_frame: bpy.props.IntProperty(
-        name="Start Frame", description="Scene frame at which the take begins", default=1
+        name="Start Frame",
+        description="Scene frame at which the take begins",
+        default=1,
+        min=-MAX_FRAME,
+        max=MAX_FRAME,
     )
     mapping: bpy.props.StringProperty(
         name="Mapping",

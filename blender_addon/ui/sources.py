@@ -14,6 +14,7 @@ from bpy.types import Context, PropertyGroup, Scene
 
 from ..blender.versions import sequencer_scene, strip_span, strips_of
 from ..core.errors import AddonError
+from ..core.paths import is_folder
 from ..jobs.requests import ALL_FACES, Footage, Pick
 
 KINDS = (
@@ -34,7 +35,7 @@ class SourceError(AddonError):
     """There is nothing to read a face from; the message says what to choose."""
 
     code = "bad_source"
-    exit_code = 34
+    exit_code = 41
 
 
 class BDFM_PG_source(PropertyGroup):
@@ -157,8 +158,8 @@ def _rate(scene: Scene) -> float:
 
 def _file(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
     path = Path(bpy.path.abspath(choice.file)).absolute()
-    is_images = path.is_dir() or "*" in path.name or "?" in path.name
-    name = path.name if path.is_dir() else path.stem
+    is_images = is_folder(path) or "*" in path.name or "?" in path.name
+    name = path.name if is_folder(path) else path.stem
     return Source(
         _file_name(name),
         path.parent,

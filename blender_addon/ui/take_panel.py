@@ -7,6 +7,7 @@ import bpy
 from bpy.types import Context, UILayout
 
 from .preview import is_running, names
+from .sidebar import draw_text
 from .takes import loaded_take
 from .timeline import draw_timeline
 from .values import TakePanel
@@ -27,14 +28,14 @@ def draw_take(layout: UILayout, context: Context) -> None:
         return
     column = layout.column(align=True)
     times, lost = loaded.take.timestamps, int((~loaded.take.success).sum())
-    column.label(text=loaded.name, icon="ACTION")
+    column.label(text=loaded.name, icon="ACTION", translate=False)
     column.label(text=f"{len(loaded.take)} frames, {times[-1] - times[0]:.1f} s")
     if lost:
         column.label(text=f"{lost} frames without a face", icon="INFO")
     running = is_running(context.scene)
     layout.operator("bdfm.preview", icon="PAUSE" if running else "PLAY", depress=running)
     if running:
-        layout.label(text=f"Shown on {', '.join(names())}", icon="INFO")
+        draw_text(layout, f"Shown on {', '.join(names())}", "INFO")
     draw_timeline(layout, context)
 
 

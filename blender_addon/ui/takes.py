@@ -17,6 +17,7 @@ from bdfm_infer.take import Take, csv_path
 
 from ..core.cleaning import Cleaning
 from ..core.edits import Edits
+from ..core.paths import changed_at
 from ..core.performance import Performance
 from .cleaning import read_cleaning, write_cleaning
 
@@ -164,8 +165,7 @@ def _adopt(scene: bpy.types.Scene, take: LoadedTake) -> None:
 
 def _stamp(path: str) -> tuple[int | None, ...]:
     """When each file of a take was changed last; None for one that is not there."""
-    files = (csv_path(path), csv_path(path).with_suffix(".json"))
-    return tuple(file.stat().st_mtime_ns if file.exists() else None for file in files)
+    return changed_at(csv_path(path)), changed_at(csv_path(path).with_suffix(".json"))
 
 
 class TakeOperator:

@@ -11,11 +11,15 @@ import numpy as np
 from bpy.types import Context, UILayout
 
 from ..blender.versions import new_sound_strip, remove_sound_strip, strip_span, strips_of
+from ..core.paths import is_there
+from ..core.timing import MAX_FRAME
+from ..jobs.requests import Footage
 from .bake_settings import take_time
+from .sources import BDFM_PG_source, SourceError, is_chosen, resolve_in
 from .takes import LoadedTake, TakeOperator, loaded_take
 
 LOST, FOUND = "Face Lost", "Face Found"
-NO_SOURCE = "The clip of this take is not found. Choose it under Video, or put it beside the take"
+NO_SOURCE = "The clip of this take is not found. Choose it in the panel Capture, or put it beside the take"
 
 
 def draw_timeline(layout: UILayout, context: Context) -> None:
@@ -26,15 +30,25 @@ def draw_timeline(layout: UILayout, context: Context) -> None:
     layout.operator("bdfm.add_sound", icon="SOUND")
 
 
-def source_of(scene: bpy.types.Scene, loaded: LoadedTake) -> Path | None:
-    """The video or the folder of images that a take was read from, where it can still be found."""
+def source_of(context: Context, loaded: LoadedTake) -> Path | tuple[Path, ...] | None:
+    """The video, folder or images that a take was read from: what is chosen in the panel Capture, where it is called
+    like the take's source, or what lies beside the take. None where neither is there."""
     source = loaded.take.facts.get("source")
     name = source.get("name") if isinstance(source, dict) else None
-    chosen = Path(bpy.path.abspath(scene.bdfm.source)) if scene.bdfm.source else None
-    if chosen is not None and name in (None, chosen.name) and chosen.exists():
-        return chosen
+    chosen = _chosen(context.scene.bdfm.capture, context)
+    if chosen is not None and (name is None or (isinstance(name, str) and Path(name).name == chosen.name)):
+        return chosen.source
     beside = loaded.path.parent / Path(name).name if isinstance(name, str) and name else None
-    return beside if beside is not None and beside.exists() else None
+    return beside if beside is not None and is_there(beside) else None
+
+
+def _chosen(choice: BDFM_PG_source, context: Context) -> Footage | None:
+    """What is chosen in the panel Capture, where it is there."""
+    try:
+        footage = resolve_in(choice, context).footage if is_chosen(choice) else None
+    except SourceError:
+        return None
+    return footage if footage is not None and footage.is_there else None
 
 
 def lost_stretches(loaded: LoadedTake) -> Iterator[tuple[float, float | None]]:
@@ -63,12 +77,15 @@ class BDFM_OT_add_markers(TakeOperator, bpy.types.Operator):
     def execute(self, context: Context) -> set[str]:
         scene, loaded = context.scene, loaded_take(context.scene)
         assert loaded is not None
-        _remove_markers(scene, loaded.name)
         time, stretches = take_time(scene), list(lost_stretches(loaded))
-        for lost, found in stretches:
-            scene.timeline_markers.new(f"{LOST}: {loaded.name}", frame=round(float(time.frames(lost))))
-            if found is not None:
-                scene.timeline_markers.new(f"{FOUND}: {loaded.name}", frame=round(float(time.frames(found))))
+        marks = [(name, second) for pair in stretches for name, second in zip((LOST, FOUND), pair, strict=True)]
+        frames = [(name, float(time.frames(second))) for name, second in marks if second is not None]
+        if any(abs(frame) > MAX_FRAME for _, frame in frames):
+            self.report({"ERROR"}, f"The take goes beyond frame {MAX_FRAME}, where Blender's timeline ends")
+            return {"CANCELLED"}
+        _remove_markers(scene, loaded.name)
+        for name, frame in frames:
+            scene.timeline_markers.new(f"{name}: {loaded.name}", frame=round(frame))
         self.report({"INFO"}, f"The face is lost {len(stretches)} times" if stretches else "The face is never lost")
         return {"FINISHED"}
 
@@ -97,9 +114,12 @@ class BDFM_OT_add_sound(TakeOperator, bpy.types.Operator):
     def execute(self, context: Context) -> set[str]:
         scene, loaded = context.scene, loaded_take(context.scene)
         assert loaded is not None
-        source = source_of(scene, loaded)
+        source = source_of(context, loaded)
         if source is None:
             self.report({"ERROR"}, NO_SOURCE)
+            return {"CANCELLED"}
+        if isinstance(source, tuple) or source.is_dir():
+            self.report({"ERROR"}, f"{loaded.name} was read from images, which have no sound")
             return {"CANCELLED"}
         channel = max((strip.channel for strip in strips_of(scene)), default=0) + 1
         try:

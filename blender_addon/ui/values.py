@@ -10,18 +10,15 @@ from bdfm_infer.parameters import ACTION_UNITS, N_AU, ROTATION
 
 from .bake_settings import take_time
 from .pictures import draw_pictures
+from .sidebar import SidebarPanel
 from .takes import LoadedTake, loaded_take, scene_cleaning
 
 DIRECTIONS = {"yaw": ("right", "left"), "pitch": ("down", "up"), "roll": ("counter-clockwise", "clockwise")}
 """What a negative and a positive angle mean, as the person sees it; roll as the camera does."""
 
 
-class TakePanel:
-    """What the panels of this part have in common: the place, and that a take is loaded."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "BDFM"
+class TakePanel(SidebarPanel):
+    """A panel that needs a loaded take."""
 
     @classmethod
     def poll(cls, context: Context) -> bool:

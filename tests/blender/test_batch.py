@@ -132,7 +132,7 @@ def test_a_character_that_is_deleted_between_two_others(batch, tmp_path, part):
     outcomes = part("blender.batch").run(
         part("ui.batch_lists").listed_jobs(scene),
         scene,
-        lambda character: part("ui.bake").choose_mapping(bpy.context, character),
+        lambda character: part("ui.characters").choose_mapping(bpy.context, character),
         settings.take_time(scene),
         settings.bake_options(scene),
     )
@@ -232,10 +232,10 @@ def test_the_panel_draws_in_every_state(batch, tmp_path, part, capfd):
         for index, item in enumerate(batch.characters):
             batch.characters_active = index
             lists.draw_character(layout, item)
-            lists.BDFM_UL_batch_characters.draw_item(None, bpy.context, layout, batch, item, 0, batch, "", index)
+            lists.BDFM_UL_batch_characters.draw_row(None, bpy.context, layout, item, index)
             panel.draw_state(layout, batch)
         for index, item in enumerate(batch.takes):
-            lists.BDFM_UL_batch_takes.draw_item(None, bpy.context, layout, batch, item, 0, batch, "", index)
+            lists.BDFM_UL_batch_takes.draw_row(None, bpy.context, layout, item, index)
 
     draw()
     heads = [mesh(name, ["Key 1" if name == "Cube" else "smile"]) for name in NAMES]

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import struct
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
 from scenes import make_performance, mapping_data, mesh
+
+from demo.others import name_targets
 
 if "BDFM_SOURCES" not in os.environ:
     pytest.skip("BDFM_SOURCES names no folder with characters", allow_module_level=True)
@@ -39,21 +39,6 @@ def load(path, tmp_path):
         binary = tmp_path / f"{path.stem}.glb"
         binary.write_bytes(name_targets(path.read_bytes()))
         bpy.ops.import_scene.gltf(filepath=str(binary))
-
-
-def name_targets(binary):
-    """A VRM's names of shape keys, moved from its primitives to its meshes, where Blender's importer looks."""
-    size = struct.unpack_from("<I", binary, 12)[0]
-    facts = json.loads(binary[20 : 20 + size])
-    for each in facts["meshes"]:
-        names = each["primitives"][0].get("extras", {}).get("targetNames")
-        if names:
-            each["extras"] = {"targetNames": names}
-    text = json.dumps(facts).encode()
-    text += b" " * (-len(text) % 4)
-    rest = binary[20 + size :]
-    head = struct.pack("<4sIIII", b"glTF", 2, 20 + len(text) + len(rest), len(text), 0x4E4F534A)
-    return head + text + rest
 
 
 def shape(character):

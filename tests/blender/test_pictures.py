@@ -9,7 +9,7 @@ from itertools import pairwise
 import bpy
 import numpy as np
 import pytest
-from footage import sample_frames, write_clip
+from footage import sample_frames, write_clip, write_images
 from scenes import write_take
 
 
@@ -45,6 +45,22 @@ def test_pictures_of_each_row(take, part, layout):
     assert all((a != b).any() for a, b in pairwise(seen))
     assert seen[4].view(np.uint8).reshape(-1, 4)[:, :3].std() < 3 < seen[0].view(np.uint8).reshape(-1, 4)[:, :3].std()
     assert not bpy.data.images
+
+
+def test_the_avatar_is_drawn_anew_once_another_rest_is_saved(take, part):
+    pictures, loaded = part("ui.pictures"), part("ui.takes").loaded_take(bpy.context.scene)
+    bpy.ops.bdfm.read_pictures()
+    before = pictures.picture_folder(loaded)
+    bpy.context.scene.bdfm.cleaning.AU26.gain = 0.5
+    bpy.ops.bdfm.save_cleaning()
+    assert pictures.picture_folder(loaded) == before
+    bpy.context.scene.bdfm.cleaning.AU26.neutral = 0.5
+    bpy.ops.bdfm.save_cleaning()
+    after = pictures.picture_folder(loaded)
+    assert [path.name for path in sorted(after.iterdir())] == [path.name for path in sorted(before.iterdir())]
+    last = "000005.jpg"  # at its strongest 1 stays 1 ...
+    assert (after / "000003.jpg").read_bytes() != (before / "000003.jpg").read_bytes()  # ... and 0.6 becomes 0.2
+    assert (after / last).read_bytes() == (before / last).read_bytes()
 
 
 def test_a_damaged_picture_is_no_picture(take, part, layout):
@@ -84,4 +100,38 @@ def test_facts_that_are_odd_are_no_error(take, part):
         take.with_suffix(".json").write_text(json.dumps(facts | {"source": source}))
         bpy.ops.bdfm.load_take(filepath=str(take))
         loaded = part("ui.takes").loaded_take(bpy.context.scene)
-        assert part("ui.timeline").source_of(bpy.context.scene, loaded) is None
+        assert part("ui.timeline").source_of(bpy.context, loaded) is None
+
+
+def test_the_clip_of_a_take_from_a_movie_clip(take, part):
+    folder = take.parent / "elsewhere"
+    folder.mkdir()
+    moved = take.with_name("clip.mp4").rename(folder / "clip.mp4")
+    choice = bpy.context.scene.bdfm.capture
+    choice.kind, choice.clip = "CLIP", bpy.data.movieclips.load(str(moved)).name
+    loaded = part("ui.takes").loaded_take(bpy.context.scene)
+    assert part("ui.timeline").source_of(bpy.context, loaded) == moved
+    moved.rename(folder / "other.mp4")
+    assert part("ui.timeline").source_of(bpy.context, loaded) is None
+
+
+def test_the_images_of_a_take_from_a_strip(take, part):
+    paths = write_images(take.parent / "shots", sample_frames(6))
+    editor = bpy.context.scene.sequence_editor_create()
+    strips = editor.strips if bpy.app.version >= (4, 4, 0) else editor.sequences
+    strip = strips.new_image("Images", str(paths[0]), 1, 1)
+    for path in paths[1:]:
+        strip.elements.append(path.name)
+    choice = bpy.context.scene.bdfm.capture
+    choice.kind, choice.strip = "STRIP", "Images"
+    with pytest.raises(RuntimeError, match="neither a video nor an image"):  # the take is called otherwise
+        take.with_name("clip.mp4").write_text("no video")
+        bpy.ops.bdfm.read_pictures()
+    facts = json.loads(take.with_suffix(".json").read_text())
+    take.with_suffix(".json").write_text(json.dumps(facts | {"source": {"name": "shots", "fps": 30}}))
+    bpy.ops.bdfm.load_take(filepath=str(take))
+    bpy.ops.bdfm.read_pictures()
+    folder = part("ui.pictures").picture_folder(part("ui.takes").loaded_take(bpy.context.scene))
+    assert len(list(folder.iterdir())) == 6
+    with pytest.raises(RuntimeError, match="images, which have no sound"):
+        bpy.ops.bdfm.add_sound()
