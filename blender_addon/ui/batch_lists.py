@@ -17,9 +17,10 @@ from bdfm_infer.take import csv_path
 
 from ..blender.batch import BatchError, Job
 from ..blender.rig import characters_in
-from ..blender.rig_choice import PROPERTY, choose_for
+from ..blender.rig_choice import PROPERTY, ChoiceError, choose_for
 from ..core.performance import Performance
 from .characters import is_selected, selected_characters
+from .operators import ReportingOperator
 from .preferences import library
 from .sidebar import RowList, draw_move_buttons
 from .takes import performance_of, scene_performance
@@ -51,7 +52,7 @@ def _set_mapping(self: BDFM_PG_batch_character, identifier: str) -> None:
         for character in characters_in([self.top], self.id_data):
             try:
                 choose_for(character, identifier)
-            except BdfmError as error:
+            except ChoiceError as error:
                 self.status, self.message = "FAILED", str(error)
 
 
@@ -104,31 +105,24 @@ class BDFM_UL_batch_takes(RowList, bpy.types.UIList):
         layout.label(text=f"{index + 1}.  {Path(item.path).stem}", icon="ACTION", translate=False)
 
 
-class BDFM_OT_batch_add_characters(bpy.types.Operator):
+class BDFM_OT_batch_add_characters(ReportingOperator):
     """Add the selected characters to the list, in the order of their names"""
 
     bl_idname = "bdfm.batch_add_characters"
     bl_label = "Add Selected Characters"
-    bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: Context) -> bool:
         return is_selected(cls, context)
 
-    def execute(self, context: Context) -> set[str]:
+    def run(self, context: Context) -> None:
         batch = context.scene.bdfm.batch
         listed = {item.top for item in batch.characters}
-        try:
-            found = selected_characters(context)
-        except BdfmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        for character in sorted(found, key=lambda each: each.name.casefold()):
+        for character in sorted(selected_characters(context), key=lambda each: each.name.casefold()):
             if character.top not in listed:
                 item = batch.characters.add()
                 item.name, item.top = character.name, character.top
                 batch.characters_active = len(batch.characters) - 1
-        return {"FINISHED"}
 
 
 class BDFM_OT_batch_add_takes(bpy.types.Operator):

@@ -10,11 +10,11 @@ import bpy
 from bpy.types import Context, UILayout
 
 from bdfm_infer.calibrate import Calibration
-from bdfm_infer.errors import BdfmError
 from bdfm_infer.parameters import ACTION_UNITS
 
 from .bake_settings import take_time
 from .cleaning import read_cleaning, write_cleaning
+from .operators import ReportingOperator
 from .takes import LoadedTake, TakeOperator, loaded_take
 from .values import TakePanel, seconds_now, unit_label
 
@@ -47,12 +47,11 @@ def draw_calibrate(layout: UILayout, context: Context) -> None:
     layout.operator("bdfm.clear_calibration", icon="X")
 
 
-class BDFM_OT_calibrate(TakeOperator, bpy.types.Operator):
+class BDFM_OT_calibrate(TakeOperator, ReportingOperator):
     """Take out of the whole take what the face shows at rest. The eyes are left out, so that blinks stay"""
 
     bl_idname = "bdfm.calibrate"
     bl_label = "Set Face at Rest"
-    bl_options = {"REGISTER", "UNDO"}
 
     method: bpy.props.EnumProperty(
         name="From",
@@ -63,17 +62,12 @@ class BDFM_OT_calibrate(TakeOperator, bpy.types.Operator):
         ],
     )
 
-    def execute(self, context: Context) -> set[str]:
+    def run(self, context: Context) -> None:
         loaded, group = loaded_take(context.scene), context.scene.bdfm.cleaning
         assert loaded is not None
-        try:
-            calibration = self._calibration(context.scene, loaded)
-        except BdfmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        calibration = self._calibration(context.scene, loaded)
         write_cleaning(group, replace(read_cleaning(group), calibration=calibration))
         self.report({"INFO"}, f"Rest set for {sum(value > 0 for value in calibration.neutral.values())} action units")
-        return {"FINISHED"}
 
     def _calibration(self, scene: bpy.types.Scene, loaded: LoadedTake) -> Calibration:
         if self.method == "AUTOMATIC":

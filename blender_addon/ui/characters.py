@@ -17,6 +17,7 @@ from ..blender.rig import Character, character_of, characters_in, read_rig
 from ..blender.rig_choice import Choice, choice_of, choose_for, chosen_id
 from ..core.errors import AddonError, NoMappingError
 from ..core.matching import Fit, Missing, resolve
+from .operators import ReportingOperator
 from .preferences import library
 from .sidebar import SidebarPanel, draw_list, draw_text
 
@@ -137,25 +138,18 @@ def _mapping_items(self: object, context: Context) -> list[tuple[str, str, str]]
     return _items
 
 
-class BDFM_OT_choose_character_mapping(bpy.types.Operator):
+class BDFM_OT_choose_character_mapping(ReportingOperator):
     """Choose the mapping that this character is baked with"""
 
     bl_idname = "bdfm.choose_character_mapping"
     bl_label = "Choose Mapping"
-    bl_options = {"REGISTER", "UNDO"}
 
     character: bpy.props.StringProperty(name="Character", options={"SKIP_SAVE"})
     mapping: bpy.props.EnumProperty(name="Mapping", items=_mapping_items)
 
-    def execute(self, context: Context) -> set[str]:
-        try:
-            character = find_character(context, self.character)
-            choose_for(character, "" if self.mapping == BY_NAMES else self.mapping)
-        except BdfmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+    def run(self, context: Context) -> None:
+        choose_for(find_character(context, self.character), "" if self.mapping == BY_NAMES else self.mapping)
         forget_rows()
-        return {"FINISHED"}
 
 
 def choose_mapping(context: Context, character: Character) -> Choice:

@@ -18,7 +18,7 @@ from ..blender.rig import Character, read_rig
 from ..core.matching import resolve
 from ..core.retarget import retarget
 from .characters import choose_mapping, find_character, forget_rows, is_selected, selected_characters
-from .mapping import Edit
+from .operators import ReportingOperator
 from .sidebar import SidebarPanel, draw_list, draw_text
 from .takes import loaded_take, scene_performance
 
@@ -81,7 +81,7 @@ def _remember(name: str, found: Iterable[Finding]) -> None:
             checked.blocking.add(finding.kind)
 
 
-class BDFM_OT_check(Edit):
+class BDFM_OT_check(ReportingOperator):
     """Look for what a bake onto the selected characters would meet"""
 
     bl_idname = "bdfm.check"
@@ -104,7 +104,7 @@ class BDFM_OT_check(Edit):
         self.report({"INFO"}, f"{len(last_checks)} of {len(characters)} characters checked, {count} findings")
 
 
-class BDFM_OT_mend(Edit):
+class BDFM_OT_mend(ReportingOperator):
     """Mend all findings of this kind on this character"""
 
     bl_idname = "bdfm.mend"

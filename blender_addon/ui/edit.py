@@ -14,6 +14,7 @@ from bdfm_infer.take import Take
 
 from ..core.cleaning import Cleaning
 from .cleaning import read_cleaning, write_cleaning
+from .operators import ReportingOperator
 from .pictures import picture_folder, read
 from .sidebar import has_room
 from .takes import LoadedTake, TakeOperator, loaded_take, scene_cleaning
@@ -84,28 +85,23 @@ def draw_smoothing(layout: UILayout, context: Context) -> None:
         column.prop(group, f"cutoff_{name}")
 
 
-class BDFM_OT_save_cleaning(TakeOperator, bpy.types.Operator):
+class BDFM_OT_save_cleaning(TakeOperator, ReportingOperator):
     """Save calibration, smoothing and edits in the take's JSON file. The captured values are never changed"""
 
     bl_idname = "bdfm.save_cleaning"
     bl_label = "Save with Take"
     bl_options = {"REGISTER"}
 
-    def execute(self, context: Context) -> set[str]:
+    def run(self, context: Context) -> None:
         loaded = loaded_take(context.scene)
         assert loaded is not None
         cleaning = scene_cleaning(context.scene, loaded)
-        try:
-            path = Take.save_settings(loaded.path, cleaning.to_settings())
-        except BdfmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        path = Take.save_settings(loaded.path, cleaning.to_settings())
         shown = picture_folder(loaded)
         loaded.keep(cleaning)
         self.report({"INFO"}, f"Saved in {path.name}")
         if shown.is_dir() and shown != picture_folder(loaded):
             self._read_pictures(context, loaded)
-        return {"FINISHED"}
 
     def _read_pictures(self, context: Context, loaded: LoadedTake) -> None:
         """The avatar shows what is stored: it is drawn anew."""

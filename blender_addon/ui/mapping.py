@@ -21,6 +21,7 @@ from ..core.paths import is_there
 from ..core.rig import Rig
 from ..core.targets import KINDS, BoneTarget
 from .characters import choose_mapping, find_character, forget_rows
+from .operators import ReportingOperator
 from .own_mapping import edited_character
 from .preferences import library, own_folder
 
@@ -33,20 +34,6 @@ KIND_LABELS = {
 }
 HEAD_LIKE = "arkit"
 """The mapping that lends new ones what turns the head."""
-
-
-class Edit(bpy.types.Operator):
-    """Base of the operators here: an error that a user can cause is a report. ``run`` does the work."""
-
-    bl_options = {"REGISTER", "UNDO"}
-
-    def execute(self, context: Context) -> set[str]:
-        try:
-            self.run(context)
-        except BdfmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
 
 
 def needs_mapping(cls: type[bpy.types.Operator], context: Context) -> bool:
@@ -82,7 +69,7 @@ def save(context: Context, mapping: Mapping, character: Character | None, overwr
     return str(path)
 
 
-class BDFM_OT_edit_mapping(Edit):
+class BDFM_OT_edit_mapping(ReportingOperator):
     """Edit a copy of the mapping that the active character is baked with"""
 
     bl_idname = "bdfm.edit_mapping"
@@ -102,7 +89,7 @@ class BDFM_OT_edit_mapping(Edit):
         context.scene.bdfm.own_mapping.begin(mapping, character, made_here=False)
 
 
-class BDFM_OT_new_mapping(Edit):
+class BDFM_OT_new_mapping(ReportingOperator):
     """Start a mapping without targets for the active character"""
 
     bl_idname = "bdfm.new_mapping"
@@ -112,7 +99,7 @@ class BDFM_OT_new_mapping(Edit):
         begin_blank(context, find_character(context, ""))
 
 
-class BDFM_OT_close_mapping(Edit):
+class BDFM_OT_close_mapping(ReportingOperator):
     """Stop editing. Changes that are not saved are lost"""
 
     bl_idname = "bdfm.close_mapping"
@@ -157,7 +144,7 @@ def _choices(rig: Rig) -> Iterator[tuple[str, str, str | None, str]]:
             yield "custom_property", name, owner.name if owner.kind == "pose_bone" else None, owner.kind
 
 
-class BDFM_OT_add_target(Edit):
+class BDFM_OT_add_target(ReportingOperator):
     """Add a shape key, bone or custom property of the character to this action unit"""
 
     bl_idname = "bdfm.add_target"
@@ -191,7 +178,7 @@ class BDFM_OT_add_target(Edit):
         own.active = len(own.targets) - 1
 
 
-class BDFM_OT_remove_target(Edit):
+class BDFM_OT_remove_target(ReportingOperator):
     """Remove the target from this action unit"""
 
     bl_idname = "bdfm.remove_target"
@@ -211,7 +198,7 @@ class BDFM_OT_remove_target(Edit):
         own.select_first()
 
 
-class BDFM_OT_save_mapping(Edit):
+class BDFM_OT_save_mapping(ReportingOperator):
     """Write the mapping into the folder of your own mappings, and bake this character with it"""
 
     bl_idname = "bdfm.save_mapping"
@@ -253,7 +240,7 @@ class BDFM_OT_save_mapping(Edit):
         self.report({"INFO"}, f"Saved as {path}")
 
 
-class BDFM_OT_swap_sides(Edit):
+class BDFM_OT_swap_sides(ReportingOperator):
     """Save the mapping of this character as one of your own with left and right swapped, and bake it with that"""
 
     bl_idname = "bdfm.swap_sides"

@@ -13,16 +13,16 @@ import bpy.utils.previews
 import numpy as np
 from bpy.types import Context, UILayout
 
-from bdfm_infer.errors import BdfmError
 from bdfm_infer.smooth import CUTOFF_HZ
 
 from ..jobs.progress import describe, share
 from ..jobs.requests import pictures_command
 from ..jobs.worker import Worker
 from .capture_panel import redraw
+from .operators import ReportingOperator
 from .sources import SourceError
 from .takes import LoadedTake, TakeOperator, loaded_take
-from .timeline import NO_SOURCE, source_of
+from .timeline import source_of
 
 POLL_S = 0.2
 SIDE = 128
@@ -109,8 +109,6 @@ def read(context: Context, loaded: LoadedTake) -> None:
     """
     global _worker, _reading, _progress
     source = source_of(context, loaded)
-    if source is None:
-        raise SourceError(NO_SOURCE)
     stop_pictures()
     _reading, _progress = picture_folder(loaded), {"frame": 0, "of": len(loaded.take)}
     try:
@@ -128,22 +126,17 @@ def read(context: Context, loaded: LoadedTake) -> None:
         raise SourceError(outcome.error)
 
 
-class BDFM_OT_read_pictures(TakeOperator, bpy.types.Operator):
+class BDFM_OT_read_pictures(TakeOperator, ReportingOperator):
     """Show the clip's frame and the avatar beside the values, read by a process of its own. Blender stays free"""
 
     bl_idname = "bdfm.read_pictures"
     bl_label = "Show Clip and Avatar"
     bl_options = {"REGISTER"}
 
-    def execute(self, context: Context) -> set[str]:
+    def run(self, context: Context) -> None:
         loaded = loaded_take(context.scene)
         assert loaded is not None
-        try:
-            read(context, loaded)
-        except BdfmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        read(context, loaded)
 
 
 class BDFM_OT_stop_pictures(bpy.types.Operator):

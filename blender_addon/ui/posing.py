@@ -20,7 +20,8 @@ from ..blender.rig import Character
 from ..core.errors import AddonError, NoMappingError
 from . import preview
 from .characters import find_character
-from .mapping import Edit, begin_blank
+from .mapping import begin_blank
+from .operators import ReportingOperator
 from .own_mapping import BDFM_PG_own_mapping, edited_character
 from .sidebar import SidebarPanel, draw_text
 
@@ -72,7 +73,7 @@ def _pose_unit(own: BDFM_PG_own_mapping) -> str:
     return own.source if own.source in AU_NAMES else AU_NAMES[0]
 
 
-class _WhilePosing(Edit):
+class _WhilePosing(ReportingOperator):
     """Base of the operators that need the artist to be posing."""
 
     @classmethod
@@ -83,7 +84,7 @@ class _WhilePosing(Edit):
         return True
 
 
-class BDFM_OT_start_posing(Edit):
+class BDFM_OT_start_posing(ReportingOperator):
     """Pose the active character for each action unit, and capture the poses into a mapping"""
 
     bl_idname = "bdfm.start_posing"

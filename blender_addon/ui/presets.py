@@ -7,10 +7,10 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, UILayout
 
-from bdfm_infer.errors import BdfmError
-
+from ..core.errors import AddonError
 from ..core.presets import Preset, preset_path
 from .cleaning import presets_folder, write_cleaning
+from .operators import ReportingOperator
 from .takes import loaded_take, scene_cleaning
 from .values import TakePanel
 
@@ -35,7 +35,7 @@ def draw_presets(layout: UILayout, context: Context) -> None:
     row.operator("bdfm.remove_preset", icon="TRASH")
 
 
-class _PresetOperator:
+class _PresetOperator(ReportingOperator):
     """Needs a take, and a name that stands in the panel."""
 
     must_exist = True
@@ -50,11 +50,11 @@ class _PresetOperator:
         elif cls.must_exist and not preset_path(presets_folder(), name).is_file():
             reason = "There is no preset of this name"
         if reason:
-            cls.poll_message_set(reason)  # type: ignore[attr-defined]
+            cls.poll_message_set(reason)
         return not reason
 
 
-class BDFM_OT_save_preset(_PresetOperator, bpy.types.Operator):
+class BDFM_OT_save_preset(_PresetOperator):
     """Save calibration, smoothing and edits under this name. A preset of that name is replaced"""
 
     bl_idname = "bdfm.save_preset"
@@ -62,38 +62,27 @@ class BDFM_OT_save_preset(_PresetOperator, bpy.types.Operator):
     bl_options = {"REGISTER"}
     must_exist = False
 
-    def execute(self, context: Context) -> set[str]:
+    def run(self, context: Context) -> None:
         loaded, name = loaded_take(context.scene), context.scene.bdfm.cleaning.preset.strip()
         assert loaded is not None
-        try:
-            Preset(name, scene_cleaning(context.scene, loaded)).save(presets_folder())
-        except BdfmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        Preset(name, scene_cleaning(context.scene, loaded)).save(presets_folder())
         self.report({"INFO"}, f"Preset {name!r} saved")
-        return {"FINISHED"}
 
 
-class BDFM_OT_load_preset(_PresetOperator, bpy.types.Operator):
+class BDFM_OT_load_preset(_PresetOperator):
     """Use calibration, smoothing and edits of this preset for the take"""
 
     bl_idname = "bdfm.load_preset"
     bl_label = "Load"
-    bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context: Context) -> set[str]:
+    def run(self, context: Context) -> None:
         group = context.scene.bdfm.cleaning
-        try:
-            preset = Preset.load(preset_path(presets_folder(), group.preset.strip()))
-        except BdfmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        preset = Preset.load(preset_path(presets_folder(), group.preset.strip()))
         write_cleaning(group, preset.cleaning)
         group.take = context.scene.bdfm.take
-        return {"FINISHED"}
 
 
-class BDFM_OT_remove_preset(_PresetOperator, bpy.types.Operator):
+class BDFM_OT_remove_preset(_PresetOperator):
     """Delete the file of this preset"""
 
     bl_idname = "bdfm.remove_preset"
@@ -103,14 +92,12 @@ class BDFM_OT_remove_preset(_PresetOperator, bpy.types.Operator):
     def invoke(self, context: Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(self, event)
 
-    def execute(self, context: Context) -> set[str]:
+    def run(self, context: Context) -> None:
         path = preset_path(presets_folder(), context.scene.bdfm.cleaning.preset.strip())
         try:
             path.unlink()
         except OSError as error:
-            self.report({"ERROR"}, f"{path} cannot be removed: {error.strerror or error}")
-            return {"CANCELLED"}
-        return {"FINISHED"}
+            raise AddonError(f"{path} cannot be removed: {error.strerror or error}") from error
 
 
 CLASSES = (BDFM_PT_presets, BDFM_OT_save_preset, BDFM_OT_load_preset, BDFM_OT_remove_preset)

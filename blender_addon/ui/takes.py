@@ -20,6 +20,7 @@ from ..core.edits import Edits
 from ..core.paths import changed_at
 from ..core.performance import Performance
 from .cleaning import read_cleaning, write_cleaning
+from .operators import ReportingOperator
 
 
 class LoadedTake:
@@ -179,12 +180,11 @@ class TakeOperator:
         return True
 
 
-class BDFM_OT_load_take(bpy.types.Operator):
+class BDFM_OT_load_take(ReportingOperator):
     """Load a take that was captured before, or a table of OpenFace or Live Link Face"""
 
     bl_idname = "bdfm.load_take"
     bl_label = "Load Take"
-    bl_options = {"REGISTER", "UNDO"}
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(default="*.csv;*.json", options={"HIDDEN"})
@@ -193,14 +193,9 @@ class BDFM_OT_load_take(bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            take = set_take(context.scene, Path(bpy.path.abspath(self.filepath)))
-        except BdfmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+    def run(self, context: bpy.types.Context) -> None:
+        take = set_take(context.scene, Path(bpy.path.abspath(self.filepath)))
         self.report({"INFO"}, f"{take.name}: {len(take.take)} frames")
-        return {"FINISHED"}
 
 
 CLASSES = (BDFM_OT_load_take,)

@@ -15,11 +15,12 @@ from ..core.paths import is_there
 from ..core.timing import MAX_FRAME
 from ..jobs.requests import Footage
 from .bake_settings import take_time
+from .operators import ReportingOperator
 from .sources import BDFM_PG_source, SourceError, is_chosen, resolve_in
 from .takes import LoadedTake, TakeOperator, loaded_take
 
 LOST, FOUND = "Face Lost", "Face Found"
-NO_SOURCE = "The clip of this take is not found. Choose it in the panel Capture, or put it beside the take"
+NO_SOURCE = "The clip of this take is not found. Choose it in the panel Capture, or put it beside the take."
 
 
 def draw_timeline(layout: UILayout, context: Context) -> None:
@@ -30,16 +31,22 @@ def draw_timeline(layout: UILayout, context: Context) -> None:
     layout.operator("bdfm.add_sound", icon="SOUND")
 
 
-def source_of(context: Context, loaded: LoadedTake) -> Path | tuple[Path, ...] | None:
+def source_of(context: Context, loaded: LoadedTake) -> Path | tuple[Path, ...]:
     """The video, folder or images that a take was read from: what is chosen in the panel Capture, where it is called
-    like the take's source, or what lies beside the take. None where neither is there."""
+    like the take's source, or what lies beside the take.
+
+    Raises:
+        SourceError: neither is there.
+    """
     source = loaded.take.facts.get("source")
     name = source.get("name") if isinstance(source, dict) else None
     chosen = _chosen(context.scene.bdfm.capture, context)
     if chosen is not None and (name is None or (isinstance(name, str) and Path(name).name == chosen.name)):
         return chosen.source
     beside = loaded.path.parent / Path(name).name if isinstance(name, str) and name else None
-    return beside if beside is not None and is_there(beside) else None
+    if beside is None or not is_there(beside):
+        raise SourceError(NO_SOURCE)
+    return beside
 
 
 def _chosen(choice: BDFM_PG_source, context: Context) -> Footage | None:
@@ -104,37 +111,29 @@ class BDFM_OT_remove_markers(TakeOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class BDFM_OT_add_sound(TakeOperator, bpy.types.Operator):
+class BDFM_OT_add_sound(TakeOperator, ReportingOperator):
     """Put the sound of the clip into the sequencer, in step with the take. Play it with Sync to Audio"""
 
     bl_idname = "bdfm.add_sound"
     bl_label = "Add Sound of Clip"
-    bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context: Context) -> set[str]:
+    def run(self, context: Context) -> None:
         scene, loaded = context.scene, loaded_take(context.scene)
         assert loaded is not None
         source = source_of(context, loaded)
-        if source is None:
-            self.report({"ERROR"}, NO_SOURCE)
-            return {"CANCELLED"}
         if isinstance(source, tuple) or source.is_dir():
-            self.report({"ERROR"}, f"{loaded.name} was read from images, which have no sound")
-            return {"CANCELLED"}
+            raise SourceError(f"{loaded.name} was read from images, which have no sound.")
         channel = max((strip.channel for strip in strips_of(scene)), default=0) + 1
         try:
             strip = new_sound_strip(scene, source.stem, str(source), channel, scene.bdfm.start_frame)
         except RuntimeError as error:
-            self.report({"ERROR"}, f"{source.name} cannot be added as sound: {str(error).strip()}")
-            return {"CANCELLED"}
+            raise SourceError(f"{source.name} cannot be added as sound: {str(error).strip()}") from error
         if strip_span(strip)[2] <= 1:
             remove_sound_strip(scene, strip)
-            self.report({"ERROR"}, f"{source.name} has no sound")
-            return {"CANCELLED"}
+            raise SourceError(f"{source.name} has no sound.")
         self.report({"INFO"}, f"Sound of {source.name} added from frame {scene.bdfm.start_frame}")
         if scene.bdfm.bake.speed != 1:
             self.report({"WARNING"}, "The take does not play at its own speed, the sound does")
-        return {"FINISHED"}
 
 
 CLASSES = (BDFM_OT_add_markers, BDFM_OT_remove_markers, BDFM_OT_add_sound)

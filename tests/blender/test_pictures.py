@@ -100,7 +100,8 @@ def test_facts_that_are_odd_are_no_error(take, part):
         take.with_suffix(".json").write_text(json.dumps(facts | {"source": source}))
         bpy.ops.bdfm.load_take(filepath=str(take))
         loaded = part("ui.takes").loaded_take(bpy.context.scene)
-        assert part("ui.timeline").source_of(bpy.context, loaded) is None
+        with pytest.raises(part("ui.sources").SourceError, match="clip of this take is not found"):
+            part("ui.timeline").source_of(bpy.context, loaded)
 
 
 def test_the_clip_of_a_take_from_a_movie_clip(take, part):
@@ -112,7 +113,8 @@ def test_the_clip_of_a_take_from_a_movie_clip(take, part):
     loaded = part("ui.takes").loaded_take(bpy.context.scene)
     assert part("ui.timeline").source_of(bpy.context, loaded) == moved
     moved.rename(folder / "other.mp4")
-    assert part("ui.timeline").source_of(bpy.context, loaded) is None
+    with pytest.raises(part("ui.sources").SourceError, match="clip of this take is not found"):
+        part("ui.timeline").source_of(bpy.context, loaded)
 
 
 def test_the_images_of_a_take_from_a_strip(take, part):

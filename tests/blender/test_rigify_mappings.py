@@ -16,6 +16,7 @@ from bdfm_infer.parameters import AU_NAMES, ROTATION
 MAPPINGS = Path(__file__).resolve().parents[2] / "rig_mappings"
 SOURCES = (*AU_NAMES, *ROTATION)
 WINK = {"AU05": 1.0, "eye_closed_left": 1.0}
+SURPRISE = {"AU01": 1.0, "AU02": 1.0}
 NECK_AND_HEAD = ("spine.004", "spine.005", "spine.006")
 REST = 1
 DEGREES = 30.0
@@ -83,7 +84,7 @@ def posed(request, enabled_addon, part) -> Posed:
     mappings, _ = part("core.mapping").load_folder(MAPPINGS)
     (fit,) = part("core.matching").choose(mappings, part("blender.rig").read_rig(character))
     assert fit.mapping.id == request.param
-    moments = [{}, *({name: DEGREES if name in ROTATION else 1.0} for name in SOURCES), WINK]
+    moments = [{}, *({name: DEGREES if name in ROTATION else 1.0} for name in SOURCES), WINK, SURPRISE]
     channels = {name: [moment.get(name, 0.0) for moment in moments] for name in SOURCES}
     performance = scenes.make_performance(np.arange(len(moments)) / 24, **channels)
     bake = part("blender.bake")
@@ -96,6 +97,13 @@ def test_the_eyes_close_each_for_itself(posed):
     for side, other, source in (("L", "R", "eye_closed_left"), ("R", "L", "eye_closed_right")):
         assert posed.lids(side, **{source: 1.0}) < 0.1 * posed.lids(side)
         assert posed.lids(other, **{source: 1.0}) == pytest.approx(posed.lids(other), rel=1e-3)
+
+
+def test_lids_meet_towards_their_corners(posed):
+    for upper, lower in (("lid.T.L.001", "lid.B.L.003"), ("lid.T.L.003", "lid.B.L.001")):
+        opening, closed = ((posed.at(upper, **m).z - posed.at(lower, **m).z) / EYES for m in ({}, {"eye_closed_left": 1.0}))
+        print("LID", upper, opening, closed)
+        assert closed < 0.1 * opening
 
 
 def test_a_wink_with_raised_lids(posed):
@@ -116,6 +124,15 @@ def test_the_jaw_opens_fully_and_goes_to_its_sides(posed):
     assert posed.move("chin", "tail", jaw_right=1.0).x < -0.08
 
 
+def test_the_open_mouth_is_round(posed):
+    """Between its middle and a corner the lower lip hangs well below the straight line of a V."""
+    middle, side = posed.at("lip.B.L", AU26=1.0), posed.at("lip.B.L.001", AU26=1.0)
+    corner = posed.at("lip.B.L.001", "tail", AU26=1.0)
+    straight = middle.lerp(corner, (side.x - middle.x) / (corner.x - middle.x))
+    print("ROUND", (straight.z - side.z) / EYES)
+    assert (straight.z - side.z) / EYES > 0.2
+
+
 @pytest.mark.parametrize(
     ("source", "out", "up"), [("AU12", 0.07, 0.09), ("AU15", None, -0.05), ("AU20", 0.07, None), ("AU18", -0.07, None)]
 )
@@ -133,6 +150,13 @@ def test_the_brows(posed):
     assert posed.move("brow.T.L.001", AU02=1.0).z > 0.06
     lowered = posed.move("brow.T.L.003", AU04=1.0)
     assert lowered.z < -0.04 and lowered.x < -0.02
+
+
+def test_raised_brows_keep_their_shape(posed):
+    """A brow that rises in its middle alone looks angry."""
+    raised = [posed.move(f"brow.T.L.00{number}", **SURPRISE).z for number in (1, 2, 3)]
+    print("BROW", raised)
+    assert min(raised) > 0.7 * max(raised)
 
 
 @pytest.mark.parametrize("source", [name for name in AU_NAMES if not name.endswith(("left", "right"))])
