@@ -31,6 +31,9 @@ COLUMNS: Final = ("frame", "timestamp", "confidence", "success", *VALUES)
 _OUR_NUMBER: Final = re.compile(r"\d\.\d{4}|")
 """How a capture writes the last column of a row."""
 
+_FRAMES: Final = (-(2**31), 2**31)
+"""Least and highest number of a frame."""
+
 _OPENFACE: Final = ("frame", "timestamp", "confidence", "success", "pose_Rx", "pose_Ry", "pose_Rz", "AU45_r")
 _RATES: Final = (24, 25, 30, 60)
 _TIMECODE: Final = re.compile(r"(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)")
@@ -51,7 +54,10 @@ def read_table(table: Path, text: str) -> tuple[list[Row], str]:
     if not lines:
         raise TakeFormatError(f"{table}: the file is empty. Capture the source again.")
     separator = max(SEPARATORS, key=lines[0].count)
-    header, *rows = csv.reader(lines, delimiter=separator)
+    try:
+        header, *rows = csv.reader(lines, delimiter=separator)
+    except csv.Error as error:
+        raise TakeFormatError(f"{table}: no table ({error}). Choose a take's .csv file, or capture again.") from error
     cells = _Cells(table, [name.strip() for name in header], rows, decimal="," if separator != "," else ".")
     if "Timecode" in cells.header:
         return _livelinkface(cells), "livelinkface"
@@ -118,7 +124,7 @@ def _bdfm(cells: _Cells) -> list[Row]:
         found = cells.number(line, row, "success") == 1
         made.append(
             Row(
-                frame=int(cells.number(line, row, "frame")),
+                frame=int(cells.number(line, row, "frame", *_FRAMES)),
                 timestamp=time,
                 confidence=cells.number(line, row, "confidence", 0, 1),
                 rotation=np.array([cells.number(line, row, name) for name in ROTATION]) if found else None,
@@ -148,7 +154,7 @@ def _openface(cells: _Cells) -> list[Row]:
         values[eyes] = cells.number(line, row, "AU45_r") / OPENFACE_FULL
         made.append(
             Row(
-                frame=int(cells.number(line, row, "frame")) - 1,
+                frame=int(cells.number(line, row, "frame", *_FRAMES)) - 1,
                 timestamp=cells.number(line, row, "timestamp"),
                 confidence=cells.number(line, row, "confidence", 0, 1),
                 rotation=np.degrees([-yaw, -pitch, roll]) if found else None,

@@ -6,6 +6,7 @@ The format is described in ``docs/formats.md``. This module needs numpy alone, s
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -156,9 +157,11 @@ class Take:
 
         table = csv_path(path)
         try:
+            _refuse_pipe(table)
             text = table.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise TakeFormatError(f"{table}: cannot be read as a take ({error}). Choose a take's .csv file.") from error
+            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            raise TakeFormatError(f"{table}: cannot be read as a take ({reason}). Choose a take's .csv file.") from error
         rows, tool = read_table(table, text)
         facts = _read_facts(table.with_suffix(".json"))
         return cls.from_rows(rows, facts if tool == "bdfm" else {"imported": tool, **facts})
@@ -276,8 +279,14 @@ class TakeWriter:
 
 
 def csv_path(path: str | os.PathLike[str]) -> Path:
-    """The table of a take that is named by either of its files, or by their common name without extension."""
+    """The table of a take that is named by either of its files, or by their common name without extension.
+
+    Raises:
+        TakeFormatError: the path has no name at its end.
+    """
     path = Path(path)
+    if not path.name:
+        raise TakeFormatError(f"{str(path)!r} names no file. Choose a take's .csv file.")
     if path.suffix.lower() in (".csv", ".json"):
         return path.with_suffix(".csv")
     return path.with_name(path.name + ".csv")
@@ -290,11 +299,14 @@ def _quote(text: str) -> str:
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
     try:
+        _refuse_pipe(path)
         facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise TakeFormatError(f"{path}: cannot be read ({error.strerror or error}). Copy the take elsewhere.") from error
+    except (ValueError, RecursionError) as error:
         raise TakeFormatError(f"{path}: not valid JSON ({error}). Move it away to read the values alone.") from error
     version = facts.get("format_version") if isinstance(facts, dict) else None
     if isinstance(version, int) and version > FORMAT_VERSION:
@@ -304,6 +316,12 @@ def _read_facts(path: Path) -> dict[str, Any]:
     if version != FORMAT_VERSION:
         raise TakeFormatError(f"{path}: not of a take (no format_version). Move it away to read the values alone.")
     return dict(facts)
+
+
+def _refuse_pipe(path: Path) -> None:
+    """A pipe or a device could be waited for without end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no ordinary file")
 
 
 def _write_facts(target: Path, facts: Mapping[str, Any]) -> None:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..core.paths import is_there
 from .requests import Command
 
 CANCEL_GRACE_S = 0.7
@@ -163,7 +164,7 @@ class Worker:
         error = self._error
         if code != 0 and error is None and not cancelled:
             error = _explain(code, details)
-        takes = tuple(path for path in self._takes if path.is_file())
+        takes = tuple(path for path in self._takes if is_there(path))
         frames = max(map(_rows, takes), default=0)
         self.outcome = Outcome(takes, frames, cancelled, error, details, self._answer)
 
