@@ -161,7 +161,7 @@ class Take:
             text = table.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-            raise TakeFormatError(f"{table}: cannot be read as a take ({reason}). Choose a take's .csv file.") from error
+            raise TakeFormatError(f"{table}: cannot be read as a take ({reason}). Choose a take's .csv.") from error
         rows, tool = read_table(table, text)
         facts = _read_facts(table.with_suffix(".json"))
         return cls.from_rows(rows, facts if tool == "bdfm" else {"imported": tool, **facts})
@@ -305,7 +305,7 @@ def _read_facts(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise TakeFormatError(f"{path}: cannot be read ({error.strerror or error}). Copy the take elsewhere.") from error
+        raise TakeFormatError(f"{path}: cannot be read ({error.strerror or error}). Copy the take.") from error
     except (ValueError, RecursionError) as error:
         raise TakeFormatError(f"{path}: not valid JSON ({error}). Move it away to read the values alone.") from error
     version = facts.get("format_version") if isinstance(facts, dict) else None
