@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import sys
 import tempfile
@@ -62,6 +63,48 @@ def empty_scene(enabled_addon: None) -> Iterator[None]:
 def part(enabled_addon: None) -> Callable[[str], ModuleType]:
     """A module of the enabled add-on by its name within it."""
     return lambda name: importlib.import_module(f"{ADDON}.{name}")
+
+
+@pytest.fixture
+def keep_mappings(part: Callable[[str], ModuleType], tmp_path: Path) -> Callable[..., Path]:
+    """Make these mappings the artist's own, and return their folder."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+
+    def keep(*contents: dict[str, Any]) -> Path:
+        bpy.context.preferences.addons[ADDON].preferences.mappings_folder = str(folder)
+        for content in contents:
+            (folder / f"{content['id']}.json").write_text(json.dumps(content))
+        return folder
+
+    return keep
+
+
+@pytest.fixture
+def layout() -> bpy.types.UILayout:
+    """A layout of a menu that is begun and never shown: background mode has no window to show it in."""
+    return bpy.context.window_manager.popmenu_begin__internal("test").layout
+
+
+@pytest.fixture
+def draw_characters(
+    part: Callable[[str], ModuleType], layout: bpy.types.UILayout, capfd: pytest.CaptureFixture[str]
+) -> Callable[[], None]:
+    """Draw every panel of the characters; a property or icon that is not there shows on standard error."""
+
+    def draw() -> None:
+        mapping, own = part("ui.mapping_panel"), bpy.context.scene.bdfm.own_mapping
+        part("ui.characters").draw_characters(layout, bpy.context)
+        part("ui.posing").draw_posing(layout, bpy.context)
+        part("ui.checks").draw_checks(layout, bpy.context)
+        mapping.draw_start(layout)
+        mapping.draw_unit(layout, bpy.context)
+        mapping.draw_edited(layout, own)
+        for target in own.targets:
+            mapping.BDFM_UL_targets.draw_item(None, bpy.context, layout, own, target, 0, own, "active")
+        assert "not found" not in "".join(capfd.readouterr())
+
+    return draw
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import bpy
@@ -16,13 +15,9 @@ SMILE = 'key_blocks["smile"].value'
 
 
 @pytest.fixture
-def settings(tmp_path, part):
+def settings(tmp_path, keep_mappings):
     """The scene's settings with a take loaded whose smile grows from 0 to 1 in the frames 1 to 25."""
-    folder = tmp_path / "mappings"
-    folder.mkdir()
-    data = mapping_data({"AU12": [{"kind": "shape_key", "name": "smile"}]}, id="test")
-    (folder / "test.json").write_text(json.dumps(data))
-    bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences.mappings_folder = str(folder)
+    keep_mappings(mapping_data({"AU12": [{"kind": "shape_key", "name": "smile"}]}))
     bpy.ops.bdfm.load_take(filepath=str(write_take(tmp_path / "clip.csv", TIMES, AU12=TIMES)))
     return bpy.context.scene.bdfm
 
@@ -108,7 +103,7 @@ def test_progress_shows_after_half_a_second_and_ends(part):
     assert not progress.shown
 
 
-def test_five_hundred_characters(settings, part):
+def test_five_hundred_characters(settings, part, layout):
     """They are baked in one press and the panel lists a few of them."""
     faces = [mesh(f"Face {number}", ["smile"]) for number in range(500)]
     select(*faces)
@@ -116,14 +111,12 @@ def test_five_hundred_characters(settings, part):
     bpy.context.scene.frame_set(25)
     assert all(face.data.shape_keys.key_blocks["smile"].value > 0.999 for face in faces)
     assert len(part("ui.bake").last_reports) == 500
-    layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
     part("ui.bake_panel").draw_reports(layout, bpy.context)
 
 
-def test_a_character_deleted_or_renamed_after_it_was_selected(settings, part):
+def test_a_character_deleted_or_renamed_after_it_was_selected(settings, part, layout):
     anna, berta = mesh("Anna", ["smile"]), mesh("Berta", ["smile"])
     select(anna, berta)
-    layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
     part("ui.characters").draw_characters(layout, bpy.context)
     anna.name = 'An "na"\n'
     bpy.data.objects.remove(berta)

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import json
-
 import bpy
 import numpy as np
 import pytest
@@ -15,15 +13,11 @@ NAMES = ("Fritz", "Emil", "Dora", "Cube", "Anna")
 
 
 @pytest.fixture(autouse=True)
-def own_mappings(tmp_path, part):
+def own_mappings(keep_mappings):
     """Mappings for the tests' rigs: one that is found by its names, one that is not."""
-    folder = tmp_path / "mappings"
-    folder.mkdir()
-    hand = mapping_data({"AU12": [{"kind": "shape_key", "name": "grin"}]}, id="hand")
-    hand["fingerprint"] = {"shape_keys": ["none", "of", "these"]}
-    for data in (mapping_data({"AU12": [{"kind": "shape_key", "name": "smile"}]}), hand):
-        (folder / f"{data['id']}.json").write_text(json.dumps(data))
-    bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences.mappings_folder = str(folder)
+    smile, grin = ({"AU12": [{"kind": "shape_key", "name": name}]} for name in ("smile", "grin"))
+    hand = mapping_data(grin, id="hand", fingerprint={"shape_keys": ["none", "of", "these"]})
+    keep_mappings(mapping_data(smile), hand)
 
 
 @pytest.fixture
@@ -222,10 +216,9 @@ def test_the_lists_are_saved_with_the_file(batch, tmp_path):
     assert [take.path for take in batch.takes] == [str(tmp_path / "take 1.csv")]
 
 
-def test_the_panel_draws_in_every_state(batch, tmp_path, part, capfd):
+def test_the_panel_draws_in_every_state(batch, tmp_path, part, capfd, layout):
     """All but Blender's own frame of a list, which needs a window."""
     panel, lists = part("ui.batch"), part("ui.batch_lists")
-    layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
 
     def draw():
         panel.draw_state(layout, batch)

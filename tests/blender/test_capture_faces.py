@@ -65,8 +65,7 @@ def test_no_face_is_a_report(choice, part):
     assert part("ui.faces").found_faces() is None and bpy.ops.bdfm.find_faces.poll()
 
 
-def test_the_pictures_draw(choice, part, capfd):
-    layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
+def test_the_pictures_draw(choice, part, capfd, layout):
     part("ui.faces").draw_faces(layout, bpy.context)
     bpy.ops.bdfm.find_faces()
     for kind in ("FILE", "STRIP", "CLIP"):

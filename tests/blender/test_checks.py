@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import bpy
@@ -16,16 +15,9 @@ SMILE = {"AU12": [{"kind": "shape_key", "name": "smile"}]}
 
 
 @pytest.fixture
-def own(part, tmp_path):
+def own(keep_mappings):
     """Make a mapping the only one that fits."""
-    folder = tmp_path / "own"
-    folder.mkdir()
-    bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences.mappings_folder = str(folder)
-
-    def write(channels, **more):
-        (folder / "test.json").write_text(json.dumps(mapping_data(channels, **more)))
-
-    return write
+    return lambda channels, **more: keep_mappings(mapping_data(channels, **more))
 
 
 @pytest.fixture

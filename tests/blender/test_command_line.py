@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import json
-
 import bpy
 import numpy as np
 import pytest
@@ -14,14 +12,10 @@ TIMES = np.arange(25) / 24
 
 
 @pytest.fixture(autouse=True)
-def own_mappings(tmp_path, part):
-    folder = tmp_path / "mappings"
-    folder.mkdir()
-    hand = mapping_data({"AU12": [{"kind": "shape_key", "name": "grin"}]}, id="hand")
-    hand["fingerprint"] = {"shape_keys": ["none", "of", "these"]}
-    for data in (mapping_data({"AU12": [{"kind": "shape_key", "name": "smile"}]}), hand):
-        (folder / f"{data['id']}.json").write_text(json.dumps(data))
-    bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences.mappings_folder = str(folder)
+def own_mappings(keep_mappings):
+    smile, grin = ({"AU12": [{"kind": "shape_key", "name": name}]} for name in ("smile", "grin"))
+    hand = mapping_data(grin, id="hand", fingerprint={"shape_keys": ["none", "of", "these"]})
+    keep_mappings(mapping_data(smile), hand)
 
 
 @pytest.fixture

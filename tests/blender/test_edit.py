@@ -140,8 +140,7 @@ def test_curves_of_the_chosen_units_or_of_those_that_move(take, cleaning, part):
     assert chosen(bpy.context.scene, loaded) == ("AU04", "AU26")
 
 
-def test_all_panels_draw(take, cleaning, part, capfd):
-    layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
+def test_all_panels_draw(take, cleaning, part, capfd, layout):
     bpy.ops.bdfm.calibrate(method="AUTOMATIC")
     cleaning.shown = "low"
     draws = [

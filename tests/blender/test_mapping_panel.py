@@ -8,7 +8,6 @@ import json
 import bpy
 import pytest
 from scenes import armature, mapping_data, mesh, select
-from test_rig_choice import drawn  # noqa: F401
 
 CHANNELS = {
     "AU12": [
@@ -21,12 +20,9 @@ CHANNELS = {
 
 
 @pytest.fixture
-def folder(part, tmp_path):
-    path = tmp_path / "own"
-    path.mkdir()
+def folder(part, keep_mappings):
     data = mapping_data(CHANNELS, fingerprint={"shape_keys": ["smile_L", "smile_R"]}, author="kept too")
-    (path / "test.json").write_text(json.dumps(data))
-    bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences.mappings_folder = str(path)
+    path = keep_mappings(data)
     part("ui.characters").forget_rows()
     return path
 
@@ -174,22 +170,22 @@ def test_the_edited_mapping_is_in_the_saved_file(rig, tmp_path):
     assert contents("AU12")[0]["weight"] == 0.3 and own().character.name == "Rig"
 
 
-def test_the_panels_draw_in_every_state(rig, drawn):  # noqa: F811
-    drawn()
+def test_the_panels_draw_in_every_state(rig, draw_characters):
+    draw_characters()
     bpy.ops.bdfm.check()
     bpy.ops.bdfm.edit_mapping()
     for source in ("AU12", "yaw", "AU01"):
         own().source = source
-        drawn()
+        draw_characters()
     bpy.ops.bdfm.start_posing()
     assert not bpy.ops.bdfm.close_mapping.poll()
-    drawn()
+    draw_characters()
     bpy.data.objects.remove(rig)
-    drawn()
+    draw_characters()
     bpy.ops.bdfm.finish_posing()
     bpy.ops.bdfm.save_mapping()
     bpy.ops.bdfm.close_mapping()
-    drawn()
+    draw_characters()
 
 
 def test_buttons_are_grey_without_a_mapping():

@@ -14,14 +14,9 @@ TIMES = np.arange(25) / 24
 
 
 @pytest.fixture
-def own_mappings(tmp_path, part):
+def own_mappings(keep_mappings):
     """A folder of own mappings with one for the tests' rig."""
-    folder = tmp_path / "mappings"
-    folder.mkdir()
-    data = mapping_data({"AU12": [{"kind": "shape_key", "name": "smile"}]}, id="test")
-    (folder / "test.json").write_text(json.dumps(data))
-    bpy.context.preferences.addons[part("ui").__package__.removesuffix(".ui")].preferences.mappings_folder = str(folder)
-    return folder
+    return keep_mappings(mapping_data({"AU12": [{"kind": "shape_key", "name": "smile"}]}))
 
 
 @pytest.fixture

@@ -12,12 +12,6 @@ from scenes import armature, mapping_data, mesh, select, write_take
 
 
 @pytest.fixture
-def layout():
-    """A layout of a menu that is begun and never shown: background mode has no window to show it in."""
-    return bpy.context.window_manager.popmenu_begin__internal("test").layout
-
-
-@pytest.fixture
 def drawn(part, layout, capfd):
     """Draw all panels; a property or icon that is not there shows on standard error, a mistake raises."""
 

@@ -22,11 +22,6 @@ def take(tmp_path):
     return path
 
 
-@pytest.fixture
-def layout():
-    return bpy.context.window_manager.popmenu_begin__internal("test").layout
-
-
 def test_pictures_of_each_row(take, part, layout):
     pictures, values = part("ui.pictures"), part("ui.values")
     loaded = part("ui.takes").loaded_take(bpy.context.scene)

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import json
-
 import bpy
 import numpy as np
 import pytest
@@ -15,10 +13,8 @@ TIMES = np.arange(48) / FPS
 
 
 @pytest.fixture
-def face(part, tmp_path):
+def face(keep_mappings, tmp_path):
     """A character with a shape key, a bone and a custom property that a take moves; its values as a callable."""
-    folder = tmp_path / "mappings"
-    folder.mkdir()
     channels = {
         "AU12": [{"kind": "shape_key", "name": "smile"}],
         "AU26": [
@@ -28,8 +24,7 @@ def face(part, tmp_path):
         "AU04": [{"kind": "custom_property", "owner": "object", "name": "frown"}],
         "yaw": [{"kind": "bone_rotation", "bone": "head", "axis": "z", "degrees_per_degree": 1}],
     }
-    (folder / "test.json").write_text(json.dumps(mapping_data(channels)))
-    bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences.mappings_folder = str(folder)
+    keep_mappings(mapping_data(channels))
     rig = armature("Rig", {"jaw": "QUATERNION", "head": "XYZ"})
     item = mesh("Face", ["smile"], rig)
     rig["frown"] = 0.125

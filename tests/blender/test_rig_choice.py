@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import json
-
 import bpy
 import numpy as np
 import pytest
@@ -12,15 +10,12 @@ from scenes import armature, mapping_data, mesh, select, write_take
 
 
 @pytest.fixture
-def own(part, tmp_path):
+def own(part, keep_mappings):
     """A folder with two mappings: one that fits the key ``smile``, one that only a hand would choose."""
-    folder = tmp_path / "own"
-    folder.mkdir()
     smile = [{"kind": "shape_key", "name": "smile"}, {"kind": "shape_key", "name": "smirk"}]
-    (folder / "fits.json").write_text(json.dumps(mapping_data({"AU12": smile}, id="fits", name="Fits")))
-    hand = mapping_data({"AU12": [{"kind": "shape_key", "name": "grin"}]}, id="hand", name="Hand")
-    (folder / "hand.json").write_text(json.dumps(hand | {"fingerprint": {"bones": ["none"]}}))
-    bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences.mappings_folder = str(folder)
+    grin = [{"kind": "shape_key", "name": "grin"}]
+    hand = mapping_data({"AU12": grin}, id="hand", name="Hand", fingerprint={"bones": ["none"]})
+    folder = keep_mappings(mapping_data({"AU12": smile}, id="fits", name="Fits"), hand)
     part("ui.characters").forget_rows()
     return folder
 
@@ -35,27 +30,7 @@ def rows(part):
     return read
 
 
-@pytest.fixture
-def drawn(part, capfd):
-    """Draw every panel of the characters; a property or icon that is not there shows on standard error."""
-
-    def draw():
-        layout = bpy.context.window_manager.popmenu_begin__internal("test").layout
-        mapping, own = part("ui.mapping_panel"), bpy.context.scene.bdfm.own_mapping
-        part("ui.characters").draw_characters(layout, bpy.context)
-        part("ui.posing").draw_posing(layout, bpy.context)
-        part("ui.checks").draw_checks(layout, bpy.context)
-        mapping.draw_start(layout)
-        mapping.draw_unit(layout, bpy.context)
-        mapping.draw_edited(layout, own)
-        for target in own.targets:
-            mapping.BDFM_UL_targets.draw_item(None, bpy.context, layout, own, target, 0, own, "active")
-        assert "not found" not in "".join(capfd.readouterr())
-
-    return draw
-
-
-def test_the_panel_says_what_fits_and_what_is_missing(own, rows, drawn):
+def test_the_panel_says_what_fits_and_what_is_missing(own, rows, draw_characters):
     faces = [mesh("Anna", ["smile", "smirks"]), mesh("Berta", ["frown"])]
     select(*faces)
     (anna, berta), more = rows()
@@ -63,9 +38,9 @@ def test_the_panel_says_what_fits_and_what_is_missing(own, rows, drawn):
     assert (anna.name, anna.fits[0].mapping.id, anna.fits[0].score, anna.by_hand) == ("Anna", "fits", 1, False)
     assert [(missing.name, missing.nearest) for missing in anna.missing] == [("smirk", ("smirks", "smile"))]
     assert berta.fits == () and "no mapping fits" in berta.reason
-    drawn()
+    draw_characters()
     bpy.context.scene.bdfm.own_mapping.show_missing = True
-    drawn()
+    draw_characters()
 
 
 def test_a_mapping_chosen_for_one_character_is_baked(own, rows, tmp_path):
@@ -120,26 +95,26 @@ def test_a_linked_character_keeps_no_choice(own, tmp_path):
         bpy.ops.bdfm.choose_character_mapping(character="Anna", mapping="BY_NAMES")
 
 
-def test_objects_that_change_while_the_panel_stands(own, part, drawn, monkeypatch):
+def test_objects_that_change_while_the_panel_stands(own, part, draw_characters, monkeypatch):
     characters = part("ui.characters")
     monkeypatch.setattr(characters, "FRESH_S", 0.0)
     monkeypatch.setattr(characters, "SHARE", float("inf"))
     face = mesh("Anna", ["smile"])
     select(face)
-    drawn()
+    draw_characters()
     face.name = 'An"na\n'
-    drawn()
+    draw_characters()
     face.data.shape_keys.key_blocks["smile"].name = "frown"
     assert characters.listed(bpy.context).rows[0].fits == ()
-    drawn()
+    draw_characters()
     bpy.data.objects.remove(face)
-    drawn()
+    draw_characters()
     assert characters.listed(bpy.context).rows == []
     with pytest.raises(RuntimeError, match="not in this scene any more"):
         bpy.ops.bdfm.choose_character_mapping(character="Anna", mapping="BY_NAMES")
 
 
-def test_among_500_characters_few_rigs_are_read_and_none_at_a_redraw(own, part, rows, drawn, monkeypatch):
+def test_among_500_characters_few_rigs_are_read_and_none_at_a_redraw(own, part, rows, draw_characters, monkeypatch):
     faces = [mesh(f"Head {number}", ["smile"]) for number in range(500)]
     select(*faces)
     characters = part("ui.characters")
@@ -152,7 +127,7 @@ def test_among_500_characters_few_rigs_are_read_and_none_at_a_redraw(own, part, 
     assert len(read) == characters.SHOWN
     for _ in range(20):
         characters.listed(bpy.context)
-    drawn()
+    draw_characters()
     assert len(read) == characters.SHOWN
 
 

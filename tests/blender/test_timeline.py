@@ -46,6 +46,14 @@ def test_marks_where_the_face_is_lost_and_found(take):
     assert markers() == [(7, "Face Lost")]
 
 
+@pytest.mark.parametrize(("speed", "range_"), [(1.0, (101, 150)), (0.4, (101, 224)), (1.5, (101, 134))])
+def test_the_scene_plays_the_take(take, speed, range_):
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end, scene.bdfm.bake.speed = 1, 50, speed
+    bpy.ops.bdfm.fit_scene_range()
+    assert (scene.frame_start, scene.frame_end) == range_
+
+
 def test_one_undo_takes_the_marks_back(take):
     bpy.ops.ed.undo_push(message="start")
     bpy.ops.bdfm.add_markers()
