@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The take in Blender's timeline: markers where the face was lost, and the clip's sound in the sequencer."""
+"""The take in Blender's timeline: markers where the face was lost, the clip's sound, the frames that are played."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,15 +21,18 @@ from .sources import BDFM_PG_source, SourceError, is_chosen, resolve_in
 from .takes import LoadedTake, TakeOperator, loaded_take
 
 LOST, FOUND = "Face Lost", "Face Found"
+ROUNDING = 1e-3
+"""Of a frame: times of a take have six digits."""
 NO_SOURCE = "The clip of this take is not found. Choose it in the panel Capture, or put it beside the take."
 
 
 def draw_timeline(layout: UILayout, context: Context) -> None:
-    """Buttons for the markers and the sound."""
+    """Buttons for the markers, the sound, and the scene's range."""
     row = layout.row(align=True)
     row.operator("bdfm.add_markers", icon="MARKER")
     row.operator("bdfm.remove_markers", text="", icon="X")
     layout.operator("bdfm.add_sound", icon="SOUND")
+    layout.operator("bdfm.fit_scene_range", icon="PREVIEW_RANGE")
 
 
 def source_of(context: Context, loaded: LoadedTake) -> Path | tuple[Path, ...]:
@@ -111,6 +115,21 @@ class BDFM_OT_remove_markers(TakeOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class BDFM_OT_fit_scene_range(TakeOperator, ReportingOperator):
+    """Let the scene play from the first frame of the take to its last. Nothing is baked or moved"""
+
+    bl_idname = "bdfm.fit_scene_range"
+    bl_label = "Fit Scene Range to Take"
+
+    def run(self, context: Context) -> None:
+        scene, loaded = context.scene, loaded_take(context.scene)
+        assert loaded is not None
+        first, last = take_time(scene).frames(loaded.take.timestamps[[0, -1]])
+        scene.frame_end = max(0, math.ceil(last - ROUNDING))
+        scene.frame_start = max(0, math.floor(first + ROUNDING))
+        self.report({"INFO"}, f"The scene plays the frames {scene.frame_start} to {scene.frame_end}")
+
+
 class BDFM_OT_add_sound(TakeOperator, ReportingOperator):
     """Put the sound of the clip into the sequencer, in step with the take. Play it with Sync to Audio"""
 
@@ -136,4 +155,4 @@ class BDFM_OT_add_sound(TakeOperator, ReportingOperator):
             self.report({"WARNING"}, "The take does not play at its own speed, the sound does")
 
 
-CLASSES = (BDFM_OT_add_markers, BDFM_OT_remove_markers, BDFM_OT_add_sound)
+CLASSES = (BDFM_OT_add_markers, BDFM_OT_remove_markers, BDFM_OT_fit_scene_range, BDFM_OT_add_sound)
