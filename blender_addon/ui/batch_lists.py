@@ -12,7 +12,6 @@ from typing import Any
 import bpy
 from bpy.types import Context, UILayout
 
-from bdfm_infer.errors import BdfmError
 from bdfm_infer.take import csv_path
 
 from ..blender.batch import BatchError, Job
