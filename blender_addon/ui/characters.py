@@ -201,7 +201,7 @@ class BDFM_PT_characters(SidebarPanel, bpy.types.Panel):
 
 def draw_characters(layout: UILayout, context: Context) -> None:
     """Each selected character with its mapping."""
-    layout.prop(context.scene.bdfm, "mapping", text="For All", placeholder="By the Rig's Names")
+    layout.prop(context.scene.bdfm, "mapping", text="Mapping for All", placeholder="By Names")
     found = listed(context)
     if not found.rows:
         layout.label(text="Select an armature or a mesh", icon="INFO")
