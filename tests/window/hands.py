@@ -164,6 +164,7 @@ class Hands:
             yield 0.25
             try:
                 self.sidebar.active_panel_category = name
+                self.area.tag_redraw()
                 yield 1.0
                 return
             except (AttributeError, TypeError):
