@@ -21,6 +21,9 @@ SHIPPED = next(
 )
 """Inside the installed extension; beside the add-on's folder in a source tree."""
 
+Stamp = tuple[tuple[Path, int | None], ...]
+"""The files of a folder, and when each was changed last."""
+
 
 @dataclass(frozen=True)
 class Library:
@@ -62,16 +65,25 @@ class Library:
 def load_library(own: Path | None = None) -> Library:
     """Read the mappings that ship and those of the folder ``own``, whose ids win. Files are read again once changed."""
     folders = [SHIPPED, *([own] if own is not None else [])]
-    stamp = tuple((path, changed_at(path)) for folder in folders for path in json_files(folder))
-    return _load(tuple(folders), stamp)
+    return _load(tuple((folder, _stamp(folder)) for folder in folders))
 
 
 @lru_cache(maxsize=2)
-def _load(folders: tuple[Path, ...], stamp: tuple[tuple[Path, int | None], ...]) -> Library:
+def _load(folders: tuple[tuple[Path, Stamp], ...]) -> Library:
     mappings: dict[str, Mapping] = {}
     refused: list[MappingError] = []
-    for folder in folders:
-        found, bad = load_folder(folder)
+    for folder, stamp in folders:
+        found, bad = _read(folder, stamp)
         mappings |= {mapping.id: mapping for mapping in found}
         refused += bad
     return Library(mappings, tuple(refused))
+
+
+@lru_cache(maxsize=3)
+def _read(folder: Path, stamp: Stamp) -> tuple[list[Mapping], list[MappingError]]:
+    """The folder that ships is not read again each time the artist saves a mapping."""
+    return load_folder(folder)
+
+
+def _stamp(folder: Path) -> Stamp:
+    return tuple((path, changed_at(path)) for path in json_files(folder))
