@@ -21,8 +21,15 @@ from blender_addon.core.targets import BoneTarget, ShapeKey, Target
 
 FILES = sorted(path for path in MAPPINGS.glob("*.json") if path.name != "schema.json")
 WITHOUT_BROWS = ("visemes", "ready_player_me_small")
-UNEVEN = {("rocketbox_au", "HB_01_L_Jaw"), ("rocketbox_au", "HB_01_R_Jaw")}
-"""One goes half as far again as the other."""
+UNEVEN = {
+    ("rocketbox_au", key.replace("*", side))
+    for key in ("AU_05_*_UpperLidRaiser", "AU_06_*_CheekRaiser", "AU_12_*_LipCornerPuller", "HB_01_*_Jaw")
+    for side in ("L", "R")
+} | {
+    ("rocketbox_au", f"AK_{key}")
+    for key in ("28_MouthDimpleLeft", "29_MouthDimpleRight", "48_MouthUpperUpLeft", "49_MouthUpperUpRight")
+}
+"""Keys of which one side goes further than the other, so that its weight is smaller."""
 
 _TOKEN = re.compile(
     r"Left|Right|右|(?<![A-Za-z])[LRlr](?![a-z])|(?<=[a-z0-9UD])[LR](?=$|_)|_(?:max|min)$"  # MB-Lab's jaw has no side

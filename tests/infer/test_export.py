@@ -65,8 +65,8 @@ def test_livelinkface(take: Take, tmp_path: Path) -> None:
     first = {name: float(value) for name, value in rows[0].items() if name != "Timecode"}
     expected = {
         "BrowInnerUp": 0.2,
-        "BrowOuterUpLeft": 0.05,
-        "BrowOuterUpRight": 0.05,
+        "BrowOuterUpLeft": 0.04,
+        "BrowOuterUpRight": 0.04,
         "MouthSmileLeft": 0.75,
         "MouthSmileRight": 0.75,
         "MouthDimpleLeft": 0.5,
@@ -76,13 +76,13 @@ def test_livelinkface(take: Take, tmp_path: Path) -> None:
         "EyeBlinkRight": 0.5,
         "EyeWideLeft": 0.0,
         "EyeSquintRight": 0.19,  # 0.95 of AU07, half of it taken down by the closing eye
-        "CheekSquintRight": 0.06,
+        "CheekSquintRight": 0.054,
         "EyeWideRight": 0.3,
         "MouthLowerDownLeft": 1.0,  # 0.9 of AU16 and 0.65 * 0.5 of AU25, limited
         "MouthLowerDownRight": 1.0,
         "MouthUpperUpLeft": 0.21,
         "MouthUpperUpRight": 0.21,
-        "MouthFunnel": 0.09,
+        "MouthFunnel": 0.108,
         "HeadYaw": np.radians(30),
         "HeadPitch": np.radians(10),
         "HeadRoll": np.radians(-5),
