@@ -136,11 +136,16 @@ def choose(mappings: Iterable[Mapping], rig: Rig) -> list[Fit]:
         raise NoMappingError("There is no mapping file. Install the add-on again, or name a folder of mappings.")
     best = ranked[0]
     if not best.fits:
-        raise NoMappingError(
-            f"{rig.name}: no mapping fits the names of this rig; the closest, {best.mapping.name}, finds "
-            f"{best.score:.0%} of its names. Choose a mapping by hand, or make one with Capture Pose as AU."
-        )
+        raise NoMappingError(f"{rig.name}: no mapping fits{_why_not(best, rig)}")
     return [fit for fit in ranked if fit.fits and math.isclose(fit.score, best.score) and fit.found == best.found]
+
+
+def _why_not(closest: Fit, rig: Rig) -> str:
+    """The end of the sentence that no mapping fits, and what to do."""
+    if not (any(rig.shape_keys.values()) or rig.bones or rig.properties):
+        return ", for it has no shape keys, bones or custom properties. Select the character itself."
+    found = f"; the closest, {closest.mapping.name}, finds {closest.score:.0%} of its names" if closest.found else ""
+    return f" the names of this rig{found}. Choose a mapping by hand, or make one with Capture Pose as AU."
 
 
 def resolve(mapping: Mapping, rig: Rig) -> Resolution:

@@ -201,7 +201,9 @@ class BDFM_PT_characters(SidebarPanel, bpy.types.Panel):
 
 def draw_characters(layout: UILayout, context: Context) -> None:
     """Each selected character with its mapping."""
-    layout.prop(context.scene.bdfm, "mapping", text="Mapping for All", placeholder="By Names")
+    halves = layout.split(factor=0.5)
+    halves.label(text="Mapping for All")
+    halves.prop(context.scene.bdfm, "mapping", text="", placeholder="By Names")
     found = listed(context)
     if not found.rows:
         layout.label(text="Select an armature or a mesh", icon="INFO")

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bpy
 from bpy.types import Context, UILayout
 
@@ -20,7 +22,7 @@ from .sidebar import has_room
 from .takes import LoadedTake, TakeOperator, loaded_take, scene_cleaning
 from .values import TakePanel, unit_label
 
-BESIDE = 150
+BESIDE = 168
 """Pixels at a scale of 1 of the tabs, of the three buttons in a row, and of the number in a slider."""
 
 
@@ -53,6 +55,7 @@ def draw_edit(layout: UILayout, context: Context) -> None:
     layout.prop(group, "swap")
     layout.row().prop(group, "shown", expand=True)
     column = layout.column(align=True)
+    label = _row_label()
     for name, meaning in ACTION_UNITS.items():
         unit = getattr(group, name)
         row = column.row(align=True)
@@ -60,7 +63,7 @@ def draw_edit(layout: UILayout, context: Context) -> None:
         row.prop(unit, "solo", text="", icon="SOLO_ON" if unit.solo else "SOLO_OFF")
         field = row.row(align=True)
         field.active = not unit.mute
-        field.prop(unit, group.shown, text=short_label(name, meaning), slider=True)
+        field.prop(unit, group.shown, text=label(name, meaning), slider=True)
         row.prop(unit, "curve", text="", icon="FCURVE")
     column = layout.column(align=True)
     column.label(text="Size of the Head's Turns")
@@ -68,10 +71,11 @@ def draw_edit(layout: UILayout, context: Context) -> None:
         column.prop(group, f"gain_{name}")
 
 
-def short_label(name: str, meaning: str) -> str:
-    """The label of an action unit; its meaning alone where the buttons beside it leave no room for more."""
-    label = unit_label(name, meaning)
-    return label if has_room(label, BESIDE) else meaning
+def _row_label() -> Callable[[str, str], str]:
+    """What a row is called: number and meaning, or, where the buttons leave no room for both, the meaning."""
+    if all(has_room(unit_label(*unit), BESIDE) for unit in ACTION_UNITS.items()):
+        return unit_label
+    return lambda name, meaning: meaning
 
 
 def draw_smoothing(layout: UILayout, context: Context) -> None:

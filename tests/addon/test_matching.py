@@ -165,6 +165,11 @@ def test_a_rig_that_fits_nothing_is_told_what_came_closest(data: dict[str, Any],
     mapping = Mapping.from_dict(data | {"fingerprint": {"bones": ["jaw", "tail", "wing"], "minimum": 0.5}})
     with pytest.raises(NoMappingError, match=r"Hero: no mapping fits .* closest, Small, finds 33%"):
         choose([mapping], rig)
+    far = Mapping.from_dict(data | {"fingerprint": {"bones": ["tail"]}})
+    with pytest.raises(NoMappingError, match=r"Hero: no mapping fits the names of this rig\. .* Capture Pose as AU"):
+        choose([far], rig)
+    with pytest.raises(NoMappingError, match="Cube: no mapping fits, for it has no shape keys, bones"):
+        choose([mapping], Rig("Cube", shape_keys={"Cube": ()}))
     with pytest.raises(NoMappingError, match="no mapping file"):
         choose([], rig)
 
