@@ -222,7 +222,7 @@ def draw_character(layout: UILayout, item: BDFM_PG_batch_character) -> None:
     column = layout.column(align=True)
     row = column.row(align=True)
     row.enabled = _is_there(item) and item.top.library is None
-    row.prop(item, "mapping", placeholder="By Its Names")
+    row.prop(item, "mapping", placeholder="By Names")
     column.prop(item, "gain")
 
 

@@ -132,7 +132,7 @@ _items: list[tuple[str, str, str]] = []
 def _mapping_items(self: object, context: Context) -> list[tuple[str, str, str]]:
     global _items
     mappings = library(context).mappings.values()
-    _items = [(BY_NAMES, "By the Rig's Names", "The mapping that fits best")] + [
+    _items = [(BY_NAMES, "By Names", "The mapping that fits best")] + [
         (mapping.id, mapping.name, mapping.source or mapping.confidence) for mapping in mappings
     ]
     return _items
