@@ -158,7 +158,7 @@ def test_4_jitter(tmp_path):
     """
     times = np.arange(240) / 24
     noise = np.random.default_rng(0).normal(0, 0.05, len(times))
-    blink = np.where((times > 5) & (times < 5.2), 1.0, 0.0)
+    blink = np.where((times > 5) & (times < 5.1), 1.0, 0.0)
     path = write_take(tmp_path / "t.csv", times, AU01=0.5 + noise, eye_closed_left=blink, eye_closed_right=blink)
     face, cleaning = mesh("Face", ARKIT), bpy.context.scene.bdfm.cleaning
     bpy.ops.bdfm.load_take(filepath=str(path))
