@@ -34,6 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BdfmError as error:
         print(f"bdfm-infer: {error}", file=sys.stderr)
         code = error.exit_code
+    except OSError as error:
+        print(
+            f"bdfm-infer: {error.filename or 'files'}: {error.strerror or error}. Name another path.", file=sys.stderr
+        )
+        code = BdfmError.exit_code
     return code
 
 

@@ -242,6 +242,20 @@ def open_source(
         if not source:
             raise EmptyFolderError("The list names no image.")
         return ImageSource(source, source[0].parent.name or source[0].name, image_fps, start, end)
+    try:
+        return _open_path(source, start, end, image_fps, threads, cancel)
+    except OSError as error:
+        raise InputNotFoundError(f"{source}: cannot be read ({error.strerror or error}). Copy it elsewhere.") from error
+
+
+def _open_path(
+    source: str | os.PathLike[str],
+    start: float,
+    end: float,
+    image_fps: float,
+    threads: int,
+    cancel: threading.Event | None,
+) -> Source:
     path = Path(source)
     if path.is_dir():
         files = sorted((p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()), key=_natural)

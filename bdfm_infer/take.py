@@ -211,9 +211,9 @@ class TakeWriter:
         self._columns = ["frame", *(["file"] if with_files else []), "timestamp", "confidence", "success", *VALUES]
         self._frames = 0
         self._without_face = 0
-        if not overwrite and self.path.exists():
-            raise OutputExistsError(f"{self.path} exists. Choose another name, or ask for it to be overwritten.")
         try:
+            if not overwrite and self.path.exists():
+                raise OutputExistsError(f"{self.path} exists. Choose another name, or ask for it to be overwritten.")
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._write_facts(complete=False)
             self._file: TextIO = self.path.open("w", encoding="utf-8", newline="")

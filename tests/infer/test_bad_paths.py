@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""Paths that cannot be used: a report and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bdfm_infer.cli import main
+from bdfm_infer.errors import BdfmError, InputNotFoundError, TakeFormatError, WriteError
+
+LONG = "a" * 300
+CODES = {InputNotFoundError.exit_code, TakeFormatError.exit_code, WriteError.exit_code, BdfmError.exit_code}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["info", LONG],
+        ["info", "loop.mp4"],
+        ["capture", LONG, "-o", "take"],
+        ["capture", "picture.png", "-o", LONG],
+        ["capture", "picture.png", "-o", LONG, "--face", "all"],
+        ["capture", "picture.png", "-o", "/"],
+        ["export", LONG, "--to", "openface", "-o", "table.csv"],
+        ["export", "", "--to", "openface", "-o", "table.csv"],
+        ["batch", LONG, "-o", "takes"],
+        ["faces", LONG, "-o", "faces"],
+        ["pictures", LONG, "--source", "picture.png", "-o", "pictures"],
+    ],
+    ids=" ".join,
+)
+def test_paths_that_cannot_be_used(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop.mp4").symlink_to("loop.mp4")
+    picture = Path(__file__).resolve().parents[2] / "docs" / "screenshots" / "01-tab.png"
+    Path("picture.png").write_bytes(picture.read_bytes())
+    assert main(words) in CODES
+    assert capsys.readouterr().err.startswith("bdfm-infer: ")
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no such rights on Windows")
+def test_a_folder_that_must_not_be_entered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Root, who may enter any folder, becomes nobody."""
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "clip.mp4").write_bytes(b"")
+    (tmp_path / "closed").chmod(0)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        code = main(["info", str(tmp_path / "closed" / "clip.mp4")])
+    finally:
+        if is_root:
+            os.seteuid(0)
+        (tmp_path / "closed").chmod(0o700)
+    assert code == InputNotFoundError.exit_code
+    assert "Permission denied" in capsys.readouterr().err
