@@ -2,7 +2,7 @@
 """What users of other face capture tools complain about, loudest first: it cannot be said of this one.
 
 The complaints and where they were made: ``docs/peers.md``. The first one, that packages fail to install into Blender's
-Python, has a second test in ``tests/release/test_complaints.py``, and ``tests/release/test_install.py`` installs the
+Python, has a second test in ``tests/release/test_nothing_is_downloaded.py``, and ``tests/release/test_install.py`` installs the
 zip into an empty Blender without a network.
 """
 

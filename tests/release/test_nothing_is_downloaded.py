@@ -37,7 +37,7 @@ def imported(source):
             yield node.value
 
 
-def test_1_dependencies_fail_to_install_in_blenders_python(archive):
+def test_dependencies_cannot_fail_to_install(archive):
     """Nothing is left to be installed: every package comes in the zip, and no line of ours installs or downloads."""
     sources = our_sources(archive)
     assert len(sources) > 100
@@ -48,7 +48,7 @@ def test_1_dependencies_fail_to_install_in_blenders_python(archive):
     assert len(manifest["wheels"]) >= 5
 
 
-def test_11_login_and_privacy(archive):
+def test_no_login_and_no_address(archive):
     """No account, no server, no footage that leaves the machine: no address of one stands in the code."""
     addresses = {
         name: node.value
