@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What users of other face capture tools complain about, loudest first: it cannot be said of this one.
 
-The complaints and where they were made: ``docs/peers.md``. The first one, that packages fail to install into Blender's
-Python, has a second test in ``tests/release/test_nothing_is_downloaded.py``, and ``tests/release/test_install.py`` installs the
-zip into an empty Blender without a network.
+The complaints and where they were made: ``docs/peers.md``. That packages fail to install into Blender's Python is also
+tested on the built zip: ``test_nothing_is_downloaded.py`` and ``test_install.py`` in ``tests/release``.
 """
 
 from __future__ import annotations
