@@ -104,6 +104,7 @@ def look_through_camera(hands: Hands) -> Acts[None]:
     space.overlay.show_overlays = space.show_gizmo = False
     space.shading.color_type = "MATERIAL"
     space.region_3d.view_perspective = "CAMERA"
+    bpy.context.scene.camera.data.show_passepartout = False
     yield 0.5
 
 
