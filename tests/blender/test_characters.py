@@ -80,7 +80,7 @@ def test_a_character_of_others_moves(part, tmp_path, file):
         assert (distance > 1e-4).mean() < 0.7, f"{name} moves everything"
         most = distance > distance.max() / 2
         if name not in MOUTH and fit.mapping.id in HUMAN:
-            is_left = shapes[0][:, 0] > np.median(shapes[0][most, 0])
+            is_left = shapes[0][:, 0] > np.median(shapes[0][:, 0])
             left, right = (np.linalg.norm(distance[side]) for side in (is_left, ~is_left))
             assert right / left == pytest.approx(1, abs=0.25), f"{name} moves one side more"
         if name in UP and fit.mapping.id in HUMAN:
