@@ -178,7 +178,10 @@ class Take:
         """
         target = csv_path(path).with_suffix(".json")
         facts = {"format_version": FORMAT_VERSION, **_read_facts(target)}
-        facts["settings"] = {**facts.get("settings", {}), **settings}
+        before = facts.get("settings", {})
+        if not isinstance(before, dict):
+            raise TakeFormatError(f"{target}: its settings are no object {{…}}. Move the file away to begin anew.")
+        facts["settings"] = {**before, **settings}
         try:
             _write_facts(target, facts)
         except OSError as error:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from bdfm_infer.parameters import AU_NAMES, ROTATION
 
 from .errors import AddonError
+from .json_node import MAX_NAME
 from .mapping import SOURCES, Combine, Fingerprint, Mapping
 from .names import normalise
 from .rig import Rig
@@ -56,7 +57,7 @@ def blank_mapping(identifier: str, name: str, rig: Rig, like: Mapping | None = N
     )
     if not (mark.shape_keys or mark.bones or mark.properties):
         raise AddonError(f"{rig.name}: there is no shape key, bone or custom property that a mapping could move.")
-    base = Mapping(id=identifier, name=name, confidence="experimental", fingerprint=mark, channels={})
+    base = Mapping(id=identifier, name=readable(name), confidence="experimental", fingerprint=mark, channels={})
     if like is None:
         return base
     return replace(
@@ -70,7 +71,12 @@ def blank_mapping(identifier: str, name: str, rig: Rig, like: Mapping | None = N
 
 def own_copy(mapping: Mapping, identifier: str, name: str) -> Mapping:
     """The same mapping under a name of the artist's own, not yet looked at."""
-    return replace(mapping, id=identifier, name=name, confidence="experimental", warnings=())
+    return replace(mapping, id=identifier, name=readable(name), confidence="experimental", warnings=())
+
+
+def readable(name: str) -> str:
+    """A name as a mapping's file may hold it, whatever the artist or an object is called: on one line, not too long."""
+    return "".join(letter if letter.isprintable() else " " for letter in name).strip()[:MAX_NAME].strip() or "Mapping"
 
 
 def target_data(mapping: Mapping) -> list[tuple[str, TargetData]]:
@@ -170,7 +176,7 @@ def identifier_for(name: str, taken: Iterable[str] = ()) -> str:
     taken, identifier, number = set(taken), base, 1
     while identifier in taken:
         number += 1
-        identifier = f"{base}_{number}"
+        identifier = f"{base[: MAX_FILE_NAME - 5]}_{number}"
     return identifier
 
 

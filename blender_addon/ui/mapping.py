@@ -227,8 +227,7 @@ class BDFM_OT_save_mapping(ReportingOperator):
 
     def run(self, context: Context) -> None:
         own = context.scene.bdfm.own_mapping
-        name = own.name.strip() or "Mapping"
-        mapping = edit.own_copy(own.mapping(), edit.identifier_for(name), name)
+        mapping = edit.own_copy(own.mapping(), edit.identifier_for(own.name), own.name)
         if own.made_here:
             mapping = edit.finished(mapping)
         try:

@@ -40,6 +40,18 @@ def _members(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _number(target: BDFM_PG_target, key: str, default: float) -> float:
+    """A member that is a number; the default where a damaged file holds anything else."""
+    value = target.content().get(key, default)
+    return value if isinstance(value, int | float) else default
+
+
+def _place(target: BDFM_PG_target, key: str, options: tuple[str, ...]) -> int:
+    """Place of a member among its options; the first where a damaged file holds anything else."""
+    value = target.content().get(key)
+    return options.index(value) if value in options else 0
+
+
 def _change(target: BDFM_PG_target, **changes: Any) -> None:
     """Write members of a target; None takes one away."""
     data = {key: value for key, value in (target.content() | changes).items() if value is not None}
@@ -47,7 +59,7 @@ def _change(target: BDFM_PG_target, **changes: Any) -> None:
 
 
 def _get_amount(target: BDFM_PG_target) -> float:
-    return target.content().get(target.amount_key(), 1.0)
+    return _number(target, target.amount_key(), 1.0)
 
 
 def _set_amount(target: BDFM_PG_target, value: float) -> None:
@@ -55,7 +67,7 @@ def _set_amount(target: BDFM_PG_target, value: float) -> None:
 
 
 def _get_axis(target: BDFM_PG_target) -> int:
-    return AXES.index(target.content().get("axis", AXES[0]))
+    return _place(target, "axis", AXES)
 
 
 def _set_axis(target: BDFM_PG_target, place: int) -> None:
@@ -63,7 +75,7 @@ def _set_axis(target: BDFM_PG_target, place: int) -> None:
 
 
 def _get_side(target: BDFM_PG_target) -> int:
-    return TARGET_SIDES.index(target.content().get("side", TARGET_SIDES[0]))
+    return _place(target, "side", TARGET_SIDES)
 
 
 def _set_side(target: BDFM_PG_target, place: int) -> None:
@@ -75,7 +87,7 @@ def _get_use_min(target: BDFM_PG_target) -> bool:
 
 
 def _set_use_min(target: BDFM_PG_target, use: bool) -> None:
-    _change(target, min=min(0.0, target.content().get("max", 0.0)) if use else None)
+    _change(target, min=min(0.0, _number(target, "max", 0.0)) if use else None)
 
 
 def _get_use_max(target: BDFM_PG_target) -> bool:
@@ -83,23 +95,23 @@ def _get_use_max(target: BDFM_PG_target) -> bool:
 
 
 def _set_use_max(target: BDFM_PG_target, use: bool) -> None:
-    _change(target, max=max(1.0, target.content().get("min", 1.0)) if use else None)
+    _change(target, max=max(1.0, _number(target, "min", 1.0)) if use else None)
 
 
 def _get_low(target: BDFM_PG_target) -> float:
-    return target.content().get("min", 0.0)
+    return _number(target, "min", 0.0)
 
 
 def _set_low(target: BDFM_PG_target, value: float) -> None:
-    _change(target, min=min(_short(value), target.content().get("max", value)))
+    _change(target, min=min(_short(value), _number(target, "max", value)))
 
 
 def _get_high(target: BDFM_PG_target) -> float:
-    return target.content().get("max", 1.0)
+    return _number(target, "max", 1.0)
 
 
 def _set_high(target: BDFM_PG_target, value: float) -> None:
-    _change(target, max=max(_short(value), target.content().get("min", value)))
+    _change(target, max=max(_short(value), _number(target, "min", value)))
 
 
 class BDFM_PG_target(bpy.types.PropertyGroup):

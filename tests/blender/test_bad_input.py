@@ -348,6 +348,59 @@ def test_nothing_in_a_mapping_is_ever_run(load, press_all, tmp_path, keep_mappin
     ]
 
 
+@pytest.mark.parametrize("name", ["", "a" * 500, "two\nlines\t", "../../x", '"quoted"', "CON", "schema", "名前"])
+def test_a_mapping_saved_under_any_name_is_read_again(load, rig, part, name):
+    load(TIMES)
+    rig.name = name[:60] or "Rig"
+    press("edit_mapping")
+    own = bpy.context.scene.bdfm.own_mapping
+    own.name = name
+    for _ in range(2):
+        assert press("save_mapping", overwrite=True) == ""
+    library = part("ui.preferences").library(bpy.context)
+    assert not library.refused
+    assert rig["bdfm_mapping"] in library.mappings
+    assert press("swap_sides") == "" and not part("ui.preferences").library(bpy.context).refused
+    press("close_mapping")
+    assert press("new_mapping") == "" and press("bake") == ""
+
+
+def test_facts_that_were_damaged_since_the_take_was_loaded(load, rig, tmp_path):
+    load(TIMES)
+    facts = tmp_path / "take.json"
+    facts.write_text('{"format_version": 1, "settings": [1]}')
+    assert "settings are no object" in press("save_cleaning")
+    assert facts.read_text() == '{"format_version": 1, "settings": [1]}'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        "[1]",
+        '{"kind": 5}',
+        '{"kind": "shape_key", "name": "' + "x" * 5000 + '"}',
+        '{"kind": "shape_key", "weight": []}',
+        '{"kind": "bone_rotation", "axis": [], "side": {}, "min": "a", "max": []}',
+    ],
+    ids=range(6),
+)
+def test_a_target_that_a_damaged_file_holds(load, rig, draw_characters, data, capfd):
+    load(TIMES)
+    press("edit_mapping")
+    own = bpy.context.scene.bdfm.own_mapping
+    own.source = "AU12"
+    target = own.active_target()
+    target.data = data
+    draw_characters()
+    for name in ("amount", "axis", "side", "use_min", "use_max", "low", "high"):
+        setattr(target, name, getattr(target, name))
+    target.data = data
+    assert press("save_mapping")
+    press("remove_target")
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_an_id_with_a_path_writes_no_file_elsewhere(load, rig, tmp_path, keep_mappings, part):
     load(TIMES)
     folder = keep_mappings()
