@@ -16,6 +16,7 @@ from bdfm_infer.errors import BdfmError, OutputExistsError, WriteError
 
 from ..core.errors import NoMappingError
 from ..core.matching import resolve
+from ..core.paths import is_there
 from ..core.performance import Performance
 from ..core.timing import SceneTime
 from .bake_options import BakeOptions, Destination
@@ -91,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(services: Services, options: argparse.Namespace) -> int:
     scene, output = bpy.context.scene, options.output.absolute()
-    if output.exists() and not options.overwrite:
+    if is_there(output) and not options.overwrite:
         raise OutputExistsError(f"{output} exists. Choose another name, or give --overwrite.")
     choose = partial(_choose, services, options.mapping)
     jobs = _jobs(services, options, scene, choose)

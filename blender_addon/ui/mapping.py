@@ -13,7 +13,7 @@ from bpy.types import Context, Event
 from bdfm_infer.errors import BdfmError
 
 from ..blender.rig import Character, read_rig
-from ..blender.rig_choice import choose_for
+from ..blender.rig_choice import ChoiceError, choose_for
 from ..core import mapping_edit as edit
 from ..core.errors import AddonError
 from ..core.mapping import Mapping
@@ -56,17 +56,22 @@ def begin_blank(context: Context, character: Character) -> None:
     context.scene.bdfm.own_mapping.begin(blank, character, made_here=True)
 
 
-def save(context: Context, mapping: Mapping, character: Character | None, overwrite: bool) -> str:
-    """Write a mapping into the artist's folder and choose it for its character. Returns the path.
+def save(
+    operator: bpy.types.Operator, context: Context, mapping: Mapping, character: Character | None, overwrite: bool
+) -> None:
+    """Write a mapping into the artist's folder and choose it for its character, which a linked one cannot keep.
 
     Raises:
         AddonError: it cannot be written, or the file is there already.
     """
     path = edit.save_own(mapping, own_folder(context), overwrite)
-    if character is not None:
-        choose_for(character, mapping.id)
     forget_rows()
-    return str(path)
+    operator.report({"INFO"}, f"Saved as {path}")
+    if character is not None:
+        try:
+            choose_for(character, mapping.id)
+        except ChoiceError as error:
+            operator.report({"WARNING"}, str(error))
 
 
 class BDFM_OT_edit_mapping(ReportingOperator):
@@ -234,9 +239,8 @@ class BDFM_OT_save_mapping(ReportingOperator):
             character: Character | None = edited_character(context)
         except BdfmError:
             character = None
-        path = save(context, mapping, character, self.overwrite)
+        save(self, context, mapping, character, self.overwrite)
         own.document = json.dumps(mapping.to_dict())
-        self.report({"INFO"}, f"Saved as {path}")
 
 
 class BDFM_OT_swap_sides(ReportingOperator):
@@ -256,7 +260,7 @@ class BDFM_OT_swap_sides(ReportingOperator):
         name = f"{choice.fits[0].mapping.name}, sides swapped"
         swapped = edit.swapped_sides(choice.fits[0].mapping)
         own = edit.own_copy(swapped, edit.identifier_for(name, mappings.mappings), name)
-        self.report({"INFO"}, f"Saved as {save(context, own, character, overwrite=False)}")
+        save(self, context, own, character, overwrite=False)
 
 
 CLASSES = (

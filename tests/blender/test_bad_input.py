@@ -277,7 +277,30 @@ def test_a_mapping_that_cannot_be_kept_on_a_linked_character(load, tmp_path, cap
     (item,) = bpy.context.scene.bdfm.batch.characters
     item.mapping = "test"
     assert item.status == "FAILED" and "library override" in item.message
+    press("edit_mapping")
+    assert press("save_mapping") == "" and (tmp_path / "own" / "test_rig.json").exists()
     assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["take.csv", "-o", "a" * 300 + ".blend"], 17),
+        (["take.csv", "-o", "folder", "--overwrite"], 17),
+        (["take.csv", "-o", "take.csv/new.blend"], 17),
+        (["", "-o", "new.blend"], 52),
+        (["a" * 300, "-o", "new.blend"], 52),
+        (["take.csv", "-o", "new.blend", "--start", "9" * 15], 52),
+    ],
+    ids=range(6),
+)
+def test_the_command_line(load, rig, part, tmp_path, monkeypatch, capfd, words, code):
+    monkeypatch.chdir(tmp_path)
+    load(TIMES)
+    (tmp_path / "folder").mkdir()
+    assert part("blender.command_line").execute(part("ui.command").services(), words) == code
+    assert "Traceback" not in capfd.readouterr().err
+    assert not list(tmp_path.glob("*.blend"))
 
 
 @pytest.mark.parametrize("kind", ["dangling", "loop", "folder", "pipe", "long", "file", "name"])
