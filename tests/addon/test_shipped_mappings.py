@@ -25,10 +25,7 @@ UNEVEN = {
     ("rocketbox_au", key.replace("*", side))
     for key in ("AU_05_*_UpperLidRaiser", "AU_06_*_CheekRaiser", "AU_12_*_LipCornerPuller", "HB_01_*_Jaw")
     for side in ("L", "R")
-} | {
-    ("rocketbox_au", f"AK_{key}")
-    for key in ("28_MouthDimpleLeft", "29_MouthDimpleRight", "48_MouthUpperUpLeft", "49_MouthUpperUpRight")
-}
+} | {("rocketbox_au", f"mouth{key}{side}") for key in ("Dimple", "UpperUp") for side in ("Left", "Right")}
 """Keys of which one side goes further than the other, so that its weight is smaller."""
 
 _TOKEN = re.compile(
