@@ -16,7 +16,7 @@ from bdfm_infer.errors import BdfmError, OutputExistsError, WriteError
 
 from ..core.errors import NoMappingError
 from ..core.matching import resolve
-from ..core.paths import is_there
+from ..core.paths import is_folder, is_there
 from ..core.performance import Performance
 from ..core.timing import SceneTime
 from .bake_options import BakeOptions, Destination
@@ -92,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(services: Services, options: argparse.Namespace) -> int:
     scene, output = bpy.context.scene, options.output.absolute()
+    if is_folder(output):
+        raise WriteError(f"{output} is a folder. Name a file in it.")
     if is_there(output) and not options.overwrite:
         raise OutputExistsError(f"{output} exists. Choose another name, or give --overwrite.")
     choose = partial(_choose, services, options.mapping)

@@ -300,7 +300,7 @@ def test_the_command_line(load, rig, part, tmp_path, monkeypatch, capfd, words, 
     (tmp_path / "folder").mkdir()
     assert part("blender.command_line").execute(part("ui.command").services(), words) == code
     assert "Traceback" not in capfd.readouterr().err
-    assert not list(tmp_path.glob("*.blend"))
+    assert not list(tmp_path.glob("*.blend")) and (tmp_path / "folder").is_dir()
 
 
 @pytest.mark.parametrize("kind", ["dangling", "loop", "folder", "pipe", "long", "file", "name"])
