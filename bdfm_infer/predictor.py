@@ -25,6 +25,8 @@ LONGER_SIDES: Final = (160, 320)
 finds."""
 
 _SAME_FACE: Final = 0.3
+_CLEARLY: Final = 0.15
+"""By how much a find is surer than another of the same face: as much as a side view costs a face."""
 _SURE: Final = 0.9
 """Confidence from which a find spares the look at the larger size."""
 _PASSES_OF_A_FIND: Final = (2, 3)
@@ -174,11 +176,12 @@ class Predictor:
 
 
 def _different(faces: list[Face]) -> list[Face]:
-    """Of finds of the same face the one of greatest confidence."""
+    """Of finds of the same face the earlier one, the detector's better, unless a later one is clearly surer."""
     kept: list[Face] = []
-    for face in sorted(faces, key=lambda face: -face.confidence):
-        if all(face.distance(other.place) > _SAME_FACE for other in kept):
-            kept.append(face)
+    for face in faces:
+        same = [other for other in kept if face.distance(other.place) <= _SAME_FACE]
+        if all(face.confidence > other.confidence + _CLEARLY for other in same):
+            kept = [other for other in kept if not any(other is one for one in same)] + [face]
     return kept
 
 

@@ -57,13 +57,16 @@ def test_no_face(predictor: Predictor, image: np.ndarray) -> None:
     assert predictor.faces(image) == []
 
 
-def test_of_two_finds_of_one_face_the_surer_stays() -> None:
+def test_of_two_finds_of_one_face_the_first_stays_unless_the_other_is_clearly_surer() -> None:
     def face(x: float, confidence: float) -> Face:
         place = np.array([x, 50.0, 40.0])
         return Face(np.zeros((68, 2)), np.zeros(3), place, np.zeros(23), confidence)
 
     doubtful, sure, other = face(50, 0.6), face(55, 0.9), face(150, 0.7)
     assert _different([doubtful, sure, other]) == [sure, other]
+    assert _different([sure, other, doubtful]) == [sure, other]
+    profile = face(52, 0.8)
+    assert _different([profile, sure]) == [profile] and _different([sure, profile]) == [sure]
 
 
 def test_where_a_find_is_unsure_the_frame_is_looked_at_more_closely(
