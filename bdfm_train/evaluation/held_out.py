@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from bdfm_infer.parameters import AU_NAMES, N_POSE, degrees_from_parameter
 from bdfm_train.data.photos import Photo, aligned_crops
 from bdfm_train.data.shards import N_TARGETS, Shard
 from bdfm_train.networks.reader import ExportedReader
+from bdfm_train.training.steps import SIDED
 
 from .statistics import concordance
 
@@ -69,8 +71,23 @@ def agreement(model: ExportedReader, photos: list[Photo]) -> dict[str, tuple[int
     return result
 
 
-def render_errors(model: ExportedReader, shard: Shard) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of renders: correlation of each action unit, (23,), and mean absolute error of yaw and pitch in degrees, (2,)."""
+@dataclass(frozen=True)
+class RenderErrors:
+    """What is read from renders against their truth.
+
+    Attributes:
+        correlation: (23,) of each action unit.
+        sides: correlation of left less right, by name of the left unit.
+        degrees: (2,) mean absolute error of yaw and pitch.
+    """
+
+    correlation: NDArray[np.float64]
+    sides: dict[str, float]
+    degrees: NDArray[np.float64]
+
+
+def render_errors(model: ExportedReader, shard: Shard) -> RenderErrors:
+    """Read the renders of a shard, aligned by their own landmarks."""
     crops = [
         alignment.crop_face(image, landmarks) for image, landmarks in zip(shard.images, shard.landmarks, strict=True)
     ]
@@ -78,7 +95,12 @@ def render_errors(model: ExportedReader, shard: Shard) -> tuple[NDArray[np.float
     truth = shard.parameters[:, :N_TARGETS].astype(np.float64)
     correlation = np.array([np.corrcoef(found[:, i], truth[:, i])[0, 1] for i in range(N_POSE, N_TARGETS)])
     degrees = np.abs(degrees_from_parameter(found[:, :N_POSE]) - degrees_from_parameter(truth[:, :N_POSE]))
-    return correlation, degrees.mean(0)
+    units, true_units = found[:, N_POSE:], truth[:, N_POSE:]
+    sides = {
+        AU_NAMES[i]: float(np.corrcoef(units[:, i] - units[:, j], true_units[:, i] - true_units[:, j])[0, 1])
+        for i, j in SIDED
+    }
+    return RenderErrors(correlation, sides, degrees.mean(0))
 
 
 def report(model: ExportedReader, photos: list[Photo], shards: dict[str, Path]) -> str:
@@ -90,10 +112,12 @@ def report(model: ExportedReader, photos: list[Photo], shards: dict[str, Path]) 
     lines.append(f"concordance with grades by eye: mean {mean:.3f}; {units}")
     for name, path in shards.items():
         shard = Shard.load(path)
-        correlation, degrees = render_errors(model, shard)
+        errors = render_errors(model, shard)
+        least, (yaw, pitch) = int(errors.correlation.argmin()), errors.degrees
+        sides = ", ".join(f"{unit} {r:.3f}" for unit, r in errors.sides.items())
         lines.append(
-            f"{name}: {len(shard.images)} renders, action units r {correlation.mean():.3f} (least "
-            f"{AU_NAMES[int(correlation.argmin())]} {correlation.min():.3f}), yaw {degrees[0]:.2f}, "
-            f"pitch {degrees[1]:.2f} degrees"
+            f"{name}: {len(shard.images)} renders, action units r {errors.correlation.mean():.3f} (least "
+            f"{AU_NAMES[least]} {errors.correlation[least]:.3f}), left less right r {sides}, yaw {yaw:.2f}, "
+            f"pitch {pitch:.2f} degrees"
         )
     return "\n".join(lines)

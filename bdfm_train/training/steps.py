@@ -49,7 +49,7 @@ def steadiness_error(read: Tensor, teacher: Tensor, change: Tensor, mirrored: Te
     return ((read[:, AU_SLICE] - units).square() * weight).mean()
 
 
-_SIDED = [(i, other) for i, other in enumerate(MIRRORED_AU) if other > i]
+SIDED = [(i, other) for i, other in enumerate(MIRRORED_AU) if other > i]
 """Action units of the left with those of the right."""
 
 
@@ -58,7 +58,7 @@ def sidedness_error(read: Tensor, truth: Tensor) -> Tensor:
 
     Without it a wink ends as two half-closed eyes: few faces differ between their sides.
     """
-    left, right = zip(*_SIDED, strict=True)
+    left, right = zip(*SIDED, strict=True)
     wanted = truth[:, left] - truth[:, right]
     return ((read[:, left] - read[:, right] - wanted).square() * (1.0 + 3.0 * wanted.abs())).mean()
 
