@@ -22,6 +22,12 @@ EYES: Final = ("eye_closed_left", "eye_closed_right")
 CALM_SHARE: Final = 0.1
 """Share of the frames that are taken for the face at rest where nobody says which."""
 
+FLOOR_SHARE: Final = 0.05
+"""Share of the frames in which an action unit may lie below its rest: it wavers, and at rest it is at its least."""
+
+FLOOR_MARGIN: Final = 0.05
+"""By how much a rest may lie above that: readings of a face that does nothing waver by about so much."""
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -78,10 +84,12 @@ class Calibration:
 
     @classmethod
     def automatic(cls, take: Take, gain: Mapping[str, float] | None = None) -> Calibration:
-        """A person's neutral out of the tenth of the take in which the face does least.
+        """A person's neutral out of the tenth of the take in which the action units are lowest together.
 
         Only frames are looked at in which the head stands as it mostly does and the face is seen as well as mostly.
-        The eyes are left out.
+        An action unit that goes well below its value in those frames was not at rest there: it is held down to its own
+        lowest values, so that a raised brow that is held for half of the take is not taken out of it. The eyes are left
+        out.
 
         Args:
             take: raw values.
@@ -96,9 +104,13 @@ class Calibration:
         steady = take.success & (turned <= np.nanmedian(turned))
         seen = take.success & (take.confidence >= np.median(take.confidence[take.success]))
         candidates = steady & seen if (steady & seen).any() else take.success
-        activity = np.delete(take.action_units, [AU_NAMES.index(name) for name in EYES], axis=1).sum(axis=1)
+        floor = np.quantile(take.action_units[candidates], FLOOR_SHARE, axis=0)
+        raised = np.clip(take.action_units - floor, 0.0, None)
+        activity = np.square(np.delete(raised, [AU_NAMES.index(name) for name in EYES], axis=1)).sum(axis=1)
         calm = candidates & (activity <= np.quantile(activity[candidates], CALM_SHARE))
-        return cls.from_take(take.chosen(calm), gain=gain)
+        most = dict(zip(AU_NAMES, floor + FLOOR_MARGIN, strict=True))
+        found = cls.from_take(take.chosen(calm)).neutral
+        return cls({name: round(min(value, float(most[name])), 4) for name, value in found.items()}, gain or {})
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any] | None) -> Calibration:

@@ -2,6 +2,7 @@
 """Calibration: rest becomes 0, the strongest stays 1, and nothing is lost on the way through JSON."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from bdfm_infer.calibrate import EYES, Calibration
 from bdfm_infer.errors import BdfmError, TakeFormatError
 from bdfm_infer.parameters import AU_NAMES, N_AU
 from bdfm_infer.take import Row, Take
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def take(values: list[float | None]) -> Take:
@@ -93,3 +96,28 @@ def test_automatic_neutral_is_that_of_the_calm_frames() -> None:
     assert not set(EYES) & set(found.neutral)
     with pytest.raises(BdfmError, match="no face"):
         Calibration.automatic(Take.from_rows([Row(0, 0.0, 0.0)]))
+
+
+@pytest.mark.parametrize("calm", [0.0, 0.03])
+def test_automatic_neutral_is_no_expression_that_is_held_for_long(calm: float) -> None:
+    """Brows up in the first half, a smile in the second, and hardly a moment or none in which the face does nothing."""
+    waver = np.random.default_rng(1).normal(0, 0.015, (240, N_AU))
+    units = np.full((240, N_AU), 0.1)
+    share = np.arange(240) / 240
+    units[share < 0.5, AU_NAMES.index("AU01")] = 0.6
+    units[share >= 0.5, AU_NAMES.index("AU12")] = 0.8
+    units[share < calm] = 0.1
+    values = np.clip(units + waver, 0, 1)
+    rows = [Row(i, i / 30, 1.0, np.zeros(3), np.zeros(3), row) for i, row in enumerate(values)]
+    found = Calibration.automatic(Take.from_rows(rows))
+    np.testing.assert_allclose(list(found.neutral.values()), 0.1, atol=0.05)
+    done = found.apply(Take.from_rows(rows))
+    assert done.channel("AU01")[20:100].mean() > 0.5 and done.channel("AU12")[140:].mean() > 0.7
+
+
+def test_automatic_neutral_of_the_sample_clip() -> None:
+    """Its face raises the brows for four of eight seconds, and smiles for five."""
+    sample = Take.read(ROOT / "examples" / "clip" / "sample_truth.csv")
+    assert np.median(sample.channel("AU01")) > 0.5 and np.median(sample.channel("AU12")) > 0.7
+    found = Calibration.automatic(sample)
+    assert max(found.neutral[name] for name in ("AU01", "AU02", "AU05", "AU12", "AU26")) < 0.2
