@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -79,7 +79,6 @@ def bake(
     mapping: Mapping,
     time: SceneTime,
     options: BakeOptions = DEFAULTS,
-    show: Callable[[float], None] = lambda share: None,
 ) -> BakeReport:
     """Bake a performance onto a character.
 
@@ -89,7 +88,6 @@ def bake(
         mapping: see :func:`core.matching.choose`.
         time: the scene's clock, see :func:`scene_time`.
         options: where the keyframes go, and which of them.
-        show: is told again and again which share is done, 0 to 1.
 
     Raises:
         TimingError: no row of the take shows a face, or none lies in the range.
@@ -99,7 +97,7 @@ def bake(
     steps = bake_steps(performance, character, mapping, time, options)
     while True:
         try:
-            show(next(steps))
+            next(steps)
         except StopIteration as end:
             report: BakeReport = end.value
             return report
@@ -112,7 +110,10 @@ def bake_steps(
     time: SceneTime,
     options: BakeOptions = DEFAULTS,
 ) -> Generator[float, None, BakeReport]:
-    """:func:`bake` in small steps. Yields the share that is done, 0 to 1, and returns the report."""
+    """:func:`bake` in small steps. Yields the share that is done, 0 to 1, and returns the report.
+
+    Closed before its end, it leaves the character as it was.
+    """
     _refuse_gone(character)
     resolution = resolve(mapping, read_rig(character))
     if character.armature is not None:
@@ -133,15 +134,23 @@ def bake_steps(
     places = {id_block: _place(id_block, slot, new, options) for id_block, slot in slots.items()}
     writer = KeyWriter(keys.frames, keys.gap_starts)
     written: list[int] = []
-    for number, (item, columns) in enumerate(zip(items, values, strict=True)):
-        keep = _kept(item, columns, keys, options)
-        for index, column in zip(item.indices, columns.T, strict=True):
-            curve = _curve(places[item.id_block], item, index)
-            warnings += [f"{item.id_block.name}: {item.path} {reason}" for reason in curve_warnings(curve)]
-            if is_writable(curve):
-                writer.write(curve, column, keep)
-                written.append(int(keep.sum()))
-        yield 0.5 + 0.5 * number / len(items)
+    try:
+        for number, (item, columns) in enumerate(zip(items, values, strict=True)):
+            keep = _kept(item, columns, keys, options)
+            for index, column in zip(item.indices, columns.T, strict=True):
+                curve = _curve(places[item.id_block], item, index)
+                warnings += [f"{item.id_block.name}: {item.path} {reason}" for reason in curve_warnings(curve)]
+                if is_writable(curve):
+                    writer.write(curve, column, keep)
+                    written.append(int(keep.sum()))
+            yield 0.5 + 0.5 * number / len(items)
+    except BaseException:
+        writer.take_back()
+        for channels in places.values():
+            for curve in [curve for curve in channels.fcurves if curve.is_empty]:
+                channels.fcurves.remove(curve)
+        new.remove()
+        raise
     first, last = int(keys.frames[0]), int(keys.frames[-1])
     if options.target == "NLA_STRIP":
         new.push(performance.name, first, last)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import bpy
@@ -15,7 +15,7 @@ from bdfm_infer.parameters import N_AU
 from ..core.errors import AddonError
 from ..core.performance import Performance
 from ..core.timing import SceneTime
-from .bake import BakeReport, bake
+from .bake import BakeReport, bake_steps
 from .bake_options import BakeOptions
 from .rig import Character, characters_in
 from .rig_choice import Choice
@@ -68,8 +68,10 @@ def run(
     choose: Callable[[Character], Choice],
     time: SceneTime,
     options: BakeOptions,
-) -> Iterator[Outcome]:
-    """Bake job after job; each outcome is given before the next job begins.
+) -> Generator[float | Outcome, None, None]:
+    """Bake job after job. Yields the share of the job at hand that is done, 0 to 1, and then its outcome.
+
+    Closed before its end, it leaves the character at hand as it was.
 
     Args:
         jobs: in the order in which they are baked.
@@ -89,7 +91,7 @@ def run(
                 raise BatchError("not in this scene any more. Remove it from the list, or add it again.")
             if character is None:
                 raise BatchError("part of another character by now. Remove it from the list, and add that one.")
-            report = _bake(job, character, choose(character), time, options)
+            report = yield from _bake(job, character, choose(character), time, options)
         except ReferenceError:
             yield Outcome(job.name, reason=f"{job.name}: deleted while the others were baked.")
             continue
@@ -108,10 +110,13 @@ def _in_scene(item: bpy.types.Object, scene: bpy.types.Scene) -> bool:
     return scene.objects.get(item.name) == item or item in scene.objects.values()
 
 
-def _bake(job: Job, character: Character, choice: Choice, time: SceneTime, options: BakeOptions) -> BakeReport:
+def _bake(
+    job: Job, character: Character, choice: Choice, time: SceneTime, options: BakeOptions
+) -> Generator[float, None, BakeReport]:
     if not choice.fits:
         raise BatchError(choice.reason)
-    return bake(_stronger(job.performance(), job.gain), character, choice.fits[0].mapping, time, options)
+    performance = _stronger(job.performance(), job.gain)
+    return (yield from bake_steps(performance, character, choice.fits[0].mapping, time, options))
 
 
 def _stronger(performance: Performance, gain: float) -> Performance:

@@ -20,7 +20,7 @@ from ..core.paths import is_folder, is_there
 from ..core.performance import Performance
 from ..core.timing import SceneTime
 from .bake_options import BakeOptions, Destination
-from .batch import BatchError, Job, run
+from .batch import BatchError, Job, Outcome, run
 from .rig import Character, characters_in, read_rig
 from .rig_choice import Choice
 
@@ -105,6 +105,8 @@ def _run(services: Services, options: argparse.Namespace) -> int:
         chosen = replace(chosen, target=TARGETS[options.target])
     baked = 0
     for outcome in run(jobs, scene, choose, time, chosen):
+        if not isinstance(outcome, Outcome):
+            continue
         if outcome.report is None:
             print(f"{NAME}: {outcome.reason}", file=sys.stderr, flush=True)
             continue

@@ -60,6 +60,7 @@ class KeyWriter:
         for side in ("handle_left_type", "handle_right_type"):
             same[side][before] = same[side][after] = free
         self._same: KeyTable = same
+        self._before: list[tuple[bpy.types.FCurve, KeyTable]] = []
 
     def write(self, curve: bpy.types.FCurve, values: FloatArray, keep: NDArray[np.bool_]) -> None:
         """Give an F-curve its keys. Keys that it has outside the first and the last new frame stay as they are.
@@ -70,7 +71,9 @@ class KeyWriter:
             keep: (m,) bool, which of the keys to make; those beside a gap are among them.
         """
         table = self._table(values.astype(np.float32), keep)
-        at = _get(curve, "co")[:, 0]
+        old = {name: _get(curve, name) for name in (*POINTS, *NUMBERS, *CHOICES, *FLAGS)}
+        self._before.append((curve, old))
+        at = old["co"][:, 0]
         before, after = at < self._frames[0] - SAME_FRAME, at > self._frames[-1] + SAME_FRAME
         if not (before.any() or after.any()):
             curve.keyframe_points.clear()
@@ -78,7 +81,6 @@ class KeyWriter:
             return
         if after.any():
             table["interpolation"][-1] = self._bezier
-        old = {name: _get(curve, name) for name in (*POINTS, *NUMBERS, *CHOICES, *FLAGS)}
         m = len(table["co"])
         whole = {
             name: np.concatenate([column[before], table.get(name, np.zeros(m, column.dtype)), column[after]])
@@ -87,6 +89,12 @@ class KeyWriter:
         curve.keyframe_points.clear()
         _set_keys(curve, whole)
         self._hold_outside(curve, whole, int(before.sum()), int(after.sum()))
+
+    def take_back(self) -> None:
+        """Give every F-curve the keys that it had before; one that had none is left empty."""
+        for curve, keys in reversed(self._before):
+            curve.keyframe_points.clear()
+            _set_keys(curve, keys)
 
     def _table(self, values: NDArray[np.float32], keep: NDArray[np.bool_]) -> KeyTable:
         points = {

@@ -52,6 +52,12 @@ class ActionSet:
             if LAYERED_ACTIONS:
                 animation.action_slot = slot
 
+    def remove(self) -> None:
+        """Delete the new action again, before it was assigned or pushed."""
+        for action in {action for action, _ in self._places.values()}:
+            bpy.data.actions.remove(action)
+        self._places.clear()
+
     def push(self, track_name: str, first: int, last: int) -> None:
         """Put the new action as a strip on a new NLA track, above all others, of each data-block.
 

@@ -7,8 +7,9 @@ import bpy
 from bpy.types import Context, UILayout
 
 from ..blender.bake import BakeReport
-from .bake import last_reports
+from .bake import BDFM_OT_bake, last_reports
 from .sidebar import SidebarPanel, draw_list
+from .stepped import draw_operator
 
 MAX_REPORTS, MAX_WARNINGS = 5, 8
 
@@ -51,7 +52,7 @@ def draw_bake(layout: UILayout, context: Context) -> None:
     layout.use_property_decorate = False
     layout.prop(settings, "start_frame")
     layout.prop(settings.bake, "target")
-    layout.operator("bdfm.bake", icon="ACTION_TWEAK")
+    draw_operator(layout, BDFM_OT_bake)
 
 
 def draw_options(layout: UILayout, context: Context) -> None:

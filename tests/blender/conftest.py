@@ -108,20 +108,35 @@ def draw_characters(
 
 
 @pytest.fixture
-def bake(part: Callable[[str], ModuleType]) -> Callable[..., Any]:
-    """Bake channels of a mapping onto the character of an object.
+def bake_steps(part: Callable[[str], ModuleType]) -> Callable[..., Any]:
+    """Bake channels of a mapping onto the character of an object, step by step.
 
-    ``mapping`` adds to the mapping's content, ``show`` is told the progress, all else is an option of the bake.
+    ``mapping`` adds to the mapping's content, all else is an option of the bake.
     """
 
-    def run(item, performance, channels, start=1.0, speed=1.0, mapping=None, show=lambda share: None, **options):  # type: ignore[no-untyped-def]
+    def begin(item, performance, channels, start=1.0, speed=1.0, mapping=None, **options):  # type: ignore[no-untyped-def]
         content = part("core.mapping").Mapping.from_dict(mapping_data(channels, **(mapping or {})))
         (character,) = part("blender.rig").characters_in([item], bpy.context.scene)
         module = part("blender.bake")
         time = module.scene_time(bpy.context.scene, start, speed)
-        return module.bake(
-            performance, character, content, time, part("blender.bake_options").BakeOptions(**options), show
+        return module.bake_steps(
+            performance, character, content, time, part("blender.bake_options").BakeOptions(**options)
         )
+
+    return begin
+
+
+@pytest.fixture
+def bake(bake_steps: Callable[..., Any]) -> Callable[..., Any]:
+    """The same to its end; gives the report."""
+
+    def run(*arguments, **options):  # type: ignore[no-untyped-def]
+        steps = bake_steps(*arguments, **options)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value
 
     return run
 

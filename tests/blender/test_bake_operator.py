@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import time
-
 import bpy
 import numpy as np
 import pytest
@@ -89,18 +87,16 @@ def test_one_undo_step_brings_everything_back(settings, smile, target):
     assert everything() != before
 
 
-def test_progress_shows_after_half_a_second_and_ends(part):
-    progress = part("ui.bake").Progress(bpy.context.window_manager, 2)
-    progress.show(0.5)
-    assert not progress.shown, "nothing flashes up for a short bake"
-    time.sleep(0.51)
-    progress.show(0.75)
-    progress.next()
-    assert progress.shown and progress.percent == 50
-    progress.show(0.5)
-    assert progress.percent == 75
-    progress.end()
-    assert not progress.shown
+def test_the_panel_shows_how_far_a_long_bake_is(part, layout, capfd):
+    """The bar, Esc and the undo step are seen in ``tests/window``: background mode bakes at once."""
+    panel, operator, stepped = part("ui.bake_panel"), part("ui.bake").BDFM_OT_bake, part("ui.stepped")
+    assert stepped.describe(0.452, 1) == "45 %" and stepped.describe(3.9, 20) == "3 of 20 characters"
+    operator.progress = 0.5, 1
+    try:
+        panel.draw_bake(layout, bpy.context)
+    finally:
+        operator.progress = None
+    assert "not found" not in "".join(capfd.readouterr())
 
 
 def test_five_hundred_characters(settings, part, layout):

@@ -148,11 +148,10 @@ def test_nothing_left_to_bake_is_an_error(bake, part):
     assert not bpy.data.actions
 
 
-def test_progress_goes_from_nothing_to_all(bake):
+def test_progress_goes_from_nothing_to_all(bake_steps):
     face = mesh("Face", [f"key {number}" for number in range(20)])
     channels = {"AU12": [KEY | {"name": f"key {number}"} for number in range(20)]}
-    shares = []
-    bake(face, make_performance([0, 1], AU12=[0, 1]), channels, show=shares.append)
+    shares = list(bake_steps(face, make_performance([0, 1], AU12=[0, 1]), channels))
     assert len(shares) >= 20 and shares == sorted(shares)
     assert shares[0] < 0.1 and 0.9 < shares[-1] <= 1
 

@@ -329,3 +329,25 @@ def test_a_property_that_was_added_to_an_animated_object_moves_at_once(bake):
     bake(rig, make_performance(TIMES, AU12=0.5), channels, target="ACTIVE_ACTION")
     bpy.context.view_layer.update()
     assert rig["smile"] == pytest.approx(0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("target", ["NEW_ACTION", "ACTIVE_ACTION", "NLA_STRIP"])
+@pytest.mark.parametrize("steps_taken", [1, 3, 4])
+def test_a_bake_that_is_stopped_leaves_the_character_as_it_was(bake_steps, curve_of, target, steps_taken):
+    """Two channels of two data-blocks take four steps; of the last two each writes keys."""
+    rig = armature("Rig", {"jaw": "XYZ"})
+    face = mesh("Face", ["smile"], rig)
+    artists_keys(face, curve_of)
+    rig.keyframe_insert("location", frame=1)
+    actions = {action.name for action in bpy.data.actions}
+    before = described(curve_of(face.data.shape_keys, SMILE), lambda frame: True)
+    performance = make_performance(TIMES, AU12=TIMES, AU26=TIMES)
+    steps = bake_steps(rig, performance, {"AU12": [KEY], "AU26": [JAW]}, start=25, target=target)
+    for _ in range(steps_taken):
+        next(steps)
+    steps.close()
+    assert described(curve_of(face.data.shape_keys, SMILE), lambda frame: True) == before
+    assert {action.name for action in bpy.data.actions} == actions
+    assert not any(item.animation_data.nla_tracks for item in (rig, face.data.shape_keys))
+    assert curve_of(rig, 'pose.bones["jaw"].rotation_euler') is None
+    assert curve_of(rig, "location", 2) is not None

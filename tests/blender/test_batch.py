@@ -44,6 +44,18 @@ def values(*items, key="smile", frame=25):
     return [item.data.shape_keys.key_blocks[key].value for item in items]
 
 
+def run_list(part):
+    """The bake of the scene's lists, step by step."""
+    scene, settings = bpy.context.scene, part("ui.bake_settings")
+    return part("blender.batch").run(
+        part("ui.batch_lists").listed_jobs(scene),
+        scene,
+        lambda character: part("ui.characters").choose_mapping(bpy.context, character),
+        settings.take_time(scene),
+        settings.bake_options(scene),
+    )
+
+
 def test_one_take_for_all_with_a_gain_each(batch, tmp_path):
     heads = [mesh(name, ["smile"]) for name in ("Anna", "Berta", "Carl")]
     bpy.ops.bdfm.load_take(filepath=str(takes(tmp_path, 0.5)[0]))
@@ -122,18 +134,24 @@ def test_a_character_that_is_deleted_between_two_others(batch, tmp_path, part):
     heads = [mesh(name, ["smile"]) for name in ("Anna", "Berta", "Carl")]
     add(*heads)
     bpy.ops.bdfm.load_take(filepath=str(takes(tmp_path, 0.5)[0]))
-    scene, settings = bpy.context.scene, part("ui.bake_settings")
-    outcomes = part("blender.batch").run(
-        part("ui.batch_lists").listed_jobs(scene),
-        scene,
-        lambda character: part("ui.characters").choose_mapping(bpy.context, character),
-        settings.take_time(scene),
-        settings.bake_options(scene),
-    )
+    outcomes = (step for step in run_list(part) if not isinstance(step, float))
     assert next(outcomes).report
     bpy.data.objects.remove(heads[1])
     assert "Berta: deleted while" in next(outcomes).reason
     assert next(outcomes).report
+
+
+def test_a_batch_that_is_stopped_keeps_what_is_done(batch, tmp_path, part):
+    heads = [mesh(name, ["smile"]) for name in ("Anna", "Berta")]
+    add(*heads)
+    bpy.ops.bdfm.load_take(filepath=str(takes(tmp_path, 0.5)[0]))
+    steps = run_list(part)
+    while not isinstance(next(steps), part("blender.batch").Outcome):
+        pass
+    assert isinstance(next(steps), float) and isinstance(next(steps), float)
+    steps.close()
+    assert len(bpy.data.actions) == 1
+    assert values(*heads) == pytest.approx([0.5, 0], abs=1e-3)
 
 
 def test_one_undo_step_takes_all_back(batch, tmp_path):
