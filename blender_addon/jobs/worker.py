@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,8 @@ from typing import Any
 from ..core.paths import is_there
 from .requests import Command
 
-CANCEL_GRACE_S = 0.7
-"""How long a cancelled worker may take to end by itself."""
+CANCEL_GRACE_S = 0.5
+"""How long a cancelled worker may take to end by itself. One that is killed loses the frame at hand alone."""
 
 NICENESS = 5
 """By how much the worker lets others go first, on POSIX."""
@@ -80,7 +79,7 @@ class Worker:
         self._command = command
         self._takes = [take]
         self._answer: Event = {}
-        self._cancelled_at: float | None = None
+        self._cancelled = False
         self._error: str | None = None
         self._events: queue.Queue[Event] = queue.Queue()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - a file, not a pipe: a pipe that nobody reads would block
@@ -103,8 +102,6 @@ class Worker:
 
     def poll(self) -> list[Event]:
         """What the worker has said since the last call. Sets :attr:`outcome` once it has ended."""
-        if self._cancelled_at is not None and time.monotonic() - self._cancelled_at > CANCEL_GRACE_S:
-            self._process.kill()
         events: list[Event] = []
         while True:
             try:
@@ -123,10 +120,16 @@ class Worker:
                 events.append(event)
 
     def cancel(self) -> None:
-        """Ask the worker to stop. Returns at once; go on polling until :attr:`outcome` is set."""
-        if self._cancelled_at is None:
-            self._cancelled_at = time.monotonic()
+        """Ask the worker to stop. Returns at once; go on polling until :attr:`outcome` is set.
+
+        One that does not end is killed after a while, however busy Blender is: by a thread, not by the next poll.
+        """
+        if not self._cancelled:
+            self._cancelled = True
             self._hang_up()
+            killer = threading.Timer(CANCEL_GRACE_S, self._process.kill)
+            killer.daemon = True
+            killer.start()
 
     def stop(self) -> None:
         """Cancel and wait until the process is gone, killing it after a while."""
@@ -160,13 +163,12 @@ class Worker:
         self._stderr.close()
         self._hang_up()
         self._tidy()
-        cancelled = self._cancelled_at is not None
         error = self._error
-        if code != 0 and error is None and not cancelled:
+        if code != 0 and error is None and not self._cancelled:
             error = _explain(code, details)
         takes = tuple(path for path in self._takes if is_there(path))
         frames = max(map(_rows, takes), default=0)
-        self.outcome = Outcome(takes, frames, cancelled, error, details, self._answer)
+        self.outcome = Outcome(takes, frames, self._cancelled, error, details, self._answer)
 
     def _tidy(self) -> None:
         if self._command.scratch is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
+from uuid import uuid4
 
 import bpy
-from bpy.types import Context
+from bpy.types import Context, Scene
 
 from bdfm_infer.errors import BdfmError
 
@@ -24,7 +25,14 @@ from .stepped import SteppedOperator, Steps
 from .takes import scene_performance
 
 last_reports: list[BakeReport] = []
-"""What the last bake did, for the panel."""
+"""What the last bake did."""
+_mark = ""
+"""Of the last bake; its scene bears the same, until an undo takes both back."""
+
+
+def shown_reports(scene: Scene) -> list[BakeReport]:
+    """What the last bake did, for the panel. None where it was undone, or was done in another scene or file."""
+    return last_reports if scene.bdfm.bake.mark == _mark else []
 
 
 class BDFM_OT_bake(SteppedOperator):
@@ -76,6 +84,9 @@ class BDFM_OT_bake(SteppedOperator):
             self._tell(report, choice)
 
     def finish(self, context: Context) -> set[str]:
+        global _mark
+        if last_reports:
+            context.scene.bdfm.bake.mark = _mark = uuid4().hex
         for reason in self._refused:
             self.report({"WARNING"} if last_reports else {"ERROR"}, reason)
         return {"FINISHED"} if last_reports else {"CANCELLED"}

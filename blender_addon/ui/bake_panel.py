@@ -7,7 +7,7 @@ import bpy
 from bpy.types import Context, UILayout
 
 from ..blender.bake import BakeReport
-from .bake import BDFM_OT_bake, last_reports
+from .bake import BDFM_OT_bake, shown_reports
 from .sidebar import SidebarPanel, draw_list
 from .stepped import draw_operator
 
@@ -39,7 +39,7 @@ class BDFM_PT_bake_report(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        return bool(last_reports)
+        return bool(shown_reports(context.scene))
 
     def draw(self, context: Context) -> None:
         draw_reports(self.layout, context)
@@ -69,10 +69,11 @@ def draw_options(layout: UILayout, context: Context) -> None:
 
 def draw_reports(layout: UILayout, context: Context) -> None:
     """What the last bake did to each character."""
-    for report in last_reports[:MAX_REPORTS]:
+    reports = shown_reports(context.scene)
+    for report in reports[:MAX_REPORTS]:
         _draw_report(layout.box().column(align=True), report)
-    if len(last_reports) > MAX_REPORTS:
-        layout.label(text=f"and {len(last_reports) - MAX_REPORTS} more characters")
+    if len(reports) > MAX_REPORTS:
+        layout.label(text=f"and {len(reports) - MAX_REPORTS} more characters")
 
 
 def _draw_optional(layout: UILayout, settings: bpy.types.PropertyGroup, switch: str, *names: str) -> None:

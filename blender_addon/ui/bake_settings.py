@@ -62,6 +62,7 @@ class BDFM_PG_bake(bpy.types.PropertyGroup):
         step=0.1,
     )
     head: bpy.props.EnumProperty(name="Head Rotation", description="What turns with the head in the video", items=HEADS)
+    mark: bpy.props.StringProperty(description="Tells this scene's last bake from others", options={"HIDDEN"})
 
 
 def take_time(scene: bpy.types.Scene) -> SceneTime:

@@ -17,7 +17,8 @@ from .sources import is_chosen
 
 POLL_S = 0.1
 REDRAW_S = 0.5
-"""Least time between two drawings of the progress: a sidebar that is drawn takes the 3D view behind it along."""
+"""Least time between two drawings of the progress: a sidebar that is drawn takes the 3D view behind it along. Once
+it is cancelled nothing is drawn until the end, which comes the sooner."""
 
 _session: Session | None = None
 
@@ -116,7 +117,7 @@ class _Capturing(bpy.types.Operator):
     def _step(self, context: Context) -> bool:
         assert _session is not None
         is_done = _session.step(context)
-        if time.monotonic() - self._drawn > REDRAW_S:
+        if not _session.is_cancelled and time.monotonic() - self._drawn > REDRAW_S:
             self._drawn = time.monotonic()
             redraw(context)
         return is_done

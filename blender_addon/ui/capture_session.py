@@ -49,6 +49,7 @@ class Session:
 
     Attributes:
         worker: of the clip that is running; None between clips.
+        is_cancelled: no other clip is begun.
     """
 
     def __init__(self, report: Report) -> None:
@@ -56,7 +57,7 @@ class Session:
         self._report = report
         self._source: Source | None = None
         self._done: list[_Done] = []
-        self._is_cancelled = False
+        self.is_cancelled = False
 
     def step(self, context: Context) -> bool:
         """Take in what the worker has said, and begin the next clip where it has ended. True once all are done."""
@@ -67,14 +68,14 @@ class Session:
                 return False
             self._settle(context, self.worker.outcome)
             self.worker = None
-        while not self._is_cancelled and self.worker is None and (item := state.first("WAITING")) is not None:
+        while not self.is_cancelled and self.worker is None and (item := state.first("WAITING")) is not None:
             self._begin(context, item)
         state.running = self.worker is not None
         return self.worker is None
 
     def cancel(self) -> None:
         """Stop the running clip and begin no other."""
-        self._is_cancelled = True
+        self.is_cancelled = True
         if self.worker is not None:
             self.worker.cancel()
 

@@ -20,6 +20,7 @@ from ..jobs.requests import pictures_command
 from ..jobs.worker import Worker
 from .capture_panel import redraw
 from .operators import ReportingOperator
+from .sidebar import draw_text
 from .sources import SourceError
 from .takes import LoadedTake, TakeOperator, loaded_take
 from .timeline import source_of
@@ -63,6 +64,8 @@ class _Icons:
 _icons: _Icons | None = None
 _worker: Worker | None = None
 _reading: Path | None = None
+_refusal = ""
+"""Why the last reading failed."""
 _progress: dict[str, Any] = {}
 
 
@@ -91,6 +94,8 @@ def draw_pictures(layout: UILayout, context: Context, loaded: LoadedTake, row: i
         bar.operator("bdfm.stop_pictures", text="", icon="X")
     elif icons is None:
         layout.operator("bdfm.read_pictures", icon="IMAGE_DATA")
+        if _refusal and _reading == folder:
+            draw_text(layout, _refusal, "ERROR")
 
 
 def stop_pictures(*_: object) -> None:
@@ -101,29 +106,36 @@ def stop_pictures(*_: object) -> None:
         _worker = None
 
 
-def read(context: Context, loaded: LoadedTake) -> None:
-    """Have a take's pictures read by a process of its own; in background mode wait for it.
+def start(context: Context, loaded: LoadedTake) -> None:
+    """Let a process of its own read a take's pictures; :func:`_listen` takes in what it says.
 
     Raises:
-        SourceError: the clip is not found, or cannot be read.
+        SourceError: the clip is not found, or the process cannot be started.
     """
-    global _worker, _reading, _progress
+    global _worker, _reading, _refusal, _progress
     source = source_of(context, loaded)
     stop_pictures()
-    _reading, _progress = picture_folder(loaded), {"frame": 0, "of": len(loaded.take)}
+    _reading, _refusal, _progress = picture_folder(loaded), "", {"frame": 0, "of": len(loaded.take)}
     try:
         _worker = Worker(pictures_command(loaded.path, source, _reading), _reading / "none.csv")
     except OSError as error:
         raise SourceError(f"The pictures cannot be read: {error}") from error
+
+
+def read(context: Context, loaded: LoadedTake) -> None:
+    """Have a take's pictures read while Blender goes on; in background mode wait for them.
+
+    Raises:
+        SourceError: as :func:`start`; in background mode also where the clip cannot be read.
+    """
+    start(context, loaded)
     if not bpy.app.background:
         bpy.app.timers.register(_listen, first_interval=POLL_S)
         return
-    while _worker.outcome is None:
-        _worker.poll()
+    while _listen() is not None:
         time.sleep(POLL_S / 4)
-    outcome, _worker = _worker.outcome, None
-    if outcome.error is not None:
-        raise SourceError(outcome.error)
+    if _refusal:
+        raise SourceError(_refusal)
 
 
 class BDFM_OT_read_pictures(TakeOperator, ReportingOperator):
@@ -152,19 +164,17 @@ class BDFM_OT_stop_pictures(bpy.types.Operator):
 
 def _listen() -> float | None:
     """Take in what the worker says. Returns the seconds to the next call, None once it has ended."""
-    global _worker, _progress
+    global _worker, _refusal, _progress
     if _worker is None:
         return None
     for event in _worker.poll():
         if event["event"] == "progress":
             _progress = event
-    ended = _worker.outcome is not None
-    if _worker.outcome is not None and _worker.outcome.error is not None:
-        print(f"BDFM Face Capture: {_worker.outcome.error}")
-    if ended:
-        _worker = None
+    outcome = _worker.outcome
+    if outcome is not None:
+        _worker, _refusal = None, outcome.error or ""
     redraw(bpy.context)
-    return None if ended else POLL_S
+    return None if outcome is not None else POLL_S
 
 
 def _shown_icons() -> _Icons:

@@ -87,6 +87,21 @@ def test_one_undo_step_brings_everything_back(settings, smile, target):
     assert everything() != before
 
 
+def test_the_report_goes_and_comes_with_the_bake(settings, part):
+    panel = part("ui.bake_panel").BDFM_PT_bake_report
+    select(mesh("Anna", ["smile"]))
+    bpy.ops.ed.undo_push(message="before the bake")
+    assert not panel.poll(bpy.context)
+    assert bpy.ops.bdfm.bake("EXEC_DEFAULT", True) == {"FINISHED"}
+    assert panel.poll(bpy.context)
+    bpy.ops.ed.undo()
+    assert not panel.poll(bpy.context)
+    bpy.ops.ed.redo()
+    assert panel.poll(bpy.context)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert not panel.poll(bpy.context)
+
+
 def test_the_panel_shows_how_far_a_long_bake_is(part, layout, capfd):
     """The bar, Esc and the undo step are seen in ``tests/window``: background mode bakes at once."""
     panel, operator, stepped = part("ui.bake_panel"), part("ui.bake").BDFM_OT_bake, part("ui.stepped")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import pairwise
 
 import bpy
@@ -77,6 +78,25 @@ def test_the_clip_is_no_video(take):
     take.with_name("clip.mp4").write_text("no video")
     with pytest.raises(RuntimeError, match="neither a video nor an image"):
         bpy.ops.bdfm.read_pictures()
+
+
+def test_a_reading_that_fails_says_why_in_the_panel(take, part, monkeypatch, layout):
+    """In a window the operator has ended by then: nothing else is left to say it."""
+    pictures, said = part("ui.pictures"), []
+    monkeypatch.setattr(pictures, "draw_text", lambda layout, text, icon: said.append(text))
+
+    def read_and_draw():
+        pictures.start(bpy.context, part("ui.takes").loaded_take(bpy.context.scene))
+        while pictures._listen() is not None:
+            time.sleep(0.02)
+        part("ui.values").draw_values(layout, bpy.context)
+
+    take.with_name("clip.mp4").write_text("no video")
+    read_and_draw()
+    assert len(said) == 1 and "neither a video nor an image" in said[0]
+    write_clip(take.with_name("clip.mp4"), sample_frames(6))
+    read_and_draw()
+    assert len(said) == 1
 
 
 def test_the_worker_ends_with_the_file(take, part):

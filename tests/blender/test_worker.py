@@ -95,6 +95,15 @@ def test_a_worker_that_does_not_listen_is_killed_within_a_second(start):
     assert worker.outcome.cancelled and is_gone(worker.pid)
 
 
+def test_it_is_killed_while_nobody_has_time_to_poll(start):
+    worker = start(IGNORE_CANCEL)
+    listen(worker, is_progress)
+    worker.cancel()
+    worker._process.wait(1)
+    listen(worker, limit=5)
+    assert worker.outcome.cancelled and worker.outcome.error is None
+
+
 def test_the_worker_lets_blender_go_first(start):
     worker = start(IGNORE_CANCEL)
     listen(worker, is_progress)
