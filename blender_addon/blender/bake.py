@@ -21,9 +21,9 @@ from ..core.reduce import reduce_keys, tolerance
 from ..core.retarget import Channel, retarget
 from ..core.timing import Keys, SceneTime, resample
 from .bake_options import BakeOptions
-from .bake_warnings import action_warnings, curve_warnings, is_writable
-from .checks import Finding, findings
-from .existing import curve_values, plays_strips, sampled_values
+from .bake_warnings import action_warnings, curve_warnings, is_writable, scene_warnings
+from .checks import Finding, channel_name, findings
+from .existing import curve_values, modifiers_muted, plays_strips, sampled_values
 from .fcurves import KeyWriter
 from .neck import takes_along
 from .properties import FloatArray, Property, properties_of
@@ -127,7 +127,12 @@ def bake_steps(
     values = yield from _values(items, keys.frames, options)
     found = findings(character, resolution, [_shown(*pair) for pair in zip(items, values, strict=True)])
     _refuse(character, items, found, options)
-    warnings = [*mapping.warnings, *(finding.text for finding in found), *action_warnings(items, options)]
+    warnings = [
+        *mapping.warnings,
+        *scene_warnings(bpy.context.scene),
+        *(finding.text for finding in found),
+        *action_warnings(items, options),
+    ]
 
     new = ActionSet(f"{performance.name} · {character.name}")
     slots = {item.id_block: item.slot for item in reversed(items)}
@@ -139,7 +144,7 @@ def bake_steps(
             keep = _kept(item, columns, keys, options)
             for index, column in zip(item.indices, columns.T, strict=True):
                 curve = _curve(places[item.id_block], item, index)
-                warnings += [f"{item.id_block.name}: {item.path} {reason}" for reason in curve_warnings(curve)]
+                warnings += [f"{channel_name(item.channel)} {reason}" for reason in curve_warnings(curve)]
                 if is_writable(curve):
                     writer.write(curve, column, keep)
                     written.append(int(keep.sum()))
@@ -198,6 +203,13 @@ def _values(
     items: Sequence[Property], frames: NDArray[np.int64], options: BakeOptions
 ) -> Generator[float, None, list[FloatArray]]:
     """What each property is to be, (m, c) in its own unit."""
+    with modifiers_muted(items if options.additive and options.target == "ACTIVE_ACTION" else ()):
+        return (yield from _read_values(items, frames, options))
+
+
+def _read_values(
+    items: Sequence[Property], frames: NDArray[np.int64], options: BakeOptions
+) -> Generator[float, None, list[FloatArray]]:
     on_strips = [item for item in items if options.additive and plays_strips(item.id_block)]
     sampled = (yield from sampled_values(bpy.context.scene, on_strips, frames)) if on_strips else []
     shown = {id(item): values for item, values in zip(on_strips, sampled, strict=True)}

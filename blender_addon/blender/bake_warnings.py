@@ -15,9 +15,13 @@ from .versions import channels_of, is_shared
 def action_warnings(items: Iterable[Property], options: BakeOptions) -> Iterator[str]:
     """A line for each active action that will not be seen, hides the bake, or moves others as well."""
     paths: dict[bpy.types.ID, set[str]] = {}
+    names: dict[bpy.types.ID, str] = {}
     for item in items:
         paths.setdefault(item.id_block, set()).add(item.path)
+        names[item.id_block] = item.slot
     for id_block, baked in paths.items():
+        who = names[id_block]
+        yield from _unseen(id_block, who, options)
         active = channels_of(id_block)
         if active is None:
             continue
@@ -26,19 +30,47 @@ def action_warnings(items: Iterable[Property], options: BakeOptions) -> Iterator
         others = len(active.fcurves) - same
         if options.target == "NEW_ACTION" and others:
             yield (
-                f"{id_block.name}: its action {name!r} also moved {others} channels that are not of the face. It is "
+                f"{who}: its action {name!r} also moved {others} channels that are not of the face. It is "
                 "kept. To play both, bake into the active action, or as an NLA strip."
             )
         if options.target == "NLA_STRIP" and same:
             yield (
-                f"{id_block.name}: its action {name!r} moves {same} of the baked channels and wins over the strip. "
+                f"{who}: its action {name!r} moves {same} of the baked channels and wins over the strip. "
                 "Push it down in the NLA editor to see the strip."
             )
         if options.target == "ACTIVE_ACTION" and is_shared(id_block):
             yield (
-                f"{id_block.name}: its action {name!r} moves others as well, which now move alike. If that is not "
+                f"{who}: its action {name!r} moves others as well, which now move alike. If that is not "
                 "wanted, undo and make the action a single user."
             )
+
+
+def scene_warnings(scene: bpy.types.Scene) -> Iterator[str]:
+    """What of the scene keeps a bake from playing as it was captured."""
+    old, new = scene.render.frame_map_old, scene.render.frame_map_new
+    if old != new:
+        yield (
+            f"{scene.name}: its Time Stretching, {old} to {new}, plays keyframes at {100 * old / new:.0f} % of their "
+            "speed, so that the take is not in step with the video. Make both numbers the same (Output properties, "
+            "Frame Range)."
+        )
+
+
+def _unseen(id_block: bpy.types.ID, who: str, options: BakeOptions) -> Iterator[str]:
+    """Why the NLA will not play the bake."""
+    animation = id_block.animation_data
+    if animation is None:
+        return
+    if options.target == "NLA_STRIP" and not animation.use_nla:
+        yield (
+            f"{who}: its NLA is switched off, so that the strip is not seen. Switch it on (NLA editor, the "
+            "box beside its name)."
+        )
+    elif animation.use_nla and any(track.is_solo for track in animation.nla_tracks):
+        yield (
+            f"{who}: its NLA plays one track alone, so that the bake is not seen. Click that track's star in "
+            "the NLA editor."
+        )
 
 
 def is_writable(curve: bpy.types.FCurve) -> bool:
@@ -47,13 +79,15 @@ def is_writable(curve: bpy.types.FCurve) -> bool:
 
 
 def curve_warnings(curve: bpy.types.FCurve) -> Iterator[str]:
-    """What the artist should know of an F-curve that the bake meets; each text follows the curve's path."""
+    """What the artist should know of an F-curve that the bake meets; each text follows the channel's name."""
     if curve.lock or _of_group(curve, "lock"):
         yield "is locked in its action, and was left as it was."
     elif len(curve.sampled_points):
         yield "holds samples, and was left as it was. Turn them into keyframes first (Graph Editor: Key, Samples)."
     elif curve.mute or _of_group(curve, "mute"):
         yield "is muted in its action and will not move."
+    elif any(not modifier.mute for modifier in curve.modifiers):
+        yield "has modifiers, which also change what is baked. Mute them in the Graph Editor where that is not wanted."
 
 
 def _of_group(curve: bpy.types.FCurve, attribute: str) -> bool:

@@ -132,8 +132,8 @@ def _driven(character: Character, channels: Sequence[Channel]) -> Iterator[Findi
             if driver is not None and not driver.mute:
                 yield Finding(
                     "driven",
-                    f"{_name(channel)} has a driver, which wins over keyframes. Mute it, or use a mapping that moves "
-                    "what the driver reads.",
+                    f"{channel_name(channel)} has a driver, which wins over keyframes. Mute it, or use a mapping that "
+                    "moves what the driver reads.",
                     partial(mute_driver, driver),
                 )
 
@@ -148,14 +148,14 @@ def _keys(character: Character, channels: Sequence[Channel]) -> Iterator[Finding
         if high > key.slider_max + TOLERANCE or low < key.slider_min - TOLERANCE:
             yield Finding(
                 "range",
-                f"{_name(channel)} goes from {key.slider_min:g} to {key.slider_max:g}, the take from "
+                f"{channel_name(channel)} goes from {key.slider_min:g} to {key.slider_max:g}, the take from "
                 f"{low:.2f} to {high:.2f}. Widen its range to see all of it.",
                 partial(widen_range, key, low, high),
             )
         if key.mute:
             yield Finding(
                 "muted",
-                f"{_name(channel)} is muted and will not move.",
+                f"{channel_name(channel)} is muted and will not move.",
                 partial(unmute, key),
             )
         if mesh.show_only_shape_key:
@@ -183,7 +183,7 @@ def _ranges(character: Character, channels: Sequence[Channel]) -> Iterator[Findi
         if low < least - TOLERANCE or high > most + TOLERANCE:
             yield Finding(
                 "range",
-                f"{_name(channel)} goes from {least:g} to {most:g}, the take from "
+                f"{channel_name(channel)} goes from {least:g} to {most:g}, the take from "
                 f"{low:.2f} to {high:.2f}. Widen its range to see all of it.",
                 partial(allow_value, owner, channel.name, low, high),
             )
@@ -233,7 +233,7 @@ def _scale(character: Character) -> Iterator[Finding]:
     yield Finding("scale", f"{item.name}: {reason}. Apply the scale (Ctrl A).")
 
 
-def _name(channel: Channel) -> str:
+def channel_name(channel: Channel) -> str:
     """What a channel is, as an artist finds it."""
     if channel.kind == "shape_key":
         return f"{channel.owner}: shape key {channel.name!r}"

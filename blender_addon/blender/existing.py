@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import bpy
 import numpy as np
@@ -55,6 +56,27 @@ def sampled_values(
     finally:
         scene.frame_set(current, subframe=subframe)
     return found
+
+
+@contextmanager
+def modifiers_muted(items: Iterable[Property]) -> Iterator[None]:
+    """Mute the modifiers of the properties' F-curves, which go on to work on whatever keys the curves get.
+
+    Cycles are left: within the keys they change nothing, and outside they are what the channel does.
+    """
+    muted = []
+    for item in items:
+        channels = channels_of(item.id_block)
+        curves = (channels.fcurves.find(item.path, index=index) for index in item.indices) if channels else ()
+        for curve in filter(None, curves):
+            muted += [each for each in curve.modifiers if not each.mute and each.type != "CYCLES"]
+    for modifier in muted:
+        modifier.mute = True
+    try:
+        yield
+    finally:
+        for modifier in muted:
+            modifier.mute = False
 
 
 def _now(item: Property) -> list[float]:

@@ -9,6 +9,7 @@ import pytest
 from mathutils import Euler, Quaternion
 from scenes import animate, armature, make_performance, mesh
 
+SMILE = 'key_blocks["smile"].value'
 KEY = {"kind": "shape_key", "name": "smile"}
 JAW = {"kind": "bone_rotation", "bone": "jaw", "axis": "x", "degrees": 30}
 TIMES = np.arange(25) / 24
@@ -35,6 +36,35 @@ def test_additive_adds_to_what_the_key_did(bake, target):
     for frame in (1, 2, 13, 24, 25):
         bpy.context.scene.frame_set(frame)
         assert smile_key(face).value == pytest.approx(shown[frame] + 0.25 * (frame - 1) / 24, abs=1e-5)
+
+
+@pytest.mark.parametrize("with_strips", [False, True])
+def test_additive_beneath_a_modifier_counts_it_once(bake, curve_of, with_strips):
+    """A modifier adds .1 to whatever the active action's keys say, before the bake and after it."""
+    face = mesh("Face", ["smile"])
+    animate(face, {1: 0.2, 25: 0.2})
+    animation = face.data.shape_keys.animation_data
+    if with_strips:
+        animation.nla_tracks.new().strips.new("old", 1, animation.action)
+    modifier = curve_of(face.data.shape_keys, SMILE).modifiers.new("GENERATOR")
+    modifier.use_additive, modifier.coefficients = True, (0.1, 0)
+    bpy.context.scene.frame_set(13)
+    assert smile_key(face).value == pytest.approx(0.3, abs=1e-6)
+    report = bake(face, make_performance(TIMES, AU12=0.3), {"AU12": [KEY]}, target="ACTIVE_ACTION", additive=True)
+    bpy.context.scene.frame_set(13)
+    assert smile_key(face).value == pytest.approx(0.6, abs=1e-6)
+    assert not curve_of(face.data.shape_keys, SMILE).modifiers[0].mute
+    assert [warning for warning in report.warnings if "Face: shape key 'smile' has modifiers" in warning]
+
+
+def test_additive_onto_a_cycle_goes_on_with_it(bake, curve_of):
+    face = mesh("Face", ["smile"])
+    animate(face, {1: 0.0, 5: 0.4, 9: 0.0})
+    curve_of(face.data.shape_keys, SMILE).modifiers.new("CYCLES")
+    bake(face, make_performance(TIMES, AU12=0.3), {"AU12": [KEY]}, target="ACTIVE_ACTION", additive=True)
+    for frame, value in ((5, 0.7), (13, 0.7), (17, 0.3), (21, 0.7)):
+        bpy.context.scene.frame_set(frame)
+        assert smile_key(face).value == pytest.approx(value, abs=1e-3)
 
 
 def test_additive_onto_a_pose_without_keys(bake):

@@ -269,6 +269,38 @@ def test_an_active_action_that_hides_the_strip_is_named(bake):
     assert any("wins over the strip" in warning for warning in report.warnings)
 
 
+def test_a_strip_that_the_nla_does_not_play_is_named(bake):
+    face = mesh("Face", ["smile"])
+    animation = face.data.shape_keys.animation_data_create()
+    animation.use_nla = False
+    performance = make_performance(TIMES, AU12=TIMES)
+    assert any("switched off" in text for text in bake(face, performance, {"AU12": [KEY]}, target="NLA_STRIP").warnings)
+    assert not bake(face, performance, {"AU12": [KEY]}).warnings
+
+
+@pytest.mark.parametrize("target", ["NEW_ACTION", "NLA_STRIP"])
+def test_a_track_that_plays_alone_is_named(bake, target):
+    face = mesh("Face", ["smile"])
+    animate(face, {1: 0.2})
+    animation = face.data.shape_keys.animation_data
+    track = animation.nla_tracks.new()
+    track.strips.new("old", 1, animation.action)
+    track.is_solo = True
+    report = bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]}, target=target)
+    bpy.context.scene.frame_set(20)
+    assert smile_key(face).value < 0.5
+    assert any("Face Shape Keys: its NLA plays one track alone" in warning for warning in report.warnings)
+
+
+def test_a_scene_that_stretches_time_is_named(bake):
+    face = mesh("Face", ["smile"])
+    bpy.context.scene.render.frame_map_new = 200
+    report = bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]})
+    bpy.context.scene.frame_set(25)
+    assert smile_key(face).value == pytest.approx(11.5 / 24, abs=1e-3)
+    assert any("Time Stretching, 100 to 200, plays keyframes at 50 %" in warning for warning in report.warnings)
+
+
 @pytest.mark.parametrize("start", [-200, 0, 5000])
 def test_a_strip_anywhere_in_time(bake, start):
     rig = armature("Rig", {"jaw": "XYZ"})
