@@ -88,7 +88,9 @@ def run(
     for job, is_there, character in zip(jobs, there, characters, strict=True):
         try:
             if not is_there:
-                raise BatchError("not in this scene any more, or not by this name. Name another, or take it off the list.")
+                raise BatchError(
+                    "not in this scene any more, or not by this name. Name another, or remove it from the list."
+                )
             if character is None:
                 raise BatchError("part of another character by now. Remove it from the list, and add that one.")
             report = yield from _bake(job, character, choose(character), time, options)
