@@ -42,7 +42,7 @@ class BDFM_PG_settings(bpy.types.PropertyGroup):
     take: bpy.props.StringProperty(name="Take", description="The loaded take")
     start_frame: bpy.props.IntProperty(
         name="Start Frame",
-        description="Scene frame at which the take begins",
+        description="Scene frame of the clip's second 0: the take begins there, or later where its clip was trimmed",
         default=1,
         min=-MAX_FRAME,
         max=MAX_FRAME,

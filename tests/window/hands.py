@@ -158,18 +158,16 @@ class Hands:
             yield 0.05
 
     def show_tab(self, name: str) -> Acts[None]:
-        """Open the sidebar at a tab. Blender lets it be chosen only once it has been drawn."""
+        """Open the sidebar at a tab. It has no tabs until it has been drawn."""
+        drawn: list[bool] = []
+        space = bpy.types.SpaceView3D
+        handler = space.draw_handler_add(drawn.append, (True,), "UI", "POST_PIXEL")
         self.area.spaces[0].show_region_ui = True
-        for _ in range(40):
-            yield 0.25
-            try:
-                self.sidebar.active_panel_category = name
-                self.area.tag_redraw()
-                yield 1.0
-                return
-            except (AttributeError, TypeError):
-                continue
-        raise NotSeenError(f"The sidebar has no tab {name!r}.")
+        yield from self.until(lambda: drawn, 60, "the sidebar is drawn")
+        space.draw_handler_remove(handler, "UI")
+        self.sidebar.active_panel_category = name
+        self.area.tag_redraw()
+        yield 1.0
 
     def picture(self, name: str, of: Place | None = None) -> Acts[None]:
         """Save a screenshot of an area or a region, or of the whole window, once all is drawn."""
