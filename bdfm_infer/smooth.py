@@ -85,7 +85,8 @@ class Smoothing:
             cutoff = {str(group): float(value) for group, value in read.get("cutoff_hz", {}).items()}
             return cls(str(read.get("method", "none")), cutoff)
         except (AttributeError, TypeError, ValueError) as error:
-            raise TakeFormatError(f"The take's smoothing cannot be used: {error}. Set it again.") from error
+            reason = error if isinstance(error, ValueError) else "a member is of the wrong type"
+            raise TakeFormatError(f"The take's smoothing cannot be used: {reason}. Set it again.") from error
 
     def to_settings(self) -> dict[str, Any] | None:
         """For a take's JSON file; None where nothing is smoothed."""

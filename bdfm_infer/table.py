@@ -31,13 +31,22 @@ COLUMNS: Final = ("frame", "timestamp", "confidence", "success", *VALUES)
 _OUR_NUMBER: Final = re.compile(r"\d\.\d{4}|")
 """How a capture writes the last column of a row."""
 
+_SORTED: Final = "the table was sorted by something else"
 _FRAMES: Final = (-(2**31), 2**31)
 """Least and highest number of a frame."""
 
 _OPENFACE: Final = ("frame", "timestamp", "confidence", "success", "pose_Rx", "pose_Ry", "pose_Rz", "AU45_r")
 _RATES: Final = (24, 25, 30, 60)
-_TIMECODE: Final = re.compile(r"(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)")
+_TIMECODE: Final = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})[:;](\d{1,3}(?:[.,]\d{1,9})?)")
 _DAY_S: Final = 86_400.0
+_WAVER_S: Final = 1.0
+"""How far a time code may go back; further, its rows are in another order."""
+
+_STRENGTH: Final = (-1.0, 2.0)
+"""Least and highest strength of a shape or unit, of full, that other tools write; a percentage lies beyond."""
+
+_DEGREES: Final = (-720.0, 720.0)
+_PIXELS: Final = (-1e6, 1e6)
 
 
 def read_table(table: Path, text: str) -> tuple[list[Row], str]:
@@ -51,8 +60,9 @@ def read_table(table: Path, text: str) -> tuple[list[Row], str]:
         TakeFormatError: it is no such table, or damaged; the message names line and column.
     """
     lines = _whole_lines(text)
-    if not lines:
-        raise TakeFormatError(f"{table}: the file is empty. Capture the source again.")
+    if not any(lines):
+        what = "no table" if text.strip() else "the file is empty"
+        raise TakeFormatError(f"{table}: {what}. Choose a take's .csv file, or capture again.")
     separator = max(SEPARATORS, key=lines[0].count)
     try:
         header, *rows = csv.reader(lines, delimiter=separator)
@@ -97,6 +107,13 @@ class _Cells:
             self.fail(line, column, f"{text.strip()} is not from {low:g} to {high:g}")
         return value
 
+    def time(self, line: int, cells: Mapping[str, str], above: Sequence[Row]) -> float:
+        """Seconds of a row; those above are not later."""
+        time = self.number(line, cells, "timestamp")
+        if above and time < above[-1].timestamp:
+            self.fail(line, "timestamp", f"{time:g} is before the line above; {_SORTED}")
+        return time
+
     def fail(self, line: int, column: str, reason: str) -> NoReturn:
         raise TakeFormatError(f"{self.table}, line {line}, column {column}: {reason}. Correct it, or capture again.")
 
@@ -118,17 +135,15 @@ def _bdfm(cells: _Cells) -> list[Row]:
     cells.require(COLUMNS)
     made: list[Row] = []
     for line, row in cells.rows:
-        time = cells.number(line, row, "timestamp")
-        if made and time < made[-1].timestamp:
-            cells.fail(line, "timestamp", f"{time:g} is before the line above; the table was sorted by something else")
+        time = cells.time(line, row, made)
         found = cells.number(line, row, "success") == 1
         made.append(
             Row(
                 frame=int(cells.number(line, row, "frame", *_FRAMES)),
                 timestamp=time,
                 confidence=cells.number(line, row, "confidence", 0, 1),
-                rotation=np.array([cells.number(line, row, name) for name in ROTATION]) if found else None,
-                face=np.array([cells.number(line, row, name) for name in FACE]) if found else None,
+                rotation=np.array([cells.number(line, row, name, *_DEGREES) for name in ROTATION]) if found else None,
+                face=np.array([cells.number(line, row, name, *_PIXELS) for name in FACE]) if found else None,
                 action_units=np.array([cells.number(line, row, name, 0, 1) for name in AU_NAMES]) if found else None,
                 file=row.get("file") or None,
             )
@@ -143,22 +158,26 @@ def _openface(cells: _Cells) -> list[Row]:
     places = [AU_NAMES.index(unit) for unit in units]
     eyes = [AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")]
     face = cells.rows[0][1].get("face_id", "") if cells.rows else ""
-    made = []
+    limits = tuple(np.array(_STRENGTH) * OPENFACE_FULL)
+    made: list[Row] = []
     for line, row in cells.rows:
         if row.get("face_id", "") != face:
             continue
-        found = cells.number(line, row, "success") == 1
-        pitch, yaw, roll = (cells.number(line, row, f"pose_R{axis}") for axis in "xyz")
-        values = np.zeros(len(AU_NAMES))
-        values[places] = [cells.number(line, row, f"{unit}_r") / OPENFACE_FULL for unit in units]
-        values[eyes] = cells.number(line, row, "AU45_r") / OPENFACE_FULL
+        rotation = values = None
+        if cells.number(line, row, "success") == 1:
+            pitch, yaw, roll = (cells.number(line, row, f"pose_R{axis}", *np.radians(_DEGREES)) for axis in "xyz")
+            rotation = np.degrees([-yaw, -pitch, roll])
+            values = np.zeros(len(AU_NAMES))
+            values[places] = [cells.number(line, row, f"{unit}_r", *limits) / OPENFACE_FULL for unit in units]
+            values[eyes] = cells.number(line, row, "AU45_r", *limits) / OPENFACE_FULL
+            values = np.clip(values, 0.0, 1.0)
         made.append(
             Row(
                 frame=int(cells.number(line, row, "frame", *_FRAMES)) - 1,
-                timestamp=cells.number(line, row, "timestamp"),
+                timestamp=cells.time(line, row, made),
                 confidence=cells.number(line, row, "confidence", 0, 1),
-                rotation=np.degrees([-yaw, -pitch, roll]) if found else None,
-                action_units=np.clip(values, 0.0, 1.0) if found else None,
+                rotation=rotation,
+                action_units=values,
             )
         )
     return made
@@ -171,8 +190,9 @@ def _livelinkface(cells: _Cells) -> list[Row]:
     cells.require(["Timecode", *names, *head])
     times = _seconds(cells)
     found = [bool(row.get(names[0], "").strip()) for _, row in cells.rows]
-    shapes = [[cells.number(line, row, name) for name in names] for line, row in _chosen(cells.rows, found)]
-    angles = [[cells.number(line, row, name) for name in head] for line, row in _chosen(cells.rows, found)]
+    seen_rows = [row for row, seen in zip(cells.rows, found, strict=True) if seen]
+    shapes = [[cells.number(line, row, name, *_STRENGTH) for name in names] for line, row in seen_rows]
+    angles = [[cells.number(line, row, name, *np.radians(_DEGREES)) for name in head] for line, row in seen_rows]
     values = zip(np.degrees(angles), units_from_arkit(np.array(shapes).reshape(-1, len(names))), strict=True)
     rows = []
     for number, (time, seen) in enumerate(zip(times, found, strict=True)):
@@ -188,7 +208,7 @@ def _seconds(cells: _Cells) -> list[float]:
         match = _TIMECODE.fullmatch(row["Timecode"].strip())
         if match is None:
             cells.fail(line, "Timecode", f"{row['Timecode']!r} is not HH:MM:SS:FF")
-        hours, minutes, seconds, frames = (float(part) for part in match.groups())
+        hours, minutes, seconds, frames = (float(part.replace(",", ".")) for part in match.groups())
         parts.append((3600 * hours + 60 * minutes + seconds, frames))
     if not parts:
         return []
@@ -197,8 +217,7 @@ def _seconds(cells: _Cells) -> list[float]:
     rate = next((rate for rate in _RATES if whole_seconds and highest < rate), TIMECODE_FPS)
     at = np.array([seconds + frames / rate for seconds, frames in parts])
     at += _DAY_S * np.cumsum(np.r_[0, np.diff(at) < -_DAY_S / 2])
+    for row in np.flatnonzero(np.diff(at) < -_WAVER_S)[:1] + 1:
+        line, cell = cells.rows[row]
+        cells.fail(line, "Timecode", f"{cell['Timecode'].strip()} is before the line above; {_SORTED}")
     return [float(time) for time in np.maximum.accumulate(at - at[0])]
-
-
-def _chosen(rows: Sequence[tuple[int, dict[str, str]]], found: Sequence[bool]) -> list[tuple[int, dict[str, str]]]:
-    return [row for row, chosen in zip(rows, found, strict=True) if chosen]

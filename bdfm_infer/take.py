@@ -6,6 +6,7 @@ The format is described in ``docs/formats.md``. This module needs numpy alone, s
 
 from __future__ import annotations
 
+import codecs
 import errno
 import json
 import os
@@ -158,10 +159,15 @@ class Take:
         table = csv_path(path)
         try:
             _refuse_pipe(table)
-            text = table.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-            raise TakeFormatError(f"{table}: cannot be read as a take ({reason}). Choose a take's .csv.") from error
+            text = _decoded(table.read_bytes())
+        except OSError as error:
+            raise TakeFormatError(
+                f"{table}: cannot be read as a take ({error.strerror or error}). Choose a take's .csv."
+            ) from error
+        except UnicodeDecodeError as error:
+            raise TakeFormatError(
+                f"{table}: it is no text in UTF-8. Save the table as CSV in UTF-8, or choose a take's .csv."
+            ) from error
         rows, tool = read_table(table, text)
         facts = _read_facts(table.with_suffix(".json"))
         return cls.from_rows(rows, facts if tool == "bdfm" else {"imported": tool, **facts})
@@ -301,20 +307,29 @@ def _quote(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
 
 
+def _decoded(content: bytes) -> str:
+    """Text in UTF-8, or in the UTF-16 of spreadsheets, as the mark at its start says; lines end with a newline."""
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _read_facts(path: Path) -> dict[str, Any]:
     try:
         _refuse_pipe(path)
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise TakeFormatError(f"{path}: cannot be read ({error.strerror or error}). Copy the take.") from error
     except (ValueError, RecursionError) as error:
-        raise TakeFormatError(f"{path}: not valid JSON ({error}). Move it away to read the values alone.") from error
+        reason = error if isinstance(error, ValueError) else "nested too deep"
+        raise TakeFormatError(f"{path}: not valid JSON ({reason}). Move it away to read the values alone.") from error
     version = facts.get("format_version") if isinstance(facts, dict) else None
-    if isinstance(version, int) and version > FORMAT_VERSION:
+    if isinstance(version, int | float) and version > FORMAT_VERSION:
         raise TakeFormatError(
-            f"{path}: made by a newer version (format_version {version}; this one reads {FORMAT_VERSION}). Install it."
+            f"{path}: made by a newer version (format_version {version}; this one reads {FORMAT_VERSION}). Update "
+            "BDFM Face Capture; the file is left as it is."
         )
     if version != FORMAT_VERSION:
         raise TakeFormatError(f"{path}: not of a take (no format_version). Move it away to read the values alone.")

@@ -107,7 +107,8 @@ class Edits:
             rotation = {str(name): float(gain) for name, gain in read.get("rotation", {}).items()}
             return cls(units, bool(read.get("swap", False)), rotation)
         except (AttributeError, TypeError, ValueError) as error:
-            raise EditsError(f"The stored edits cannot be used: {error}. Set them again.") from error
+            reason = error if isinstance(error, ValueError) else "a member is of the wrong type"
+            raise EditsError(f"The stored edits cannot be used: {reason}. Set them again.") from error
 
 
 def edited(values: ArrayLike, edits: Edits) -> FloatArray:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from dataclasses import dataclass
@@ -49,7 +50,9 @@ class Preset:
             draft.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
             draft.replace(path)
         except OSError as error:
-            raise PresetError(f"{path} cannot be written: {error.strerror or error}. Free some space.") from error
+            raise PresetError(
+                f"{path} cannot be written: {error.strerror or error}. Free some space, or allow writing there."
+            ) from error
         return path
 
     @classmethod
@@ -60,9 +63,11 @@ class Preset:
             PresetError: it cannot be read, is too big, of a newer version, or not a preset.
         """
         try:
+            if path.exists() and not path.is_file():
+                raise OSError(errno.EINVAL, "it is no ordinary file")
             with path.open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
-            data = json.loads(content.decode("utf-8")) if len(content) <= MAX_BYTES else None
+            data = json.loads(content.decode("utf-8-sig")) if len(content) <= MAX_BYTES else None
         except OSError as error:
             raise PresetError(f"{path} cannot be read: {error.strerror or error}.") from error
         except (ValueError, RecursionError) as error:

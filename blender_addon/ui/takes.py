@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from bdfm_infer.errors import BdfmError
+from bdfm_infer.errors import BdfmError, TakeFormatError
 from bdfm_infer.parameters import AU_NAMES, N_AU
 from bdfm_infer.take import Take, csv_path
 
@@ -41,7 +41,11 @@ class LoadedTake:
         self.take = Take.read(path)
         if not len(self.take):
             raise BdfmError(f"{path}: the take holds no rows. Capture the video again.")
-        self.stored = Cleaning.from_settings(self.take.facts.get("settings"))
+        try:
+            self.stored = Cleaning.from_settings(self.take.facts.get("settings"))
+        except BdfmError as error:
+            facts = self.path.with_suffix(".json")
+            raise TakeFormatError(f"{facts}: {error} Or move that file away to read the values alone.") from error
         self._cleaning = Cleaning()
         self.raw = self._smoothed = self._performance = Performance.from_take(self.take, self.name)
 

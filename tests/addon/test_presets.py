@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,13 @@ def test_a_preset_is_replaced_when_it_is_saved_again(tmp_path: Path) -> None:
 def test_damaged_presets_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "p.json").write_text(text)
     with pytest.raises(PresetError, match=message):
+        Preset.load(tmp_path / "p.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files on Windows")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.json")
+    with pytest.raises(PresetError, match="no ordinary file"):
         Preset.load(tmp_path / "p.json")
 
 

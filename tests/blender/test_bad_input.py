@@ -388,6 +388,24 @@ def test_a_mapping_saved_under_any_name_is_read_again(load, rig, part, name):
     assert press("new_mapping") == "" and press("bake") == ""
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"edits": {"units": []}},
+        {"edits": {"units": {"AU12": None}}},
+        {"edits": {"rotation": [1, 2, 3]}},
+        {"calibration": [1]},
+        {"smoothing": "one_euro"},
+    ],
+    ids=json.dumps,
+)
+def test_settings_that_cannot_be_used_say_so_in_plain_words(load, tmp_path, settings):
+    """They name the file, which can be moved away, and nothing of Python."""
+    said = load(TIMES, facts=json.dumps({"format_version": 1, "settings": settings}))
+    assert "take.json: " in said and "move that file away" in said
+    assert "a member is of the wrong type" in said and "object" not in said and "NoneType" not in said
+
+
 def test_facts_that_were_damaged_since_the_take_was_loaded(load, rig, tmp_path):
     load(TIMES)
     facts = tmp_path / "take.json"

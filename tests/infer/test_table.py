@@ -12,7 +12,7 @@ from bdfm_infer.errors import TakeFormatError
 from bdfm_infer.export import OPENFACE_AUS, arkit_table, arkit_values, export
 from bdfm_infer.from_arkit import units_from_arkit
 from bdfm_infer.parameters import AU_NAMES, N_AU
-from bdfm_infer.take import Row, Take
+from bdfm_infer.take import Row, Take, TakeWriter
 
 
 @pytest.fixture
@@ -107,6 +107,16 @@ def test_a_recording_by_the_clock(tmp_path: Path) -> None:
     [
         ("openface", "AU45_r", "AU45_c", "column 'AU45_r' is missing"),
         ("openface", "1,0,0.000,0.90", "1,0,soon,0.90", "line 2, column timestamp: 'soon' is not a number"),
+        ("openface", "3,0,0.067", "3,0,0.007", "line 4, column timestamp: 0.007 is before the line above"),
+        ("openface", ",1,0.", ",1,40.", "line 2, column pose_Rx: 40.* is not from"),
+        ("livelinkface", "00:00:00:02.000", "00:00:09:02.000", "line 4, column Timecode: .* is before the line above"),
+        (
+            "livelinkface",
+            "00:00:00:02.000",
+            "9" * 400 + ":00:00:02.000",
+            "line 3, column Timecode: .* is not HH:MM:SS:FF",
+        ),
+        ("livelinkface", ",0.", ",60.", "line 2, column .*: 60.* is not from -1 to 2"),
         ("livelinkface", "JawOpen", "JawOpened", "column 'JawOpen' is missing"),
         ("livelinkface", "00:00:00:00.000", "noon", "line 2, column Timecode: 'noon' is not HH:MM:SS:FF"),
     ],
@@ -116,3 +126,85 @@ def test_damage_is_named(take: Take, tmp_path: Path, tool: str, old: str, new: s
     (tmp_path / "t.csv").write_text((tmp_path / "t.csv").read_text().replace(old, new, 1))
     with pytest.raises(TakeFormatError, match=message):
         Take.read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("tool", ["openface", "livelinkface", "bdfm"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "utf-16-be"])
+def test_spreadsheets_write_them_in_their_own_way(take: Take, tmp_path: Path, tool: str, encoding: str) -> None:
+    """Tabs, decimal commas, other line ends, a mark at the start."""
+    path = tmp_path / "t.csv"
+    if tool == "bdfm":
+        with TakeWriter(path, {}) as writer:
+            for number in range(len(take)):
+                found = take.success[number]
+                values = (take.rotation[number], take.face[number], take.action_units[number]) if found else ()
+                writer.append(Row(number, take.timestamps[number], take.confidence[number], *values))
+    else:
+        export(take, tool, path)
+    before = Take.read(path)
+    table = path.read_text().replace(",", "\t").replace(".", ",").replace("\n", "\r\n")
+    path.write_bytes(("\ufeff" * (encoding != "utf-8-sig") + table).encode(encoding))
+    after = Take.read(path)
+    np.testing.assert_allclose(after.timestamps, before.timestamps)
+    np.testing.assert_allclose(after.action_units, before.action_units)
+    np.testing.assert_allclose(after.rotation, before.rotation)
+
+
+def test_openface_writes_no_numbers_where_it_failed(take: Take, tmp_path: Path) -> None:
+    export(take, "openface", tmp_path / "o.csv")
+    header, *lines = (tmp_path / "o.csv").read_text().splitlines()
+    lines[7] = ",".join([*lines[7].split(",")[:5], *["-nan(ind)"] * (header.count(",") - 4)])
+    (tmp_path / "o.csv").write_text("\n".join([header, *lines]) + "\n")
+    read = Take.read(tmp_path / "o.csv")
+    assert read.success.tolist() == take.success.tolist() and not read.success[7]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"\n\n", "the file is empty"),
+        (b"PK\x03\x04" + bytes(100), "no table"),
+        ("größe\n".encode("latin-1"), "Save the table as CSV in UTF-8"),
+        ("frame\n".encode("utf-16")[:-1], "Save the table as CSV in UTF-8"),
+    ],
+)
+def test_what_is_no_table(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(TakeFormatError, match=message):
+        Take.read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(("column", "value"), [("yaw", "1e300"), ("roll", "-721"), ("face_size", "1e12")])
+def test_angles_and_places_of_no_face(tmp_path: Path, column: str, value: str) -> None:
+    with TakeWriter(tmp_path / "t", {}) as writer:
+        writer.append(Row(0, 0.0, 0.9, np.zeros(3), np.ones(3), np.zeros(N_AU)))
+    header, line = writer.path.read_text().splitlines()
+    cells = line.split(",")
+    cells[header.split(",").index(column)] = value
+    writer.path.write_text(f"{header}\n{','.join(cells)}\n")
+    with pytest.raises(TakeFormatError, match=f"line 2, column {column}: {value} is not from"):
+        Take.read(writer.path)
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ('{"format_version": 2.0}', r"newer version \(format_version 2.0; this one reads 1\)\. Update"),
+        ("[" * 100_000, "nested too deep"),
+        ('{"format_version": "2"}', "not of a take"),
+    ],
+)
+def test_facts_that_are_not_understood(tmp_path: Path, facts: str, message: str) -> None:
+    with TakeWriter(tmp_path / "t", {}) as writer:
+        writer.append(Row(0, 0.0, 0.0))
+    (tmp_path / "t.json").write_text(facts)
+    with pytest.raises(TakeFormatError, match=message):
+        Take.read(writer.path)
+
+
+def test_facts_that_an_editor_marked_as_utf_8(tmp_path: Path) -> None:
+    with TakeWriter(tmp_path / "t", {"version": "0"}) as writer:
+        writer.append(Row(0, 0.0, 0.0))
+    (tmp_path / "t.json").write_text((tmp_path / "t.json").read_text(), encoding="utf-8-sig")
+    assert Take.read(writer.path).facts["version"] == "0"
