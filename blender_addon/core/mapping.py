@@ -136,6 +136,13 @@ def load_folder(folder: str | os.PathLike[str]) -> tuple[list[Mapping], list[Map
     """The mappings of a folder, by file name, and why others were refused. ``schema.json`` is none."""
     mappings: list[Mapping] = []
     refused: list[MappingError] = []
+    try:
+        os.scandir(folder).close()
+    except FileNotFoundError:
+        return [], []
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        return [], [MappingError(f"{folder}: cannot be read ({reason}). Choose another folder for mappings.")]
     for path in json_files(Path(folder)):
         if path.name == "schema.json":
             continue
