@@ -19,6 +19,7 @@ ODD: Final = {
     "AU06": "lifts nose wings, lips and corners of the mouth more than the cheek",
     "AU10": "hardly moves (1.6 mm)",
     "AU14": "widens the mouth; a dimpler draws the corners in",
+    "AU16": "lifts the upper lip by 4 mm and narrows the mouth, as a funnel does",
     "AU20": "pulls corners and upper lip down twice as far as outward, as a frown does",
     "AU23": "puckers and sucks the cheeks in",
 }

@@ -78,11 +78,10 @@ def test_livelinkface(take: Take, tmp_path: Path) -> None:
         "EyeSquintRight": 0.19,  # 0.95 of AU07, half of it taken down by the closing eye
         "CheekSquintRight": 0.054,
         "EyeWideRight": 0.3,
-        "MouthLowerDownLeft": 1.0,  # 0.9 of AU16 and 0.65 * 0.5 of AU25, limited
+        "MouthLowerDownLeft": 1.0,  # 0.9 of AU16 and 0.72 * 0.5 of AU25, limited
         "MouthLowerDownRight": 1.0,
-        "MouthUpperUpLeft": 0.21,
-        "MouthUpperUpRight": 0.21,
-        "MouthFunnel": 0.108,
+        "MouthShrugUpper": 0.4,
+        "MouthFunnel": 0.135,
         "HeadYaw": np.radians(30),
         "HeadPitch": np.radians(10),
         "HeadRoll": np.radians(-5),
@@ -92,10 +91,10 @@ def test_livelinkface(take: Take, tmp_path: Path) -> None:
         assert value == pytest.approx(expected.get(name, 0.0), abs=1e-9), name
     second = {name: float(value) for name, value in rows[1].items() if name != "Timecode"}
     assert {name: v for name, v in second.items() if v and name != "BlendShapeCount"} == {
-        "MouthRollUpper": 0.55,
+        "MouthRollUpper": 0.6,
         "MouthRollLower": 0.5,
-        "MouthFunnel": 0.42,
-        "MouthClose": 0.12,
+        "MouthFunnel": 0.55,
+        "MouthClose": 0.15,
         "MouthShrugLower": 1.0,
         "MouthShrugUpper": 0.2,
         "JawForward": 0.15,
