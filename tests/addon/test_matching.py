@@ -120,6 +120,7 @@ def test_what_a_rig_has_more_of_comes_first() -> None:
         ("arkit", "vrm_vroid"),  # VRoid with Perfect Sync
         ("arkit", "visemes"),  # Ready Player Me
         ("arkit", "ready_player_me_small"),
+        ("humgen3d", "arkit"),
         ("genesis81", "genesis81_keys"),  # properties that drive the keys
         ("genesis9", "genesis9_keys"),
     ],
