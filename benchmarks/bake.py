@@ -14,22 +14,21 @@ from collections.abc import Callable
 import bpy
 import numpy as np
 
-from bdfm_infer.parameters import AU_NAMES
-from bdfm_infer.take import Row, Take
+from benchmarks._face import KEYS, action_units, add_face, empty_scene, mapping_content
 from blender_addon.blender.bake import bake, scene_time
 from blender_addon.blender.rig import characters_in
 from blender_addon.core.mapping import Mapping
 from blender_addon.core.performance import Performance
 
-FRAMES, CHANNELS, REPEATS = 10_000, 52, 3
-KEYS = [f"key_{number:02}" for number in range(CHANNELS)]
+FRAMES, CHANNELS, REPEATS = 10_000, len(KEYS), 3
 
 
 def main() -> None:
     """Print seconds (best of three for the bake) and the ratio."""
-    take = _take()
-    mapping = _mapping()
-    baked = min(_seconds(lambda: _bake(take, mapping)) for _ in range(REPEATS))
+    times, units = action_units(FRAMES)
+    performance = Performance("benchmark", times, np.concatenate([units, np.zeros((FRAMES, 3))], axis=1))
+    mapping = Mapping.from_dict(mapping_content())
+    baked = min(_seconds(lambda: _bake(performance, mapping)) for _ in range(REPEATS))
     inserted = _seconds(_insert)
     print(f"Blender {bpy.app.version_string}")
     print(f"bake             {FRAMES} frames x {CHANNELS} channels  {baked:8.2f} s")
@@ -45,42 +44,16 @@ def _seconds(work: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def _take() -> Take:
-    times = np.arange(FRAMES) / 24
-    units = 0.5 + 0.5 * np.sin(times[:, None] * np.arange(1, len(AU_NAMES) + 1))
-    nothing = np.zeros(3)
-    return Take.from_rows([Row(n, float(t), 1.0, nothing, nothing, units[n]) for n, t in enumerate(times)])
-
-
-def _mapping() -> Mapping:
-    channels: dict[str, list[dict[str, str]]] = {}
-    for number, key in enumerate(KEYS):
-        channels.setdefault(AU_NAMES[number % len(AU_NAMES)], []).append({"kind": "shape_key", "name": key})
-    head = {"format_version": 1, "id": "bench", "name": "Benchmark", "confidence": "experimental"}
-    return Mapping.from_dict({**head, "fingerprint": {"shape_keys": KEYS}, "channels": channels})
-
-
-def _face() -> bpy.types.Object:
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    data = bpy.data.meshes.new("Face")
-    data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
-    face = bpy.data.objects.new("Face", data)
-    bpy.context.scene.collection.objects.link(face)
-    for key in ("Basis", *KEYS):
-        face.shape_key_add(name=key)
-    return face
-
-
-def _bake(take: Take, mapping: Mapping) -> None:
-    face = _face()
-    (character,) = characters_in([face], bpy.context.scene)
-    performance = Performance.from_take(take, "benchmark")
+def _bake(performance: Performance, mapping: Mapping) -> None:
+    empty_scene()
+    (character,) = characters_in([add_face()], bpy.context.scene)
     report = bake(performance, character, mapping, scene_time(bpy.context.scene, 1))
     assert (report.keys, report.curves) == (FRAMES, CHANNELS)
 
 
 def _insert() -> None:
-    key = _face().data.shape_keys.key_blocks[KEYS[0]]
+    empty_scene()
+    key = add_face().data.shape_keys.key_blocks[KEYS[0]]
     for frame in range(FRAMES):
         key.value = frame / FRAMES
         key.keyframe_insert("value", frame=frame)

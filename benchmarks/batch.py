@@ -12,10 +12,10 @@ from collections.abc import Callable
 import bpy
 import numpy as np
 
-from bdfm_infer.parameters import AU_NAMES
+from benchmarks._face import KEYS, action_units, add_face, empty_scene, mapping_content
 from blender_addon.blender.bake import scene_time
 from blender_addon.blender.bake_options import BakeOptions
-from blender_addon.blender.batch import Job, run
+from blender_addon.blender.batch import Job, Outcome, run
 from blender_addon.blender.rig import Character
 from blender_addon.blender.rig_choice import Choice
 from blender_addon.blender.versions import ActionSet
@@ -23,13 +23,14 @@ from blender_addon.core.mapping import Mapping
 from blender_addon.core.matching import Fit
 from blender_addon.core.performance import Performance
 
-CHARACTERS, FRAMES, CHANNELS, REPEATS = 20, 2_000, 52, 3
-KEYS = [f"key_{number:02}" for number in range(CHANNELS)]
+CHARACTERS, FRAMES, CHANNELS, REPEATS = 20, 2_000, len(KEYS), 3
 
 
 def main() -> None:
     """Print seconds, best of three, and the ratio of the batch to the floor, both in this run."""
-    performance, mapping = _performance(), _mapping()
+    times, units = action_units(FRAMES)
+    performance = Performance("benchmark", times, np.concatenate([units, np.zeros((FRAMES, 3))], axis=1))
+    mapping = Mapping.from_dict(mapping_content())
     batch = min(_seconds(lambda faces: _batch(faces, performance, mapping)) for _ in range(REPEATS))
     floor = min(_seconds(_floor) for _ in range(REPEATS))
     print(f"Blender {bpy.app.version_string}, {CHARACTERS} characters x {FRAMES:,} frames x {CHANNELS} channels")
@@ -52,8 +53,9 @@ def _batch(faces: list[bpy.types.Object], performance: Performance, mapping: Map
     def choose(character: Character) -> Choice:
         return Choice(character, (Fit(mapping, 1.0),))
 
-    outcomes = list(run(jobs, scene, choose, scene_time(scene, 1), BakeOptions()))
-    assert all(each.report is not None and each.report.keys == FRAMES for each in outcomes)
+    steps = run(jobs, scene, choose, scene_time(scene, 1), BakeOptions())
+    reports = [step.report for step in steps if isinstance(step, Outcome)]
+    assert [report and report.keys for report in reports] == [FRAMES] * CHARACTERS
 
 
 def _floor(faces: list[bpy.types.Object]) -> None:
@@ -70,32 +72,8 @@ def _floor(faces: list[bpy.types.Object]) -> None:
 
 
 def _faces() -> list[bpy.types.Object]:
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    return [_face(f"Face {number:02}") for number in range(CHARACTERS)]
-
-
-def _face(name: str) -> bpy.types.Object:
-    data = bpy.data.meshes.new(name)
-    data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
-    face = bpy.data.objects.new(name, data)
-    bpy.context.scene.collection.objects.link(face)
-    for key in ("Basis", *KEYS):
-        face.shape_key_add(name=key)
-    return face
-
-
-def _performance() -> Performance:
-    times = np.arange(FRAMES) / 24
-    units = 0.5 + 0.5 * np.sin(times[:, None] * np.arange(1, len(AU_NAMES) + 1))
-    return Performance("benchmark", times, np.concatenate([units, np.zeros((FRAMES, 3))], axis=1))
-
-
-def _mapping() -> Mapping:
-    channels: dict[str, list[dict[str, str]]] = {}
-    for number, key in enumerate(KEYS):
-        channels.setdefault(AU_NAMES[number % len(AU_NAMES)], []).append({"kind": "shape_key", "name": key})
-    head = {"format_version": 1, "id": "bench", "name": "Benchmark", "confidence": "experimental"}
-    return Mapping.from_dict({**head, "fingerprint": {"shape_keys": KEYS}, "channels": channels})
+    empty_scene()
+    return [add_face(f"Face {number:02}") for number in range(CHARACTERS)]
 
 
 if __name__ == "__main__":

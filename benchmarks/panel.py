@@ -20,10 +20,10 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from bdfm_infer.parameters import AU_NAMES
 from bdfm_infer.take import Row, TakeWriter
+from benchmarks._face import KEYS, action_units, add_face, empty_scene, mapping_content
 
-FRAMES, CHANNELS, MOMENTS = 10_000, 52, 200
+FRAMES, MOMENTS = 10_000, 200
 LIMIT_MS = 5.0
 ADDON = "bl_ext.tree.bdfm_face_capture"
 OPEN = (("take_panel", "draw_take"), ("values", "draw_values"))
@@ -35,7 +35,6 @@ CLOSED = (
     ("presets", "draw_presets"),
 )
 """Sub-panels that the artist opens."""
-KEYS = [f"key_{number:02}" for number in range(CHANNELS)]
 
 
 def main() -> None:
@@ -43,7 +42,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         _enable(Path(folder))
         _load(Path(folder))
-        print(f"Blender {bpy.app.version_string}, {FRAMES} frames, {CHANNELS} shape keys")
+        print(f"Blender {bpy.app.version_string}, {FRAMES} frames, {len(KEYS)} shape keys")
         played, jumped = np.arange(1, FRAMES, 3)[:MOMENTS], np.random.default_rng(0).integers(1, FRAMES, MOMENTS)
         follow = _time("frame handlers, playing", _follow, played)
         _time("frame handlers, jumping", _follow, jumped)
@@ -60,28 +59,17 @@ def _enable(folder: Path) -> None:
     repositories = bpy.context.preferences.extensions.repos
     repositories.new(name="Tree", module="tree", custom_directory=str(folder), remote_url="")
     bpy.ops.preferences.addon_enable(module=ADDON)
-    channels: dict[str, list[dict[str, str]]] = {}
-    for number, key in enumerate(KEYS):
-        channels.setdefault(AU_NAMES[number % len(AU_NAMES)], []).append({"kind": "shape_key", "name": key})
-    mapping = {"format_version": 1, "id": "bench", "name": "Benchmark", "confidence": "experimental"}
-    text = json.dumps({**mapping, "fingerprint": {"shape_keys": KEYS}, "channels": channels})
     (folder / "mappings").mkdir()
-    (folder / "mappings" / "bench.json").write_text(text)
+    (folder / "mappings" / "bench.json").write_text(json.dumps(mapping_content()))
     bpy.context.preferences.addons[ADDON].preferences.mappings_folder = str(folder / "mappings")
 
 
 def _load(folder: Path) -> None:
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    data = bpy.data.meshes.new("Face")
-    data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
-    face = bpy.data.objects.new("Face", data)
-    bpy.context.scene.collection.objects.link(face)
-    for key in ("Basis", *KEYS):
-        face.shape_key_add(name=key)
+    empty_scene()
+    face = add_face()
     bpy.context.view_layer.update()
     face.select_set(True)
-    times = np.arange(FRAMES) / 24
-    units = 0.5 + 0.5 * np.sin(times[:, None] * np.arange(1, len(AU_NAMES) + 1))
+    times, units = action_units(FRAMES)
     with TakeWriter(folder / "take", {"settings": {"smoothing": {"method": "zero_phase"}}}) as writer:
         for number, time_ in enumerate(times):
             writer.append(Row(number, float(time_), 1.0, np.zeros(3), np.full(3, 100.0), units[number]))

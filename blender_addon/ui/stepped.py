@@ -13,7 +13,7 @@ SILENT_S = 0.5
 """Work that takes no longer shows no bar."""
 TICK_S = 0.01
 SLICE_S = 0.1
-"""Work goes on for so long before Blender draws again: drawing a heavy scene costs more than a bake."""
+"""Work goes on for so long before Blender draws again, and longer where drawing the scene took longer."""
 
 Steps = Generator[float, None, None]
 """Number of characters that are done, plus the share of the one at hand. Closed early, that one is as it was."""
@@ -33,6 +33,8 @@ class SteppedOperator(bpy.types.Operator):
 
     _steps: Steps
     _timer: bpy.types.Timer | None = None
+    _left_at: float
+    """When Blender was last left to draw."""
 
     def start(self, context: Context) -> tuple[Steps, int] | None:
         """The work, and the number of characters; None where there is nothing to do, which is then reported."""
@@ -67,7 +69,7 @@ class SteppedOperator(bpy.types.Operator):
             self.report({"WARNING"}, "Stopped. The characters that were done are kept; undo takes them back")
             return self._end(context)
         if event.type == "TIMER":
-            if self._work(SLICE_S):
+            if self._work(max(SLICE_S, time.monotonic() - self._left_at)):
                 return self._end(context)
             self._show(context)
         return {"RUNNING_MODAL"}
@@ -105,6 +107,7 @@ class SteppedOperator(bpy.types.Operator):
 
     def _show(self, context: Context) -> None:
         assert self.progress is not None
+        self._left_at = time.monotonic()
         context.workspace.status_text_set(f"{self.bl_label}: {describe(*self.progress)}, Esc stops")
         _redraw(context)
 
