@@ -14,7 +14,7 @@ from bdfm_infer.parameters import AU_NAMES, ROTATION
 from .errors import AddonError
 from .json_node import MAX_NAME
 from .mapping import SOURCES, Combine, Fingerprint, Mapping
-from .names import normalise
+from .names import NameIndex, normalise
 from .rig import Rig
 from .targets import BoneRotation, BoneTarget, CustomProperty, ShapeKey
 
@@ -45,7 +45,7 @@ class MappingExistsError(AddonError):
 
 
 def blank_mapping(identifier: str, name: str, rig: Rig, like: Mapping | None = None) -> Mapping:
-    """A mapping without action units. ``like`` lends it what turns the head, and what weakens what.
+    """A mapping without action units. ``like`` lends it the name of the head bone, and what weakens what.
 
     Raises:
         AddonError: the rig has no shape key, bone or custom property.
@@ -60,13 +60,10 @@ def blank_mapping(identifier: str, name: str, rig: Rig, like: Mapping | None = N
     base = Mapping(id=identifier, name=readable(name), confidence="experimental", fingerprint=mark, channels={})
     if like is None:
         return base
-    return replace(
-        base,
-        directions=like.directions,
-        aliases=like.aliases,
-        channels={source: like.channels[source] for source in ROTATION if source in like.channels},
-        combine=like.combine,
-    )
+    lent = replace(base, directions=like.directions, aliases=like.aliases, combine=like.combine)
+    turned = head_bone(target_data(like))
+    found = NameIndex(rig.bones).find(turned, *like.aliases.get(turned, ()))
+    return with_targets(lent, head_targets(found[0]) if found else [])
 
 
 def own_copy(mapping: Mapping, identifier: str, name: str) -> Mapping:
@@ -138,6 +135,17 @@ def new_target(source: str, kind: str, name: str, bone: str | None = None, owner
         axis, amount = ("x", NEW_AMOUNTS[key]) if key in NEW_AMOUNTS else NEW_HEAD[source]
         data |= {"bone": name, "axis": axis, key: amount}
     return data | ({"side": side} if side else {})
+
+
+def head_targets(bone: str) -> list[tuple[str, TargetData]]:
+    """Targets that turn a bone as the head of the video turns."""
+    return [(source, new_target(source, BoneRotation.kind, bone)) for source in ROTATION]
+
+
+def head_bone(targets: Iterable[tuple[str, TargetData]]) -> str:
+    """The bone that alone makes the head's whole rotation; empty where none or several do."""
+    bones = [data.get("bone") for source, data in targets if source in ROTATION]
+    return str(bones[0]) if len(bones) == len(ROTATION) and bones[0] and len(set(bones)) == 1 else ""
 
 
 def side_of(name: str) -> str:

@@ -11,6 +11,7 @@ import bpy
 from bpy.types import Context, Event
 
 from bdfm_infer.errors import BdfmError
+from bdfm_infer.parameters import ROTATION
 
 from ..blender.rig import Character, read_rig
 from ..blender.rig_choice import ChoiceError, choose_for
@@ -33,7 +34,8 @@ KIND_LABELS = {
     "custom_property": ("Property", "PROPERTIES"),
 }
 HEAD_LIKE = "arkit"
-"""The mapping that lends new ones what turns the head."""
+"""The mapping that lends new ones the name of the head bone."""
+NO_BONES = "The character has no bone that could turn as the head."
 
 
 def needs_mapping(cls: type[bpy.types.Operator], context: Context) -> bool:
@@ -203,6 +205,47 @@ class BDFM_OT_remove_target(ReportingOperator):
         own.select_first()
 
 
+_bones: list[tuple[str, str, str]] = []
+
+
+def _bone_items(self: object, context: Context) -> list[tuple[str, str, str]]:
+    global _bones
+    try:
+        armature = edited_character(context).armature
+    except BdfmError:
+        armature = None
+    _bones = [(bone, bone, "") for bone in (armature.data.bones.keys() if armature else ())]
+    return _bones
+
+
+class BDFM_OT_choose_head_bone(ReportingOperator):
+    """Choose the bone that turns as the head in the video, whichever way its own axes point"""
+
+    bl_idname = "bdfm.choose_head_bone"
+    bl_label = "Choose Head Bone"
+    bl_property = "bone"
+
+    bone: bpy.props.EnumProperty(name="Bone", items=_bone_items, options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return needs_mapping(cls, context)
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        if not _bone_items(self, context):
+            self.report({"ERROR"}, NO_BONES)
+            return {"CANCELLED"}
+        context.window_manager.invoke_search_popup(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: Context) -> None:
+        if not self.bone:
+            raise AddonError(NO_BONES)
+        own = context.scene.bdfm.own_mapping
+        kept = [(target.source, target.content()) for target in own.targets if target.source not in ROTATION]
+        own.set_targets([*kept, *edit.head_targets(self.bone)])
+
+
 class BDFM_OT_save_mapping(ReportingOperator):
     """Write the mapping into the folder of your own mappings, and bake this character with it"""
 
@@ -269,6 +312,7 @@ CLASSES = (
     BDFM_OT_close_mapping,
     BDFM_OT_add_target,
     BDFM_OT_remove_target,
+    BDFM_OT_choose_head_bone,
     BDFM_OT_save_mapping,
     BDFM_OT_swap_sides,
 )

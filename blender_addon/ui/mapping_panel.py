@@ -85,11 +85,23 @@ def draw_targets(layout: UILayout, own: BDFM_PG_own_mapping) -> None:
     column.operator("bdfm.remove_target", text="", icon="REMOVE")
 
 
+def draw_head_bone(layout: UILayout, own: BDFM_PG_own_mapping) -> None:
+    """Which bone turns as the head, and a search for another."""
+    halves = layout.split(factor=0.4)
+    halves.label(text="Head Bone")
+    bone = own.head_bone()
+    if bone:
+        halves.operator("bdfm.choose_head_bone", text=bone, icon="BONE_DATA", translate=False)
+    else:
+        halves.operator("bdfm.choose_head_bone", text="Choose", icon="BONE_DATA")
+
+
 def draw_edited(layout: UILayout, own: BDFM_PG_own_mapping) -> None:
     """The selected target, and where the mapping goes."""
     target = own.active_target()
     if target is not None:
         _draw_target(layout.column(align=True), target)
+    draw_head_bone(layout, own)
     layout.prop(own, "name")
     row = layout.row(align=True)
     row.operator("bdfm.save_mapping", icon="FILE_TICK")

@@ -219,6 +219,10 @@ class BDFM_PG_own_mapping(bpy.types.PropertyGroup):
         target = self.targets[self.active] if 0 <= self.active < len(self.targets) else None
         return target if target is not None and target.source == self.source else None
 
+    def head_bone(self) -> str:
+        """The bone that alone makes the head's whole rotation; empty where none or several do."""
+        return edit.head_bone((target.source, target.content()) for target in self.targets)
+
     def close(self) -> None:
         """Forget the mapping that is being edited."""
         self.document = self.rest = self.before = ""

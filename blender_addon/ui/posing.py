@@ -21,6 +21,7 @@ from ..core.errors import AddonError, NoMappingError
 from . import preview
 from .characters import find_character
 from .mapping import begin_blank
+from .mapping_panel import draw_head_bone
 from .operators import ReportingOperator
 from .own_mapping import BDFM_PG_own_mapping, edited_character
 from .sidebar import SidebarPanel, draw_text
@@ -221,6 +222,7 @@ def draw_posing(layout: UILayout, context: Context) -> None:
     row.operator("bdfm.step_action_unit", text="Skip", icon="TRIA_RIGHT").step = 1
     layout.label(text=ACTION_UNITS[unit])
     layout.operator("bdfm.capture_pose", icon="POSE_HLT")
+    draw_head_bone(layout, own)
     row = layout.row(align=True)
     row.operator("bdfm.finish_posing", text="Finish", icon="CHECKMARK")
     row.operator("bdfm.cancel_posing", text="Cancel", icon="X")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,6 +85,14 @@ def test_a_bone_added_to_the_head_turns_as_the_head_does():
         assert (data["axis"], data["degrees_per_degree"]) == (shipped[source][0].axis, shipped[source][0].per_unit)
 
 
+def test_the_head_bone_is_the_one_that_makes_all_of_its_turns():
+    targets = edit.head_targets("skull")
+    assert edit.head_bone(targets) == "skull"
+    assert edit.head_bone(targets[:2]) == ""
+    assert edit.head_bone([*targets[:2], *edit.head_targets("neck")[2:]]) == ""
+    assert edit.head_bone([*targets, *edit.head_targets("neck")]) == ""
+
+
 def test_nothing_is_overwritten_unasked(data, tmp_path):
     mapping = Mapping.from_dict(data)
     path = edit.save_own(mapping, tmp_path)
@@ -115,10 +124,15 @@ def test_ids_are_file_names_everywhere(name, identifier):
 
 
 def test_a_blank_mapping_fits_its_rig_and_lends_the_head(rig, data):
-    like = Mapping.from_dict(data)
+    known = edit.with_targets(Mapping.from_dict(data), edit.head_targets("head"))
+    like = replace(known, aliases={"head": ("Bip01 Head",)})
     blank = edit.blank_mapping("mine", "Mine", rig, like)
     assert score(blank, rig) == 1
-    assert set(blank.channels) == {"yaw"} and blank.combine == like.combine
+    assert edit.head_bone(edit.target_data(blank)) == "head" and blank.combine == like.combine
+    headed = edit.blank_mapping("mine", "Mine", replace(rig, bones={"Bip01_Head": bone()}), like)
+    assert edit.head_bone(edit.target_data(headed)) == "Bip01_Head"
+    headless = edit.blank_mapping("mine", "Mine", replace(rig, bones={}), like)
+    assert headless.channels == {}
     with pytest.raises(AddonError, match="Empty"):
         edit.blank_mapping("mine", "Mine", Rig("Empty"))
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 import json
 
 import bpy
+import numpy as np
 import pytest
-from scenes import armature, mapping_data, mesh, select
+from scenes import armature, make_performance, mapping_data, mesh, select
 
 CHANNELS = {
     "AU12": [
@@ -139,7 +140,7 @@ def test_a_new_mapping_is_recognised_by_what_it_moves(rig, folder, part):
     bpy.ops.bdfm.save_mapping()
     mapping = part("core.mapping").Mapping.load(folder / "rig.json")
     assert mapping.fingerprint.shape_keys == ("frown",) and mapping.confidence == "experimental"
-    assert "yaw" in mapping.channels and mapping.combine
+    assert mapping.combine and "yaw" not in mapping.channels, "the rig has no bone that is known as a head"
 
 
 def test_undo_takes_one_edit_back(rig):
@@ -150,6 +151,37 @@ def test_undo_takes_one_edit_back(rig):
     assert len(contents("AU12")) == 2
     bpy.ops.ed.undo()
     assert len(contents("AU12")) == 3
+
+
+def test_a_head_bone_that_no_mapping_knows_is_chosen_and_turns(folder, part):
+    item = armature("Robot", {"skull": "QUATERNION", "torso": "XYZ"})
+    select(item)
+    assert not bpy.ops.bdfm.choose_head_bone.poll()
+    bpy.ops.bdfm.start_posing()
+    assert own().head_bone() == ""
+    assert {choice[0] for choice in part("ui.mapping")._bone_items(None, bpy.context)} == {"skull", "torso"}
+    assert bpy.ops.bdfm.choose_head_bone(bone="torso") == {"FINISHED"}
+    assert bpy.ops.bdfm.choose_head_bone(bone="skull") == {"FINISHED"}
+    assert own().head_bone() == "skull" and len(own().targets) == 3
+    bpy.ops.bdfm.finish_posing()
+    own().name = "Robot"
+    assert bpy.ops.bdfm.save_mapping() == {"FINISHED"}
+    (character,) = part("blender.rig").characters_in([item], bpy.context.scene)
+    mapping = part("core.mapping").Mapping.load(folder / "robot.json")
+    performance = make_performance(np.arange(3) / 24, yaw=[0.0, 30.0, 30.0])
+    bake = part("blender.bake")
+    bake.bake(performance, character, mapping, bake.scene_time(bpy.context.scene, 1))
+    bpy.context.scene.frame_set(2)
+    left = item.pose.bones["skull"].matrix.to_3x3() @ item.data.bones["skull"].matrix_local.to_3x3().inverted()
+    np.testing.assert_allclose(np.array(left.to_euler()), [0, 0, np.radians(30)], atol=1e-5)
+
+
+def test_a_character_without_bones_has_no_head_to_choose(folder, part):
+    face = mesh("Bust", ["smile"])
+    select(face)
+    bpy.ops.bdfm.new_mapping()
+    with pytest.raises(RuntimeError, match="no bone"):
+        bpy.ops.bdfm.choose_head_bone()
 
 
 def test_everything_of_the_rig_can_be_found(rig, part):
