@@ -59,7 +59,10 @@ def frames_without_a_face(sources: Path, seed: int) -> Iterator[Image]:
 
 
 class MinedFaces(NamedTuple):
-    """Crops of faces (n, 96, 96) uint8, their yaw (n,) float32 in degrees, crops beside a face (m, 96, 96) uint8."""
+    """Crops of faces (n, 96, 96) uint8, their yaw (n,) float32 in degrees, crops beside a face (m, 96, 96) uint8.
+
+    Beside a face is also a crop that came to rest on a part of it, taken for a smaller or larger face.
+    """
 
     crops: Image
     yaw: NDArray[np.float32]
@@ -85,7 +88,7 @@ def mine_faces(sources: Path, weights: Path | None, renders: list[Renders], coun
                 if is_found([own], truth) and attempt.fit.is_settled:
                     crops.append(attempt.crop)
                     yaws.append(float(source.yaw[index]))
-                elif np.linalg.norm(own.mean(0) - truth.mean(0)) > _BESIDE * spread(truth):
+                elif attempt.fit.is_close or np.linalg.norm(own.mean(0) - truth.mean(0)) > _BESIDE * spread(truth):
                     beside.append(attempt.crop)
     shape = (-1, CROP_SIZE, CROP_SIZE)
     return MinedFaces(

@@ -26,7 +26,7 @@ from bdfm_train.detector.mine import MinedFaces
 from bdfm_train.networks.checkpoints import load_config, load_reader, read_checkpoint, write_checkpoint
 from bdfm_train.networks.reader import FaceReader, evidence
 
-SATURATED_CONFIDENCE = 0.85
+SATURATED_CONFIDENCE = 0.9
 """Confidence of a face turned beyond 60 degrees, where the angle saturates."""
 
 _COUNTS = (20, 20, 40)

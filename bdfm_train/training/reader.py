@@ -37,10 +37,12 @@ from .steps import (
     frozen_statistics,
     judged_error,
     learning_rate,
+    mirror_mean,
     set_momentum,
     sidedness_error,
     span_error,
     steadiness_error,
+    with_mirror_images,
 )
 
 MOMENTUM = 0.05
@@ -101,7 +103,7 @@ def reader_losses(
         batch: the truth.
         renders, photos: what the network read from them.
         negatives: (k,) the confidence that it read from crops without a face.
-        teacher: (m, 25) what the mean teacher read from the clean photos.
+        teacher: (m, 23) action units that the mean teacher read from the clean photos.
         emphasis: (23,) weights of the action units.
     """
     units, true_units = renders.parameters[:, N_POSE:], batch.parameters[:, N_POSE:]
@@ -200,7 +202,7 @@ def _step(
         real = Read.of(reader(_last(torch.cat([batch.photos, among, batch.negatives]))))
         teacher.train()
         with torch.no_grad(), frozen_statistics(teacher):
-            clean = teacher(_last(batch.clean_photos)).parameters.float()
+            clean = mirror_mean(teacher(_last(with_mirror_images(batch.clean_photos))).parameters.float())
     photos, rest = real.part(slice(n_photos)), real.part(slice(n_photos, None))
     renders, negatives = renders.joined(rest.part(slice(together))), rest.confidence[together:]
     losses = reader_losses(batch, renders, photos, negatives, clean, emphasis_of(config))

@@ -24,7 +24,16 @@ from bdfm_train.networks.representation import Representation, represent
 from bdfm_train.networks.segmentation import SegmentationNetwork
 
 from .average import WeightAverage
-from .steps import action_unit_error, emphasis_of, judged_error, learning_rate, sidedness_error, steadiness_error
+from .steps import (
+    action_unit_error,
+    emphasis_of,
+    judged_error,
+    learning_rate,
+    mirror_mean,
+    sidedness_error,
+    steadiness_error,
+    with_mirror_images,
+)
 
 
 def regressor_losses(
@@ -36,7 +45,7 @@ def regressor_losses(
         batch: the truth.
         renders: (n, 269) what R says of the renders.
         photos: (m, 269) what R says of the photos.
-        teacher: (m, 269) what the mean teacher says of the clean photos.
+        teacher: (m, 23) action units that the mean teacher reads from the clean photos.
         emphasis: (23,) weights of the action units.
     """
     units, true_units = renders[:, AU_SLICE], batch.parameters[:, AU_SLICE]
@@ -62,7 +71,7 @@ _WEIGHTS = {
     "pose": 5.0,
     "identity": 5.0,
     "brow_style": 0.05,
-    "consistency": 2.0,
+    "consistency": 6.0,
     "judged": 15.0,
 }
 
@@ -137,8 +146,9 @@ def _step(
     teacher.eval()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         with torch.no_grad():
-            seen = [_seen(segmentation, x) for x in (batch.renders, batch.photos, batch.clean_photos)]
-            clean = teacher(*seen[2]).float()
+            clean_photos = with_mirror_images(batch.clean_photos)
+            seen = [_seen(segmentation, x) for x in (batch.renders, batch.photos, clean_photos)]
+            clean = mirror_mean(teacher(*seen[2]).float())
         joined = _join(seen[0], seen[1])
         read = regressor(*joined).float()
     n = len(batch.renders)

@@ -35,15 +35,34 @@ CHANGE_WEIGHT = 10.0
 """How much more an action unit counts that was changed by 1 than one that was not."""
 
 
+def mirror_mean(read: Tensor) -> Tensor:
+    """The mean action units of photos and of their mirror images.
+
+    Args:
+        read: (2 m, 25) or more parameters, of m photos, then of their mirror images.
+
+    Returns:
+        (m, 23), for the photos as they are.
+    """
+    straight, mirrored = read[:, AU_SLICE].chunk(2)
+    return (straight + mirrored[:, list(MIRRORED_AU)]) / 2
+
+
+def with_mirror_images(crops: Tensor) -> Tensor:
+    """Crops (m, 1, s, s), then their mirror images: (2 m, 1, s, s)."""
+    return torch.cat([crops, crops.flip(-1)])
+
+
 def steadiness_error(read: Tensor, teacher: Tensor, change: Tensor, mirrored: Tensor) -> Tensor:
     """How far the action units of photos are from the teacher's, which saw them clean, unchanged and not mirrored.
 
     Args:
-        read, teacher: (m, 25) or more parameters.
+        read: (m, 25) or more parameters.
+        teacher: (m, 23) action units.
         change: (m, 23) what was added to the action units of the photos that were read.
         mirrored: (m,) bool, whether the photo that was read is mirrored.
     """
-    units, weight = (teacher[:, AU_SLICE] + change).clamp(0.0, 1.0), 1.0 + CHANGE_WEIGHT * change.abs()
+    units, weight = (teacher + change).clamp(0.0, 1.0), 1.0 + CHANGE_WEIGHT * change.abs()
     swapped, side = list(MIRRORED_AU), mirrored[:, None]
     units, weight = torch.where(side, units[:, swapped], units), torch.where(side, weight[:, swapped], weight)
     return ((read[:, AU_SLICE] - units).square() * weight).mean()

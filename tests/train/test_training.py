@@ -23,7 +23,13 @@ from bdfm_train.networks.segmentation import CLASSES
 from bdfm_train.training.average import WeightAverage
 from bdfm_train.training.confidence import SATURATED_CONFIDENCE, confidence_error, train_confidence
 from bdfm_train.training.reader import Read, reader_losses, train_reader
-from bdfm_train.training.steps import sidedness_error, span_error, steadiness_error
+from bdfm_train.training.steps import (
+    mirror_mean,
+    sidedness_error,
+    span_error,
+    steadiness_error,
+    with_mirror_images,
+)
 
 SOURCES = os.environ.get("BDFM_SOURCES")
 needs_sources = pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")
@@ -153,7 +159,7 @@ def test_losses_are_small_where_the_reading_is_right() -> None:
     reader = build_reader(tiny_config())
     renders, photos = Read.of(reader(batch.renders)), Read.of(reader(batch.photos))
     nothing = reader(batch.negatives).confidence
-    teacher = photos.parameters.detach()
+    teacher = photos.parameters.detach()[:, 2:]
     truth = batch.render_landmarks
     right = replace(renders, parameters=batch.parameters, landmarks=truth, coarse=truth)
     losses, wrong = (
@@ -171,7 +177,7 @@ def test_a_missed_action_unit_costs_more_than_a_false_one() -> None:
     batch = make_batch_maker().draw()
     reader = build_reader(tiny_config())
     renders, photos = Read.of(reader(batch.renders)), Read.of(reader(batch.photos))
-    nothing, teacher = reader(batch.negatives).confidence, photos.parameters.detach()
+    nothing, teacher = reader(batch.negatives).confidence, photos.parameters.detach()[:, 2:]
 
     def cost(truth: float, said: float) -> float:
         true = torch.full((4, 25), truth)
@@ -186,17 +192,31 @@ def test_a_missed_action_unit_costs_more_than_a_false_one() -> None:
 
 def test_what_was_changed_in_a_photo_is_asked_for_on_the_side_where_the_mirror_shows_it() -> None:
     left, right = AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")
-    teacher, change = torch.full((1, 25), 0.1), torch.zeros(1, 23)
+    teacher, change = torch.full((1, 23), 0.1), torch.zeros(1, 23)
     change[0, left] = 0.5
-    read = teacher.clone()
+    read = torch.full((1, 25), 0.1)
     read[0, 2 + left] = 0.6
     assert steadiness_error(read, teacher, change, torch.tensor([False])).item() == pytest.approx(0.0, abs=1e-12)
     both = 2 * 0.5**2 * (1 + 1 + 10 * 0.5) / 2 / 23  # one lid weighs 1, the changed one 1 + 10 * 0.5
     assert steadiness_error(read, teacher, change, torch.tensor([True])).item() == pytest.approx(both)
     read[0, [2 + left, 2 + right]] = read[0, [2 + right, 2 + left]]
     assert steadiness_error(read, teacher, change, torch.tensor([True])).item() == pytest.approx(0.0, abs=1e-12)
-    full = torch.full((1, 25), 0.9)
+    full = torch.full((1, 23), 0.9)
     assert steadiness_error(torch.ones(1, 25), full, torch.full((1, 23), 0.3), torch.tensor([False])).item() == 0.0
+
+
+def test_the_teacher_reads_a_photo_and_its_mirror_image_alike() -> None:
+    left, right, both = (AU_NAMES.index(name) for name in ("eye_closed_left", "eye_closed_right", "AU12"))
+    read = torch.zeros(2, 25)  # one photo, then its mirror image
+    read[:, 2 + left] = torch.tensor([1.0, 0.2])
+    read[:, 2 + right] = torch.tensor([0.0, 0.6])
+    read[:, 2 + both] = torch.tensor([0.3, 0.5])
+    mean = mirror_mean(read)
+    assert mean.shape == (1, 23)
+    assert mean[0, [left, right, both]].tolist() == pytest.approx([0.8, 0.1, 0.4])
+    crops = torch.arange(12.0).view(1, 1, 3, 4)
+    twice = with_mirror_images(crops)
+    assert torch.equal(twice[:1], crops) and twice[1, 0, 0].tolist() == [3.0, 2.0, 1.0, 0.0]
 
 
 def test_a_wink_read_as_two_half_closed_eyes_costs_by_its_sides() -> None:
