@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,10 +25,10 @@ LONGER_SIDES: Final = (160, 320)
 finds."""
 
 _SAME_FACE: Final = 0.3
-_CLEARLY: Final = 0.15
-"""By how much a find is surer than another of the same face: as much as a side view costs a face."""
 _SURE: Final = 0.9
 """Confidence from which a find spares the look at the larger size."""
+_CONFIRMING: Final = 2
+"""Readings whose mean confidence is the face's: what is no face seldom looks like one twice."""
 _PASSES_OF_A_FIND: Final = (2, 3)
 _PASSES_OF_A_FOLLOWED: Final = (1, 2)
 
@@ -163,25 +163,26 @@ class Predictor:
             passes: least and largest number of readings.
         """
         least, most = passes
-        last: Attempt | None = None
-        for done, last in enumerate(self.attempts(image, points, most), 1):
-            if done >= least and last.fit.is_close:
+        made: list[Attempt] = []
+        for attempt in self.attempts(image, points, most):
+            made.append(attempt)
+            if len(made) >= least and attempt.fit.is_close:
                 break
-        if last is None or not last.fit.is_plausible or not last.fit.is_settled:
+        if not made or not made[-1].fit.is_plausible or not made[-1].fit.is_settled:
             return None
-        if last.reading.confidence < self._threshold:
+        confidence = float(np.mean([attempt.reading.confidence for attempt in made[-_CONFIRMING:]]))
+        if confidence < self._threshold:
             return None
-        face = Face.from_reading(last.reading, last.matrix)
+        face = replace(Face.from_reading(made[-1].reading, made[-1].matrix), confidence=confidence)
         return face if face.lies_in(*image.shape[:2]) else None
 
 
 def _different(faces: list[Face]) -> list[Face]:
-    """Of finds of the same face the earlier one, the detector's better, unless a later one is clearly surer."""
+    """Of finds of the same face the surest."""
     kept: list[Face] = []
-    for face in faces:
-        same = [other for other in kept if face.distance(other.place) <= _SAME_FACE]
-        if all(face.confidence > other.confidence + _CLEARLY for other in same):
-            kept = [other for other in kept if not any(other is one for one in same)] + [face]
+    for face in sorted(faces, key=lambda face: -face.confidence):
+        if all(face.distance(other.place) > _SAME_FACE for other in kept):
+            kept.append(face)
     return kept
 
 

@@ -3,7 +3,9 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from synthetic_face import picture
 from bdfm_infer import Predictor
 from bdfm_infer.errors import WeightsError
 from bdfm_infer.faces import Face
-from bdfm_infer.predictor import LONGER_SIDES, _different
+from bdfm_infer.predictor import LONGER_SIDES, Attempt, _different
 
 RNG = np.random.default_rng(7)
 
@@ -57,7 +59,7 @@ def test_no_face(predictor: Predictor, image: np.ndarray) -> None:
     assert predictor.faces(image) == []
 
 
-def test_of_two_finds_of_one_face_the_first_stays_unless_the_other_is_clearly_surer() -> None:
+def test_of_two_finds_of_one_face_the_surer_stays() -> None:
     def face(x: float, confidence: float) -> Face:
         place = np.array([x, 50.0, 40.0])
         return Face(np.zeros((68, 2)), np.zeros(3), place, np.zeros(23), confidence)
@@ -65,8 +67,25 @@ def test_of_two_finds_of_one_face_the_first_stays_unless_the_other_is_clearly_su
     doubtful, sure, other = face(50, 0.6), face(55, 0.9), face(150, 0.7)
     assert _different([doubtful, sure, other]) == [sure, other]
     assert _different([sure, other, doubtful]) == [sure, other]
-    profile = face(52, 0.8)
-    assert _different([profile, sure]) == [profile] and _different([sure, profile]) == [sure]
+
+
+def test_a_find_is_as_sure_as_its_last_two_readings(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    image, confidences = picture(320, 240, (160, 120, 150, 0.7, 0)), list[float]()
+    readings = predictor.attempts
+
+    def noting(*arguments: Any) -> Iterator[Attempt]:
+        confidences.clear()
+        for attempt in readings(*arguments):
+            confidences.append(attempt.reading.confidence)
+            yield attempt
+
+    monkeypatch.setattr(predictor, "attempts", noting)
+    found = predictor.predict(image)
+    assert found is not None and len(set(confidences)) == len(confidences) >= 2
+    assert found.confidence == pytest.approx(np.mean(confidences[-2:]), abs=1e-9)
+    followed = predictor.follow(image, found.landmarks)
+    assert followed is not None and len(confidences) == 1
+    assert followed.confidence == pytest.approx(confidences[0], abs=1e-9)
 
 
 def test_where_a_find_is_unsure_the_frame_is_looked_at_more_closely(
