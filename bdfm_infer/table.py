@@ -39,7 +39,7 @@ _OPENFACE: Final = ("frame", "timestamp", "confidence", "success", "pose_Rx", "p
 _RATES: Final = (24, 25, 30, 60)
 _TIMECODE: Final = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})[:;](\d{1,3}(?:[.,]\d{1,9})?)")
 _DAY_S: Final = 86_400.0
-_WAVER_S: Final = 1.0
+_WAVER_S: Final = 0.5
 """How far a time code may go back; further, its rows are in another order."""
 
 _STRENGTH: Final = (-1.0, 2.0)
@@ -217,7 +217,7 @@ def _seconds(cells: _Cells) -> list[float]:
     rate = next((rate for rate in _RATES if whole_seconds and highest < rate), TIMECODE_FPS)
     at = np.array([seconds + frames / rate for seconds, frames in parts])
     at += _DAY_S * np.cumsum(np.r_[0, np.diff(at) < -_DAY_S / 2])
-    for row in np.flatnonzero(np.diff(at) < -_WAVER_S)[:1] + 1:
+    for row in np.flatnonzero(np.maximum.accumulate(at) - at > _WAVER_S)[:1]:
         line, cell = cells.rows[row]
-        cells.fail(line, "Timecode", f"{cell['Timecode'].strip()} is before the line above; {_SORTED}")
+        cells.fail(line, "Timecode", f"{cell['Timecode'].strip()} is before a line above; {_SORTED}")
     return [float(time) for time in np.maximum.accumulate(at - at[0])]

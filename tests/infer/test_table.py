@@ -109,7 +109,7 @@ def test_a_recording_by_the_clock(tmp_path: Path) -> None:
         ("openface", "1,0,0.000,0.90", "1,0,soon,0.90", "line 2, column timestamp: 'soon' is not a number"),
         ("openface", "3,0,0.067", "3,0,0.007", "line 4, column timestamp: 0.007 is before the line above"),
         ("openface", ",1,0.", ",1,40.", "line 2, column pose_Rx: 40.* is not from"),
-        ("livelinkface", "00:00:00:02.000", "00:00:09:02.000", "line 4, column Timecode: .* is before the line above"),
+        ("livelinkface", "00:00:00:02.000", "00:00:09:02.000", "line 4, column Timecode: .* is before a line above"),
         (
             "livelinkface",
             "00:00:00:02.000",
@@ -148,6 +148,15 @@ def test_spreadsheets_write_them_in_their_own_way(take: Take, tmp_path: Path, to
     np.testing.assert_allclose(after.timestamps, before.timestamps)
     np.testing.assert_allclose(after.action_units, before.action_units)
     np.testing.assert_allclose(after.rotation, before.rotation)
+
+
+@pytest.mark.parametrize("tool", ["openface", "livelinkface"])
+def test_a_table_turned_upside_down_is_refused(take: Take, tmp_path: Path, tool: str) -> None:
+    export(take, tool, tmp_path / "t.csv")
+    header, *lines = (tmp_path / "t.csv").read_text().splitlines()
+    (tmp_path / "t.csv").write_text("\n".join([header, *reversed(lines)]) + "\n")
+    with pytest.raises(TakeFormatError, match="sorted by something else"):
+        Take.read(tmp_path / "t.csv")
 
 
 def test_openface_writes_no_numbers_where_it_failed(take: Take, tmp_path: Path) -> None:
