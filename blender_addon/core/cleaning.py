@@ -12,6 +12,7 @@ from bdfm_infer.errors import TakeFormatError
 from bdfm_infer.smooth import Smoothing
 from bdfm_infer.take import Take
 
+from .blinks import complete_blinks
 from .edits import MAX_GAIN, Edits, UnitEdit, edited
 from .performance import Performance
 
@@ -57,7 +58,10 @@ class Cleaning:
 
     def edited(self, performance: Performance) -> Performance:
         """What :meth:`smoothed` gave, with the edits."""
-        return replace(performance, values=edited(performance.values, self.edits))
+        values = performance.values
+        if self.edits.complete_blinks:
+            values = complete_blinks(performance.timestamps, values)
+        return replace(performance, values=edited(values, self.edits))
 
     def apply(self, take: Take, name: str) -> Performance:
         """A raw take as it is baked."""

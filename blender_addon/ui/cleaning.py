@@ -85,6 +85,9 @@ class BDFM_PG_cleaning(bpy.types.PropertyGroup):
         name="Smoothing", description="How the curves are smoothed", items=METHOD_ITEMS, update=_changed
     )
     swap: _switch("Swap Left and Right", "For a video that was recorded mirrored, as by a selfie camera")
+    complete_blinks: _switch(
+        "Complete Blinks", "Let quick closures of the eyes close them wholly. Eyes that are held half shut stay so"
+    )
     shown: bpy.props.EnumProperty(name="Shown", description="What the list shows of each action unit", items=EDIT_ITEMS)
     preset: bpy.props.StringProperty(
         name="Preset", description="Name of a preset", search=_preset_names, search_options={"SUGGESTION"}, maxlen=60
@@ -115,14 +118,19 @@ def read_cleaning(group: BDFM_PG_cleaning) -> Cleaning:
     numbers = tuple((u.gain, u.offset, u.low, u.high, u.mute, u.solo, u.neutral) for u in units)
     cutoffs = tuple(getattr(group, f"cutoff_{name}") for name in CUTOFF_HZ)
     gains = tuple(getattr(group, f"gain_{name}") for name in ROTATION)
-    key = (numbers, cutoffs, gains, group.method, group.swap)
+    key = (numbers, cutoffs, gains, group.method, group.swap, group.complete_blinks)
     if _read is None or _read[0] != key:
         _read = key, _cleaning(*key)
     return _read[1]
 
 
 def _cleaning(
-    numbers: tuple[Any, ...], cutoffs: tuple[float, ...], gains: tuple[float, ...], method: str, swap: bool
+    numbers: tuple[Any, ...],
+    cutoffs: tuple[float, ...],
+    gains: tuple[float, ...],
+    method: str,
+    swap: bool,
+    complete_blinks: bool,
 ) -> Cleaning:
     def rounded(names: Iterable[str], values: Iterable[float]) -> dict[str, float]:
         return {name: round(value, DIGITS) for name, value in zip(names, values, strict=True)}
@@ -135,7 +143,7 @@ def _cleaning(
     return Cleaning(
         Calibration({name: value for name, value in neutral.items() if value}),
         Smoothing(method, rounded(CUTOFF_HZ, cutoffs)),
-        Edits(edits, swap, rounded(ROTATION, gains)),
+        Edits(edits, swap, rounded(ROTATION, gains), complete_blinks),
     )
 
 
@@ -152,6 +160,7 @@ def write_cleaning(group: BDFM_PG_cleaning, cleaning: Cleaning) -> None:
     for name, hertz in CUTOFF_HZ.items():
         setattr(group, f"cutoff_{name}", cleaning.smoothing.cutoff_hz.get(name, hertz))
     group.swap = cleaning.edits.swap
+    group.complete_blinks = cleaning.edits.complete_blinks
     for name in ROTATION:
         setattr(group, f"gain_{name}", cleaning.edits.rotation.get(name, 1.0))
     _quiet = False

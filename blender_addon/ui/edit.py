@@ -53,6 +53,7 @@ def draw_edit(layout: UILayout, context: Context) -> None:
     row.operator("bdfm.save_cleaning", icon="FILE_TICK")
     row.operator("bdfm.reset_edits", icon="LOOP_BACK")
     layout.prop(group, "swap")
+    layout.prop(group, "complete_blinks")
     layout.row().prop(group, "shown", expand=True)
     column = layout.column(align=True)
     label = _row_label()
