@@ -224,6 +224,6 @@ def _reference(mapping: Mapping, rig: Rig) -> tuple[str, float] | None:
         found = index.find(name, *mapping.aliases.get(name, ()))
         bones[name] = rig.bones[found[0]] if found else None
     try:
-        return REFERENCE, RestPose(mapping, bones).length(REFERENCE)
+        return REFERENCE, RestPose(mapping, bones, rig.bones).length(REFERENCE)
     except NotOnRigError:
         return None

@@ -63,8 +63,9 @@ class Mapping:
         confidence: ``verified`` (posed on such a rig in Blender and looked at) or ``experimental``.
         fingerprint: how the family is recognised.
         reference_lengths: two bones each, whose heads are one length apart; or one bone, whose length it is.
-        directions: ``left`` and ``up``, each from the head of one bone to that of another; without them, or where a
-            bone is missing, the character is taken to face -Y and to stand along Z in its armature.
+        directions: ``left`` and ``up``, each from the head of one bone to that of another; where a bone of ``left`` is
+            missing, all bones whose names tell left from right stand in; without them, or where one of ``up`` is
+            missing, the character is taken to face -Y and to stand along Z in its armature.
         aliases: other names for a name that this file uses, wherever it uses it.
         channels: targets by source (:data:`SOURCES`).
         combine: what weakens what.

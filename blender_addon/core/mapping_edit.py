@@ -137,6 +137,15 @@ def new_target(source: str, kind: str, name: str, bone: str | None = None, owner
     return data | ({"side": side} if side else {})
 
 
+def with_head(mapping: Mapping, bone: str) -> Mapping:
+    """The mapping with this bone as the one that its ``up`` points to, so that a head of any name is measured."""
+    end = mapping.directions.get("up", ("",))[-1]
+    if not end or end == bone:
+        return mapping
+    names = (bone, *(name for name in mapping.aliases.get(end, ()) if name != bone))
+    return replace(mapping, aliases={**mapping.aliases, end: names})
+
+
 def head_targets(bone: str) -> list[tuple[str, TargetData]]:
     """Targets that turn a bone as the head of the video turns."""
     return [(source, new_target(source, BoneRotation.kind, bone)) for source in ROTATION]
@@ -174,7 +183,9 @@ def swapped_sides(mapping: Mapping) -> Mapping:
         Combine(reduce=_other_side(rule.reduce), by=_other_side(rule.by), on=_other_side(rule.on), extra=rule.extra)
         for rule in mapping.combine
     )
-    return replace(mapping, channels={s: channels[s] for s in SOURCES if s in channels}, combine=combine)
+    directions = {name: bones[::-1] if name == "left" else bones for name, bones in mapping.directions.items()}
+    ordered = {source: channels[source] for source in SOURCES if source in channels}
+    return replace(mapping, channels=ordered, combine=combine, directions=directions)
 
 
 def identifier_for(name: str, taken: Iterable[str] = ()) -> str:

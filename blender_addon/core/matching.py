@@ -188,7 +188,7 @@ class _RigIndex:
         self.owners = [(owner, NameIndex(owner.properties, pairs=True)) for owner in rig.properties]
         self.keys = NameIndex([key for keys in rig.shape_keys.values() for key in keys])
         self.properties = NameIndex([name for owner in rig.properties for name in owner.properties])
-        self.rest = RestPose(mapping, {name: self.bone(name) for name in measured_bones(mapping)})
+        self.rest = RestPose(mapping, {name: self.bone(name) for name in measured_bones(mapping)}, rig.bones)
 
     def wanted(self, name: str, aliases: tuple[str, ...] = ()) -> tuple[str, ...]:
         return (name, *aliases, *self.mapping.aliases.get(name, ()))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .mapping import Mapping
+from .names import Name, normalise
 from .rig import Bone, Vector
 from .targets import BONE_AXES
 
@@ -37,11 +38,13 @@ class RestPose:
     Args:
         mapping: what is to be measured.
         bones: each of :func:`measured_bones` on the rig, or None where it is missing.
+        rig: all bones of the rig, by name.
     """
 
-    def __init__(self, mapping: Mapping, bones: Dictionary[str, Bone | None]) -> None:
+    def __init__(self, mapping: Mapping, bones: Dictionary[str, Bone | None], rig: Dictionary[str, Bone]) -> None:
         self._mapping = mapping
         self._bones = bones
+        self._rig = rig
 
     def length(self, reference: str) -> float:
         """A reference length in armature units, above 0.
@@ -70,17 +73,30 @@ class RestPose:
     def body(self) -> dict[str, NDArray[np.float64]]:
         """The character's ``left``, ``up`` and ``front`` as unit vectors (3,) in armature space.
 
-        :data:`FACING` where the mapping names no bones for them, or where the rig lacks one.
+        Where the rig lacks a bone of the mapping's ``left``, all its bones whose names tell left from right stand in.
+        :data:`FACING` where the mapping names no bones, or where that cannot be measured.
         """
-        vectors = []
-        for names in (self._mapping.directions.get("left", ()), self._mapping.directions.get("up", ())):
-            bones = [bone for name in names if (bone := self._bones[name])]
-            if len(bones) < 2:
-                return FACING
-            vectors.append(np.subtract(bones[1].head, bones[0].head))
-        across, up = vectors
+        sides, heights = (self._mapping.directions.get(name, ()) for name in ("left", "up"))
+        up = self._between(heights)
+        across = self._between(sides)
+        if across is None and sides:
+            across = _left_of(self._rig) * (-1 if normalise(sides[1]).side == "right" else 1)
+        if up is None or across is None:
+            return FACING
         front = np.cross(across, up)
         if np.linalg.norm(front) <= SMALLEST:
             return FACING
         axes = {"left": np.cross(up, front), "up": up, "front": front}
         return {name: vector / np.linalg.norm(vector) for name, vector in axes.items()}
+
+    def _between(self, names: tuple[str, ...]) -> NDArray[np.float64] | None:
+        """From the head of one bone to that of another, (3,); None where they are not named or not there."""
+        bones = [bone for name in names if (bone := self._bones[name])]
+        return np.subtract(bones[1].head, bones[0].head) if len(bones) == 2 else None
+
+
+def _left_of(bones: Dictionary[str, Bone]) -> NDArray[np.float64]:
+    """From all right bones to the left ones of the same names, (3,); 0 where there are none."""
+    sided = {normalise(name): np.array(bone.head) for name, bone in bones.items()}
+    pairs = [(head, sided.get(Name(name.stem, "right"))) for name, head in sided.items() if name.side == "left"]
+    return np.sum([np.zeros(3), *(left - right for left, right in pairs if right is not None)], axis=0)

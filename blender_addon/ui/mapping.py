@@ -243,6 +243,7 @@ class BDFM_OT_choose_head_bone(ReportingOperator):
             raise AddonError(NO_BONES)
         own = context.scene.bdfm.own_mapping
         kept = [(target.source, target.content()) for target in own.targets if target.source not in ROTATION]
+        own.document = json.dumps(edit.with_head(own.mapping(), self.bone).to_dict())
         own.set_targets([*kept, *edit.head_targets(self.bone)])
 
 

@@ -93,6 +93,17 @@ def test_the_head_bone_is_the_one_that_makes_all_of_its_turns():
     assert edit.head_bone([*targets, *edit.head_targets("neck")]) == ""
 
 
+def test_a_chosen_head_bone_is_the_end_of_up(data):
+    mapping = Mapping.from_dict(
+        data | {"directions": {"left": ["eye.R", "eye.L"], "up": ["hips", "head"]}, "aliases": {"head": ["Bip01 Head"]}}
+    )
+    chosen = edit.with_head(mapping, "skull")
+    assert chosen.aliases["head"] == ("skull", "Bip01 Head")
+    assert edit.with_head(chosen, "skull") == chosen and edit.with_head(chosen, "head") == chosen
+    without = replace(mapping, directions={})
+    assert edit.with_head(without, "skull") == without
+
+
 def test_nothing_is_overwritten_unasked(data, tmp_path):
     mapping = Mapping.from_dict(data)
     path = edit.save_own(mapping, tmp_path)

@@ -270,6 +270,22 @@ def test_directions_are_measured_on_the_rig(
         np.testing.assert_allclose(np.array(place.direction), axis, atol=1e-12)
 
 
+@pytest.mark.parametrize(("sides", "sign"), [(("eye.R", "eye.L"), 1), (("eye.L", "eye.R"), -1)])
+def test_other_bones_of_both_sides_tell_left_where_the_named_ones_are_missing(
+    data: dict[str, Any], rig: Rig, sides: tuple[str, str], sign: int
+) -> None:
+    """A character without eye bones in an armature that stands along -y, as some importers leave it."""
+    data["directions"] = {"left": list(sides), "up": ["hips", "head"]}
+    data["channels"] = {
+        "pitch": [{"kind": "bone_rotation", "bone": "head", "axis": "left", "degrees_per_degree": 1}],
+        "yaw": [{"kind": "bone_rotation", "bone": "head", "axis": "up", "degrees_per_degree": 1}],
+    }
+    bones = {"Arm.L": bone(x=1), "Arm.R": bone(x=-1), "Foot.L": bone(x=9), "hips": bone(), "head": bone(y=-1)}
+    pitch, yaw = resolve(Mapping.from_dict(data), replace(rig, bones=bones)).targets
+    np.testing.assert_allclose(np.array(pitch.direction), (sign, 0, 0), atol=1e-12)
+    np.testing.assert_allclose(np.array(yaw.direction), (0, -1, 0), atol=1e-12)
+
+
 def test_without_the_bones_to_measure_it_a_character_faces_the_front_view(data: dict[str, Any], rig: Rig) -> None:
     data["directions"] = {"left": ["arm.R", "arm.L"], "up": ["hips", "head"]}
     data["channels"] = {"roll": [{"kind": "bone_rotation", "bone": "head", "axis": "front", "degrees_per_degree": 1}]}

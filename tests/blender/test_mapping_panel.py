@@ -174,6 +174,7 @@ def test_a_head_bone_that_no_mapping_knows_is_chosen_and_turns(folder, part):
     bpy.context.scene.frame_set(2)
     left = item.pose.bones["skull"].matrix.to_3x3() @ item.data.bones["skull"].matrix_local.to_3x3().inverted()
     np.testing.assert_allclose(np.array(left.to_euler()), [0, 0, np.radians(30)], atol=1e-5)
+    assert mapping.aliases["head"][0] == "skull", "so that up can be measured by it"
 
 
 def test_a_character_without_bones_has_no_head_to_choose(folder, part):
