@@ -109,12 +109,14 @@ def test_presets(take, cleaning, part, name):
     folder = part("ui.cleaning").presets_folder()
     cleaning.preset = name
     cleaning.AU12.gain = 0.7
+    bpy.ops.bdfm.calibrate(method="AUTOMATIC")
     assert not bpy.ops.bdfm.load_preset.poll()
     bpy.ops.bdfm.save_preset()
     assert len(list(folder.glob("*.json"))) == 1
     cleaning.AU12.gain = 0.1
+    bpy.ops.bdfm.clear_calibration()
     bpy.ops.bdfm.load_preset()
-    assert cleaning.AU12.gain == pytest.approx(0.7)
+    assert cleaning.AU12.gain == pytest.approx(0.7) and cleaning.AU12.neutral == pytest.approx(0.2)
     bpy.ops.bdfm.remove_preset()
     assert not list(folder.glob("*.json"))
 
