@@ -92,12 +92,12 @@ def test_livelinkface(take: Take, tmp_path: Path) -> None:
     second = {name: float(value) for name, value in rows[1].items() if name != "Timecode"}
     assert {name: v for name, v in second.items() if v and name != "BlendShapeCount"} == {
         "MouthRollUpper": 0.6,
-        "MouthRollLower": 0.5,
+        "MouthRollLower": 0.8,  # 0.5 of AU23 and 0.3 of AU17
         "MouthFunnel": 0.55,
         "MouthClose": 0.15,
         "MouthShrugLower": 1.0,
-        "MouthShrugUpper": 0.2,
-        "JawForward": 0.15,
+        "MouthShrugUpper": 0.4,
+        "JawForward": 0.2,
     }
     assert [row["Timecode"] for row in rows] == ["00:00:00:00.000", "01:01:01:30.246"]
 
