@@ -19,6 +19,7 @@ MAX_NUMBER: Final = 1_000_000
 NO_FILE_NAME: Final = '<>:"/\\|?*'
 """What an id may not hold, as files are named after it."""
 
+JOINERS: Final = "\u200c\u200d"
 MAX_LINE: Final = 160
 
 
@@ -73,7 +74,7 @@ class Node:
 
     def line(self) -> str:
         """A name that can be shown: without line breaks and other control characters."""
-        if not self.name().isprintable():
+        if not is_one_line(self.name()):
             self.fail("a text without line breaks and control characters is expected")
         return self.name()
 
@@ -114,6 +115,11 @@ class Node:
         if not isinstance(self.value, str) or self.value not in options:
             self.fail(f"one of {', '.join(options)} is expected, not {_describe(self.value)}")
         return self.value
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a text has neither line breaks nor control characters. Persian and emoji need the two joiners."""
+    return text.translate(dict.fromkeys(map(ord, JOINERS))).isprintable()
 
 
 def read_json(path: Path) -> Node:

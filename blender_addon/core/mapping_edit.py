@@ -12,7 +12,7 @@ from typing import Any, Final
 from bdfm_infer.parameters import AU_NAMES, ROTATION
 
 from .errors import AddonError
-from .json_node import MAX_NAME
+from .json_node import MAX_NAME, is_one_line
 from .mapping import SOURCES, Combine, Fingerprint, Mapping
 from .names import NameIndex, normalise
 from .rig import Rig
@@ -73,7 +73,7 @@ def own_copy(mapping: Mapping, identifier: str, name: str) -> Mapping:
 
 def readable(name: str) -> str:
     """A name as a mapping's file may hold it, whatever the artist or an object is called: on one line, not too long."""
-    return "".join(letter if letter.isprintable() else " " for letter in name).strip()[:MAX_NAME].strip() or "Mapping"
+    return "".join(letter if is_one_line(letter) else " " for letter in name).strip()[:MAX_NAME].strip() or "Mapping"
 
 
 def target_data(mapping: Mapping) -> list[tuple[str, TargetData]]:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from blender_addon.core.errors import MappingError
 from blender_addon.core.json_node import MAX_BYTES, MAX_DEPTH, MAX_NAME, format_json
 from blender_addon.core.mapping import MAX_TARGETS, Mapping, load_folder
+from blender_addon.core.mapping_edit import own_copy
 from blender_addon.core.matching import MOST_COMPARED, resolve
 from blender_addon.core.rig import Rig
 from blender_addon.core.targets import BoneLocation, ShapeKey
@@ -55,6 +56,13 @@ def test_saved_and_loaded_it_is_the_same(data: dict[str, Any], tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["small.json"]
 
 
+@pytest.mark.parametrize("name", ["چهره\u200cمن", "👨\u200d👩\u200d👧", "顔 ①", "Größe & Maß"])
+def test_names_in_any_script(data: dict[str, Any], tmp_path: Path, name: str) -> None:
+    mapping = Mapping.from_dict(data | {"id": name, "name": name})
+    mapping.save(tmp_path / f"{name}.json")
+    assert Mapping.load(tmp_path / f"{name}.json").name == name == own_copy(mapping, "own", f" {name}\n").name
+
+
 def test_unknown_keys_are_warned_about_and_kept(data: dict[str, Any], tmp_path: Path) -> None:
     data["mood"] = {"a": [1, None]}
     data["fingerprint"]["since"] = 2030
@@ -89,6 +97,7 @@ def test_unknown_keys_are_warned_about_and_kept(data: dict[str, Any], tmp_path: 
         ("name", "  ", "name", "a text is expected"),
         ("name", "n" * (MAX_NAME + 1), "name", "at most 256 characters"),
         ("name", "two\nlines", "name", "without line breaks"),
+        ("name", "a\u202eb", "name", "without line breaks"),
         ("id", "../../evil", "id", "a name for files"),
         ("id", "C:\\evil", "id", "a name for files"),
         ("id", ".hidden", "id", "a name for files"),

@@ -372,7 +372,10 @@ def test_nothing_in_a_mapping_is_ever_run(load, press_all, tmp_path, keep_mappin
     ]
 
 
-@pytest.mark.parametrize("name", ["", "a" * 500, "two\nlines\t", "../../x", '"quoted"', "CON", "schema", "名前"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "a" * 500, "two\nlines\t", "../../x", '"quoted"', "CON", "schema", "名前", "چهره\u200cمن", "👨\u200d👩"],
+)
 def test_a_mapping_saved_under_any_name_is_read_again(load, rig, part, name):
     load(TIMES)
     rig.name = name[:60] or "Rig"

@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 
 from bdfm_infer.cli import main
-from bdfm_infer.errors import BdfmError, InputNotFoundError, TakeFormatError, WriteError
+from bdfm_infer.errors import BdfmError, InputNotFoundError, NotAVideoError, TakeFormatError, WriteError
 
 LONG = "a" * 300
-CODES = {InputNotFoundError.exit_code, TakeFormatError.exit_code, WriteError.exit_code, BdfmError.exit_code}
+CODES = {
+    InputNotFoundError.exit_code,
+    NotAVideoError.exit_code,
+    TakeFormatError.exit_code,
+    WriteError.exit_code,
+    BdfmError.exit_code,
+}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +30,10 @@ CODES = {InputNotFoundError.exit_code, TakeFormatError.exit_code, WriteError.exi
         ["capture", "picture.png", "-o", LONG],
         ["capture", "picture.png", "-o", LONG, "--face", "all"],
         ["capture", "picture.png", "-o", "/"],
+        ["capture", os.devnull, "-o", "take"],
+        ["capture", "https://example.com/clip.mp4", "-o", "take"],
+        ["capture", "other.mp4", "-o", "take"],
+        ["capture", "playlist.mp4", "-o", "take"],
         ["export", LONG, "--to", "openface", "-o", "table.csv"],
         ["export", "", "--to", "openface", "-o", "table.csv"],
         ["batch", LONG, "-o", "takes"],
@@ -37,6 +47,8 @@ def test_paths_that_cannot_be_used(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("loop.mp4").symlink_to("loop.mp4")
+    Path("other.mp4").write_text("ffconcat version 1.0\nfile loop.mp4\n")
+    Path("playlist.mp4").write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/clip.ts\n")
     picture = Path(__file__).resolve().parents[2] / "docs" / "screenshots" / "01-tab.png"
     Path("picture.png").write_bytes(picture.read_bytes())
     assert main(words) in CODES
