@@ -31,6 +31,8 @@ from .rig import Character, read_rig
 from .versions import ActionSet, Channels, ensure_channels
 
 DEFAULTS = BakeOptions()
+SAMPLING = 0.45
+"""Share of a bake that plays the scene, where it has to be played."""
 
 
 class BakeError(AddonError):
@@ -211,7 +213,8 @@ def _read_values(
     items: Sequence[Property], frames: NDArray[np.int64], options: BakeOptions
 ) -> Generator[float, None, list[FloatArray]]:
     on_strips = [item for item in items if options.additive and plays_strips(item.id_block)]
-    sampled = (yield from sampled_values(bpy.context.scene, on_strips, frames)) if on_strips else []
+    begun = SAMPLING if on_strips else 0.0
+    sampled = (yield from sampled_values(bpy.context.scene, on_strips, frames, begun)) if on_strips else []
     shown = {id(item): values for item, values in zip(on_strips, sampled, strict=True)}
     found: list[FloatArray] = []
     for number, item in enumerate(items):
@@ -222,7 +225,7 @@ def _read_values(
         if item.rotation_mode and options.target == "ACTIVE_ACTION":
             values = aligned(item.rotation_mode, values, near=curve_values(item, frames[:1])[0])
         found.append(values)
-        yield 0.5 * number / len(items)
+        yield begun + (0.5 - begun) * number / len(items)
     return found
 
 

@@ -38,12 +38,12 @@ def curve_values(item: Property, frames: NDArray[np.int64]) -> FloatArray:
 
 
 def sampled_values(
-    scene: bpy.types.Scene, items: Sequence[Property], frames: NDArray[np.int64]
+    scene: bpy.types.Scene, items: Sequence[Property], frames: NDArray[np.int64], share: float
 ) -> Generator[float, None, list[FloatArray]]:
     """Values (m, c) of several properties as the scene shows them, NLA strips included.
 
-    The scene is played frame by frame, which takes milliseconds each, and then put back to its frame. Yields the share
-    that is done.
+    The scene is played frame by frame, which takes milliseconds each, and then put back to its frame. Yields what is
+    done, from 0 to ``share``.
     """
     found = [np.empty((len(frames), len(item.indices))) for item in items]
     current, subframe = scene.frame_current, scene.frame_subframe
@@ -52,7 +52,7 @@ def sampled_values(
             scene.frame_set(frame)
             for item, values in zip(items, found, strict=True):
                 values[row] = _now(item)
-            yield row / len(frames)
+            yield share * row / len(frames)
     finally:
         scene.frame_set(current, subframe=subframe)
     return found

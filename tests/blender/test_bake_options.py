@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 import pytest
-from scenes import armature, make_performance, mapping_data, mesh
+from scenes import animate, armature, make_performance, mapping_data, mesh
 
 KEY = {"kind": "shape_key", "name": "smile"}
 SMILE = 'key_blocks["smile"].value'
@@ -148,10 +148,15 @@ def test_nothing_left_to_bake_is_an_error(bake, part):
     assert not bpy.data.actions
 
 
-def test_progress_goes_from_nothing_to_all(bake_steps):
+@pytest.mark.parametrize("with_strips", [False, True])
+def test_progress_goes_from_nothing_to_all(bake_steps, with_strips):
     face = mesh("Face", [f"key {number}" for number in range(20)])
+    if with_strips:
+        animate(face, {1: 0.0, 20: 0.4}, "key 1")
+        animation = face.data.shape_keys.animation_data
+        animation.nla_tracks.new().strips.new("old", 1, animation.action)
     channels = {"AU12": [KEY | {"name": f"key {number}"} for number in range(20)]}
-    shares = list(bake_steps(face, make_performance([0, 1], AU12=[0, 1]), channels))
+    shares = list(bake_steps(face, make_performance([0, 1], AU12=[0, 1]), channels, additive=with_strips))
     assert len(shares) >= 20 and shares == sorted(shares)
     assert shares[0] < 0.1 and 0.9 < shares[-1] <= 1
 
