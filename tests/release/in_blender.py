@@ -38,15 +38,16 @@ def capture_and_bake(video: str, folder: str) -> dict[str, Any]:
     return {"take": settings.take, "curves": sorted(_moved(face)), **_state()}
 
 
-def keep_mapping() -> dict[str, Any]:
-    """Save a mapping of the artist's own where the add-on keeps them."""
+def keep_own() -> dict[str, Any]:
+    """Save a mapping and a preset of the artist's own where the add-on keeps them."""
     _enable()
     folder = Path(_part("ui.preferences").own_folder(bpy.context))
     folder.mkdir(parents=True, exist_ok=True)
     text = (_package() / "rig_mappings" / "arkit.json").read_text(encoding="utf-8")
     path = folder / "own.json"
     path.write_text(text.replace('"id": "arkit"', '"id": "own"', 1), encoding="utf-8")
-    return {"mapping": str(path), **_state()}
+    preset = _part("core.presets").Preset("own", _part("core.cleaning").Cleaning())
+    return {"own": [str(path), str(preset.save(_part("ui.cleaning").presets_folder()))], **_state()}
 
 
 def update(archive: str) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def _moved(face: bpy.types.Object) -> set[str]:
     return {name for name, values in seen.items() if len(values) > 1}
 
 
-STEPS = {step.__name__: step for step in (install, capture_and_bake, keep_mapping, update, remove, look)}
+STEPS = {step.__name__: step for step in (install, capture_and_bake, keep_own, update, remove, look)}
 
 if __name__ == "__main__":
     try:
