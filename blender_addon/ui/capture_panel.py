@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as translated
 from bpy.types import Context, UILayout
 
 from ..blender.versions import STRIPS_ALL, sequencer_scene
@@ -87,7 +88,7 @@ def _draw_running(layout: UILayout, context: Context) -> None:
         row = layout.row()
         row.label(text=item.name, icon="PLAY", translate=False)
         if waiting:
-            row.label(text=f"{waiting} waiting", icon="TIME")
+            row.label(text=translated("{} waiting").format(waiting), icon="TIME", translate=False)
 
 
 def draw_progress(layout: UILayout, context: Context) -> None:

@@ -72,7 +72,7 @@ def draw_curves_panel(layout: UILayout, context: Context) -> None:
     for text in ("Dashed: as captured", "Solid: as baked", "Striped: no face"):
         column.label(text=text)
     for number, name in enumerate(names, start=1):
-        column.label(text=f"{number}  {unit_label(name, ACTION_UNITS[name])}")
+        column.label(text=f"{number}  {unit_label(name, ACTION_UNITS[name])}", translate=False)
 
 
 def chosen_units(scene: bpy.types.Scene, loaded: LoadedTake) -> tuple[str, ...]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as translated
 from bpy.types import Context, UILayout
 
 from bdfm_infer.parameters import ACTION_UNITS, N_AU, ROTATION
@@ -51,11 +52,12 @@ def draw_values(layout: UILayout, context: Context) -> None:
         return
     values = loaded.performance(scene_cleaning(context.scene, loaded)).values[row].tolist()
     for (name, meaning), value in zip(ACTION_UNITS.items(), values[:N_AU], strict=True):
-        column.progress(factor=value, text=f"{unit_label(name, meaning)}  {value:.2f}", type="BAR")
+        column.progress(factor=value, text=f"{unit_label(name, meaning)}  {value:.2f}", type="BAR", translate=False)
     column.separator()
     for name, degrees in zip(ROTATION, values[N_AU:], strict=True):
-        column.label(text=f"{name.title()}  {abs(degrees):.1f}° {DIRECTIONS[name][degrees > 0]}")
-    column.label(text=f"Confidence  {loaded.take.confidence[row]:.0%}")
+        side = translated(DIRECTIONS[name][degrees > 0])
+        column.label(text=f"{translated(name.title())}  {abs(degrees):.1f}° {side}", translate=False)
+    column.label(text=f"{translated('Confidence')}  {loaded.take.confidence[row]:.0%}", translate=False)
 
 
 def seconds_now(scene: bpy.types.Scene) -> float:
@@ -64,8 +66,8 @@ def seconds_now(scene: bpy.types.Scene) -> float:
 
 
 def unit_label(name: str, meaning: str) -> str:
-    """``AU12 Lip corner puller``; units without a number of their own have their meaning alone."""
-    return f"{name} {meaning}" if name.startswith("AU") else meaning
+    """``AU12 Lip corner puller`` in the artist's language; units without a number have their meaning alone."""
+    return f"{name} {translated(meaning)}" if name.startswith("AU") else translated(meaning)
 
 
 def _outside(loaded: LoadedTake, seconds: float) -> str:
