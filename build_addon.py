@@ -221,10 +221,10 @@ def main(arguments: list[str] | None = None) -> int:
     for platform, python in releases(config) if options.all else [(options.platform, options.python)]:
         try:
             archive = build(platform, python, options.out, config)
-        except BuildError as error:
+            checked = "checked by Blender's own tool" if validate(archive) else "not checked: no Blender is here"
+        except (BuildError, subprocess.CalledProcessError) as error:
             print(error, file=sys.stderr)
             return 1
-        checked = "checked by Blender's own tool" if validate(archive) else "not checked: no Blender is here"
         print(f"{archive} ({archive.stat().st_size / 1e6:.1f} MB, {checked})")
     return 0
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import tomllib
 import zipfile
@@ -103,6 +104,27 @@ def test_the_size_is_held(archive, tmp_path, monkeypatch):
     monkeypatch.setattr(build_addon, "build_own_wheel", lambda *_: None)
     with pytest.raises(build_addon.BuildError, match="more than the 0 MB"):
         build_addon.build("linux-x64", PYTHON, tmp_path, CONFIG | {"size_limit_mb": 0})
+
+
+def test_a_zip_that_cannot_be_built_or_is_not_valid_ends_the_build(tmp_path, monkeypatch, capsys):
+    def fail(*_):
+        subprocess.run([sys.executable, "-c", "raise SystemExit(3)"], check=True)
+
+    command = ["--platform", "linux-x64", "--python", PYTHON, "--out", str(tmp_path)]
+    monkeypatch.setattr(build_addon, "build_own_wheel", lambda *_: None)
+    monkeypatch.setattr(build_addon, "fetch_wheels", fail)
+    assert build_addon.main(command) == 1
+    monkeypatch.setattr(build_addon, "fetch_wheels", lambda *_: None)
+    monkeypatch.setattr(build_addon, "validate", fail)
+    assert build_addon.main(command) == 1
+    assert capsys.readouterr().err.count("exit status 3") == 2
+
+
+def test_an_invalid_zip_is_refused_by_blenders_own_tool(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as bundle:
+        bundle.writestr("blender_manifest.toml", 'schema_version = "1.0.0"\nid = "a b"\n')
+    with pytest.raises(subprocess.CalledProcessError):
+        build_addon.validate(tmp_path / "bad.zip")
 
 
 @pytest.mark.parametrize("platform, python", RELEASES)
