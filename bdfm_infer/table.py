@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -36,6 +37,7 @@ _FRAMES: Final = (-(2**31), 2**31)
 """Least and highest number of a frame."""
 
 _OPENFACE: Final = ("frame", "timestamp", "confidence", "success", "pose_Rx", "pose_Ry", "pose_Rz", "AU45_r")
+_HEAD: Final = ("HeadYaw", "HeadPitch", "HeadRoll")
 _RATES: Final = (24, 25, 30, 60)
 _TIMECODE: Final = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})[:;](\d{1,3}(?:[.,]\d{1,9})?)")
 _DAY_S: Final = 86_400.0
@@ -65,10 +67,9 @@ def read_table(table: Path, text: str) -> tuple[list[Row], str]:
         raise TakeFormatError(f"{table}: {what}. Choose a take's .csv file, or capture again.")
     separator = max(SEPARATORS, key=lines[0].count)
     try:
-        header, *rows = csv.reader(lines, delimiter=separator)
+        cells = _Cells(table, csv.reader(lines, delimiter=separator), decimal="," if separator != "," else ".")
     except csv.Error as error:
         raise TakeFormatError(f"{table}: no table ({error}). Choose a take's .csv file, or capture again.") from error
-    cells = _Cells(table, [name.strip() for name in header], rows, decimal="," if separator != "," else ".")
     if "Timecode" in cells.header:
         return _livelinkface(cells), "livelinkface"
     if "pose_Rx" in cells.header:
@@ -77,13 +78,18 @@ def read_table(table: Path, text: str) -> tuple[list[Row], str]:
 
 
 class _Cells:
-    """A table's cells by line and column, empty lines left out."""
+    """A table's cells by line and column, empty lines left out, and columns that no take has: OpenFace writes 700."""
 
-    def __init__(self, table: Path, header: Sequence[str], rows: Sequence[Sequence[str]], decimal: str) -> None:
+    def __init__(self, table: Path, lines: Iterator[list[str]], decimal: str) -> None:
         self.table = table
-        self.header = header
+        self.header = [name.strip() for name in next(lines)]
         self._decimal = decimal
-        self.rows = [(line, dict(zip(header, row, strict=False))) for line, row in enumerate(rows, start=2) if any(row)]
+        kept = [(place, name) for place, name in enumerate(self.header) if name in _known_columns()]
+        self.rows = [
+            (line, {name: row[place] for place, name in kept if place < len(row)})
+            for line, row in enumerate(lines, start=2)
+            if any(row)
+        ]
 
     def require(self, columns: Sequence[str]) -> None:
         missing = [column for column in columns if column not in self.header]
@@ -185,20 +191,31 @@ def _openface(cells: _Cells) -> list[Row]:
 
 def _livelinkface(cells: _Cells) -> list[Row]:
     """Live Link Face: 52 ARKit shapes. Second 0 is the first row; a row without shapes is one without a face."""
-    names = [name[0].upper() + name[1:] for name in arkit_table()["order"]]
-    head = ("HeadYaw", "HeadPitch", "HeadRoll")
-    cells.require(["Timecode", *names, *head])
+    names = _shapes()
+    cells.require(["Timecode", *names, *_HEAD])
     times = _seconds(cells)
     found = [bool(row.get(names[0], "").strip()) for _, row in cells.rows]
     seen_rows = [row for row, seen in zip(cells.rows, found, strict=True) if seen]
     shapes = [[cells.number(line, row, name, *_STRENGTH) for name in names] for line, row in seen_rows]
-    angles = [[cells.number(line, row, name, *np.radians(_DEGREES)) for name in head] for line, row in seen_rows]
+    angles = [[cells.number(line, row, name, *np.radians(_DEGREES)) for name in _HEAD] for line, row in seen_rows]
     values = zip(np.degrees(angles), units_from_arkit(np.array(shapes).reshape(-1, len(names))), strict=True)
     rows = []
     for number, (time, seen) in enumerate(zip(times, found, strict=True)):
         rotation, units = next(values) if seen else (None, None)
         rows.append(Row(number, time, float(seen), rotation, action_units=units))
     return rows
+
+
+def _shapes() -> list[str]:
+    """Live Link Face's columns of the 52 shapes."""
+    return [name[0].upper() + name[1:] for name in arkit_table()["order"]]
+
+
+@cache
+def _known_columns() -> frozenset[str]:
+    """Every column that is read, of any tool."""
+    units = [f"AU{number:02d}_r" for number in OPENFACE_AUS]
+    return frozenset((*COLUMNS, "file", *_OPENFACE, "face_id", *units, "Timecode", *_shapes(), *_HEAD))
 
 
 def _seconds(cells: _Cells) -> list[float]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,24 @@ def test_openface_with_spaces_and_two_faces(take: Take, tmp_path: Path) -> None:
     doubled = [line for one in lines for line in (one, one.replace(",0,", ",1,", 1))]
     (tmp_path / "o.csv").write_text("\n".join([header.replace(",", ", "), *doubled]) + "\n")
     assert len(Take.read(tmp_path / "o.csv")) == len(take)
+
+
+def test_openface_with_its_landmarks(take: Take, tmp_path: Path) -> None:
+    """Its tables have 714 columns, of which 23 are read; the others are not kept in memory."""
+    export(take, "openface", tmp_path / "o.csv")
+    before = Take.read(tmp_path / "o.csv")
+    header, *lines = (tmp_path / "o.csv").read_text().splitlines()
+    more = [header + "".join(f",x_{i}" for i in range(690)), *(line + ",-123.456" * 690 for line in lines * 5)]
+    for place, line in enumerate(more[1:]):
+        frame, face, _, rest = line.split(",", 3)
+        more[place + 1] = f"{frame},{face},{place / 30:.3f},{rest}"
+    (tmp_path / "o.csv").write_text("\n".join(more) + "\n")
+    tracemalloc.start()
+    after = Take.read(tmp_path / "o.csv")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(after.action_units[: len(before)], before.action_units)
+    assert peak < 5 * (tmp_path / "o.csv").stat().st_size
 
 
 def test_livelinkface_comes_back(take: Take, tmp_path: Path) -> None:
