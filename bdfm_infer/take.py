@@ -97,11 +97,15 @@ class Take:
         return self.action_units[:, AU_NAMES.index(name)]
 
     def processed(self) -> Take:
-        """The take with the calibration and smoothing that its JSON file asks for."""
+        """The take with the calibration and smoothing that its JSON file asks for.
+
+        Raises:
+            TakeFormatError: that file's settings are not of the form that is written.
+        """
         from .calibrate import Calibration
         from .smooth import Smoothing
 
-        settings = self.facts.get("settings", {})
+        settings = _settings(self.facts)
         take = Calibration.from_settings(settings.get("calibration")).apply(self)
         return Smoothing.from_settings(settings.get("smoothing")).apply(take)
 
@@ -184,10 +188,7 @@ class Take:
         """
         target = csv_path(path).with_suffix(".json")
         facts = {"format_version": FORMAT_VERSION, **_read_facts(target)}
-        before = facts.get("settings", {})
-        if not isinstance(before, dict):
-            raise TakeFormatError(f"{target}: its settings are no object {{…}}. Move the file away to begin anew.")
-        facts["settings"] = {**before, **settings}
+        facts["settings"] = {**_settings(facts), **settings}
         try:
             _write_facts(target, facts)
         except OSError as error:
@@ -334,6 +335,13 @@ def _read_facts(path: Path) -> dict[str, Any]:
     if version != FORMAT_VERSION:
         raise TakeFormatError(f"{path}: not of a take (no format_version). Move it away to read the values alone.")
     return dict(facts)
+
+
+def _settings(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    settings = facts.get("settings") or {}
+    if not isinstance(settings, Mapping):
+        raise TakeFormatError("The take's settings are no object {…}. Move its JSON file away to begin anew.")
+    return settings
 
 
 def _refuse_pipe(path: Path) -> None:

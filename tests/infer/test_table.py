@@ -231,6 +231,24 @@ def test_facts_that_are_not_understood(tmp_path: Path, facts: str, message: str)
         Take.read(writer.path)
 
 
+@pytest.mark.parametrize("settings", ["[1]", "7", "null", "{}"])
+def test_settings_of_any_kind(tmp_path: Path, settings: str) -> None:
+    with TakeWriter(tmp_path / "t", {}) as writer:
+        writer.append(Row(0, 0.0, 0.0))
+    facts = f'{{"format_version": 1, "settings": {settings}}}'
+    (tmp_path / "t.json").write_text(facts)
+    take = Take.read(writer.path)
+    if settings in ("null", "{}"):
+        assert len(take.processed()) == 1
+        assert "smoothing" in Take.save_settings(writer.path, {"smoothing": None}).read_text()
+        return
+    with pytest.raises(TakeFormatError, match="settings are no object"):
+        take.processed()
+    with pytest.raises(TakeFormatError, match="settings are no object"):
+        Take.save_settings(writer.path, {"smoothing": None})
+    assert (tmp_path / "t.json").read_text() == facts
+
+
 def test_facts_that_an_editor_marked_as_utf_8(tmp_path: Path) -> None:
     with TakeWriter(tmp_path / "t", {"version": "0"}) as writer:
         writer.append(Row(0, 0.0, 0.0))
