@@ -94,6 +94,8 @@ def _run(services: Services, options: argparse.Namespace) -> int:
     scene, output = bpy.context.scene, options.output.absolute()
     if is_folder(output):
         raise WriteError(f"{output} is a folder. Name a file in it.")
+    if output.suffix.lower() != ".blend":
+        raise WriteError(f"{output} is not named as a .blend file. Give it that ending.")
     if is_there(output) and not options.overwrite:
         raise OutputExistsError(f"{output} exists. Choose another name, or give --overwrite.")
     choose = partial(_choose, services, options.mapping)

@@ -287,20 +287,23 @@ def test_a_mapping_that_cannot_be_kept_on_a_linked_character(load, tmp_path, cap
     [
         (["take.csv", "-o", "a" * 300 + ".blend"], 17),
         (["take.csv", "-o", "folder", "--overwrite"], 17),
+        (["take.csv", "-o", "take.csv", "--overwrite"], 17),
         (["take.csv", "-o", "take.csv/new.blend"], 17),
         (["", "-o", "new.blend"], 52),
         (["a" * 300, "-o", "new.blend"], 52),
         (["take.csv", "-o", "new.blend", "--start", "9" * 15], 52),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_the_command_line(load, rig, part, tmp_path, monkeypatch, capfd, words, code):
     monkeypatch.chdir(tmp_path)
     load(TIMES)
     (tmp_path / "folder").mkdir()
+    take = (tmp_path / "take.csv").read_bytes()
     assert part("blender.command_line").execute(part("ui.command").services(), words) == code
     assert "Traceback" not in capfd.readouterr().err
     assert not list(tmp_path.glob("*.blend")) and (tmp_path / "folder").is_dir()
+    assert (tmp_path / "take.csv").read_bytes() == take
 
 
 @pytest.mark.parametrize("kind", ["dangling", "loop", "folder", "pipe", "long", "file", "name"])
