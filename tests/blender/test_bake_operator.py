@@ -105,7 +105,7 @@ def test_the_report_goes_and_comes_with_the_bake(settings, part):
 
 
 def test_the_panel_shows_how_far_a_long_bake_is(part, layout, capfd):
-    """Background mode bakes at once; the bar and Esc were tried in windows of 4.3 and 5.2."""
+    """Background mode bakes at once: the bar and Esc are tried in ``tests/window``."""
     panel, operator, stepped = part("ui.bake_panel"), part("ui.bake").BDFM_OT_bake, part("ui.stepped")
     assert stepped.describe(0.452, 1) == "45 %" and stepped.describe(3.9, 20) == "3 of 20 characters"
     operator.progress = 0.5, 1

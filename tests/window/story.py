@@ -79,6 +79,7 @@ def story(hands: Hands) -> Acts[None]:
     yield from mend(hands)
     yield from unknown_character(hands)
     yield from bake_and_undo(hands)
+    yield from stop_a_long_bake(hands)
     yield from batch(hands)
 
 
@@ -265,6 +266,27 @@ def bake_and_undo(hands: Hands) -> Acts[None]:
     yield from hands.press("Z", ctrl=True, shift=True)
     yield from hands.until(lambda: is_baked("ArkitHead"), 10, "redo brings the bake again")
     check(smile > 0.05, f"the character does not smile at frame {SMILE}")
+
+
+def stop_a_long_bake(hands: Hands) -> Acts[None]:
+    """A bake that plays the scene's strips at a twentieth of the speed takes seconds: its bar is seen, Esc stops it."""
+    settings, animation = bpy.context.scene.bdfm.bake, keys_of("ArkitHead").animation_data
+    track = animation.nla_tracks.new()
+    track.strips.new("below", 1, animation.action)
+    settings.additive, settings.speed = True, 0.05
+    actions, frame = set(bpy.data.actions), bpy.context.scene.frame_current
+    operator = sys.modules[f"{ADDON}.ui.bake"].BDFM_OT_bake
+    yield from hands.click_button("bdfm.bake()")
+    yield from hands.until(
+        lambda: operator.progress is not None and operator.progress[0] > 0.02, 30, "the bar is there"
+    )
+    yield from hands.picture("15-long-bake")
+    yield from hands.press("ESC")
+    yield from hands.until(lambda: operator.progress is None, 5, "Esc stops the bake")
+    check(set(bpy.data.actions) == actions, "the stopped bake has left an action")
+    check(bpy.context.scene.frame_current == frame, "the stopped bake has moved the playhead")
+    keys_of("ArkitHead").animation_data.nla_tracks.remove(track)
+    settings.additive, settings.speed = False, 1.0
 
 
 def batch(hands: Hands) -> Acts[None]:
