@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__, cli_capture, cli_pictures
-from .cli_common import draw_avatar, positive, stoppable
+from .cli_common import draw_avatar, positive, spare, stoppable
 from .errors import BdfmError
 from .export import FORMATS
 from .smooth import METHODS
-from .take import Take
+from .take import Take, csv_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -142,6 +142,7 @@ def _export(options: argparse.Namespace) -> int:
     from .export import export
 
     take = Take.read(options.take)
+    spare(options.output, csv_path(options.take), csv_path(options.take).with_suffix(".json"))
     rows = export(take if options.raw else take.processed(), options.to, options.output, options.overwrite)
     print(f"{options.output}: {rows} rows")
     return 0

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli_common import LIST_HELP, draw_avatar, natural, positive, rate, seconds, source_of, stoppable
+from .cli_common import LIST_HELP, draw_avatar, natural, positive, rate, seconds, source_of, spare, stoppable
 from .smooth import METHODS, Smoothing
 from .take import csv_path
 
@@ -74,6 +74,7 @@ def _capture(options: argparse.Namespace) -> int:
         from .avatar import Avatar, check_output
 
         check_output(options.avatar, options.overwrite)
+        spare(options.avatar, Path(options.input))
         avatar = Avatar(options.weights)
     chosen, every = _chosen(options), options.face == ALL
     with stoppable() as cancel:

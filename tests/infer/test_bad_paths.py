@@ -6,10 +6,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bdfm_infer.cli import main
-from bdfm_infer.errors import BdfmError, InputNotFoundError, NotAVideoError, TakeFormatError, WriteError
+from bdfm_infer.errors import (
+    BdfmError,
+    InputNotFoundError,
+    NotAVideoError,
+    OutputExistsError,
+    TakeFormatError,
+    WriteError,
+)
+from bdfm_infer.parameters import N_AU
+from bdfm_infer.take import Row, TakeWriter
 
 LONG = "a" * 300
 CODES = {
@@ -53,6 +63,30 @@ def test_paths_that_cannot_be_used(
     Path("picture.png").write_bytes(picture.read_bytes())
     assert main(words) in CODES
     assert capsys.readouterr().err.startswith("bdfm-infer: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "take", "--to", "openface", "-o", "take.csv"],
+        ["export", "take.csv", "--to", "livelinkface", "-o", "folder/../take.json"],
+        ["avatar", "take.csv", "-o", "take.csv"],
+        ["capture", "clip.mp4", "-o", "new", "--avatar", "clip.mp4"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_read_is_never_written_over(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    with TakeWriter("take", {}) as writer:
+        writer.append(Row(0, 0.0, 0.9, np.zeros(3), np.ones(3), np.zeros(N_AU)))
+    Path("clip.mp4").write_bytes(b"a clip")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert main([*words, "--overwrite"]) == OutputExistsError.exit_code
+    assert "is what is read" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no such rights on Windows")
