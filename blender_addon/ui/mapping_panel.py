@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, UILayout
 
-from .mapping import KIND_LABELS
+from .mapping_targets import KIND_LABELS
 from .own_mapping import BDFM_PG_own_mapping, BDFM_PG_target
 from .sidebar import SidebarPanel
 

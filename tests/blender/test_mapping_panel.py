@@ -159,7 +159,7 @@ def test_a_head_bone_that_no_mapping_knows_is_chosen_and_turns(folder, part):
     assert not bpy.ops.bdfm.choose_head_bone.poll()
     bpy.ops.bdfm.start_posing()
     assert own().head_bone() == ""
-    assert {choice[0] for choice in part("ui.mapping")._bone_items(None, bpy.context)} == {"skull", "torso"}
+    assert {choice[0] for choice in part("ui.mapping_targets")._bone_items(None, bpy.context)} == {"skull", "torso"}
     assert bpy.ops.bdfm.choose_head_bone(bone="torso") == {"FINISHED"}
     assert bpy.ops.bdfm.choose_head_bone(bone="skull") == {"FINISHED"}
     assert own().head_bone() == "skull" and len(own().targets) == 3
@@ -187,7 +187,7 @@ def test_a_character_without_bones_has_no_head_to_choose(folder, part):
 
 def test_everything_of_the_rig_can_be_found(rig, part):
     bpy.ops.bdfm.edit_mapping()
-    items = [json.loads(item[0]) for item in part("ui.mapping")._target_items(None, bpy.context)]
+    items = [json.loads(item[0]) for item in part("ui.mapping_targets")._target_items(None, bpy.context)]
     assert ["shape_key", "frown", None, "object"] in items
     assert ["bone_scale", 'lip "1"\n', None, "object"] in items
     assert ["custom_property", "open", "jaw", "pose_bone"] in items
