@@ -73,6 +73,11 @@ def _parser() -> argparse.ArgumentParser:
     confidence.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     confidence.set_defaults(run=_confidence)
 
+    mean = commands.add_parser("mean", help="the mean of the weights of readers that went on from one another")
+    mean.add_argument("--checkpoint", type=Path, required=True, nargs="+")
+    mean.add_argument("--out", type=Path, required=True, help="checkpoint to write")
+    mean.set_defaults(run=_mean)
+
     regressor = commands.add_parser("regressor", help="train R on the frozen F_seg of a reader, and compare the two")
     regressor.add_argument("--checkpoint", type=Path, required=True, help="a reader's checkpoint")
     _add_run(regressor, minutes=20.0)
@@ -151,6 +156,13 @@ def _confidence(options: argparse.Namespace) -> None:
         options.out,
     )
     print(f"{options.out}: cross-entropy {error:.4f}")
+
+
+def _mean(options: argparse.Namespace) -> None:
+    from .training.average import mean_of_readers
+
+    mean_of_readers(options.checkpoint, options.out)
+    print(options.out)
 
 
 def _changed_photos(options: argparse.Namespace) -> None:

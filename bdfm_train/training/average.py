@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""A running mean of a network's weights."""
+"""Means of a network's weights: over the steps of a run, and over runs that went on from one another."""
 
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from bdfm_train.errors import CheckpointError
+from bdfm_train.networks.checkpoints import read_checkpoint, write_checkpoint
 
 
 class WeightAverage:
@@ -31,3 +35,29 @@ class WeightAverage:
                 value.mul_(decay).add_(theirs[name], alpha=1.0 - decay)
             else:
                 value.copy_(theirs[name])
+
+
+def mean_of_readers(checkpoints: list[Path], out: Path) -> None:
+    """Write a reader whose averaged weights are the mean of those of others.
+
+    Worth trying where one run went on from the weights of another (Wortsman et al. 2022, "Model soups"); runs that began
+    apart have nothing in common.
+
+    Args:
+        checkpoints: of readers of one configuration.
+        out: checkpoint to write; ``held-out``, ``regressor``, ``confidence`` and ``export`` read it.
+
+    Raises:
+        CheckpointError: a file is missing, damaged, or of another configuration than the first.
+    """
+    states = [read_checkpoint(path, "reader", ("average", "config")) for path in checkpoints]
+    for path, state in zip(checkpoints, states, strict=True):
+        if state["config"] != states[0]["config"] or state["average"].keys() != states[0]["average"].keys():
+            raise CheckpointError(f"{path} is of another configuration than {checkpoints[0]}. Choose readers of one.")
+    first = states[0]["average"]
+    mean = {name: _mean([state["average"][name] for state in states]) for name in first}
+    write_checkpoint({"average": mean, "config": states[0]["config"]}, out)
+
+
+def _mean(values: list[Tensor]) -> Tensor:
+    return torch.stack(values).mean(0) if values[0].dtype.is_floating_point else values[0]

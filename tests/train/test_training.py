@@ -18,9 +18,10 @@ from bdfm_train.data.batches import BatchMaker
 from bdfm_train.data.crops import mirror_landmarks, mirror_parameters
 from bdfm_train.data.photos import Photo, judgements, load_photos, part_of, set_aside, unsuitable, without_copies
 from bdfm_train.data.shards import Shard, ShardPool
-from bdfm_train.networks.checkpoints import build_reader
+from bdfm_train.errors import CheckpointError
+from bdfm_train.networks.checkpoints import build_reader, load_reader
 from bdfm_train.networks.segmentation import CLASSES
-from bdfm_train.training.average import WeightAverage
+from bdfm_train.training.average import WeightAverage, mean_of_readers
 from bdfm_train.training.confidence import SATURATED_CONFIDENCE, confidence_error, train_confidence
 from bdfm_train.training.reader import Read, reader_losses, train_reader
 from bdfm_train.training.steps import (
@@ -329,3 +330,17 @@ def test_a_short_training_runs_and_resumes(tmp_path: Path) -> None:
     again = torch.load(path, weights_only=True)
     assert again["step"] > first["step"]
     assert not torch.equal(first["average"]["head.0.weight"], again["average"]["head.0.weight"])
+
+
+def test_the_mean_of_two_readers_loads_and_lies_between_them(tmp_path: Path) -> None:
+    config = Config.load("lite")
+    paths = [tmp_path / "one.pt", tmp_path / "other.pt"]
+    for path, value in zip(paths, (0.2, 0.6), strict=True):
+        state = {name: x.clone() for name, x in build_reader(config).state_dict().items()}
+        state["face.0.bias"].fill_(value)
+        torch.save({"average": state, "config": "lite"}, path)
+    mean_of_readers(paths, tmp_path / "mean.pt")
+    torch.testing.assert_close(load_reader(tmp_path / "mean.pt").state_dict()["face.0.bias"], torch.full((64,), 0.4))
+    torch.save({"average": {}, "config": "paper"}, tmp_path / "third.pt")
+    with pytest.raises(CheckpointError, match="another configuration"):
+        mean_of_readers([paths[0], tmp_path / "third.pt"], tmp_path / "mean.pt")
