@@ -31,8 +31,8 @@ EVALUATION_SEED: Final = 90011
 """Training uses seeds below 90,000."""
 
 
-def _yaw(rng: np.random.Generator, evaluation: bool) -> float:
-    if evaluation:
+def _yaw(rng: np.random.Generator, even: bool) -> float:
+    if even:
         return rng.uniform(-90, 90)
     kind = rng.random()
     if kind < 0.68:
@@ -40,8 +40,8 @@ def _yaw(rng: np.random.Generator, evaluation: bool) -> float:
     return float(rng.normal() * 20) if kind < 0.9 else rng.uniform(140, 220)
 
 
-def renders(head: Head, performances: Performances | None, count: int, seed: int, evaluation: bool = False) -> Renders:
-    """``count`` random renders of one head."""
+def renders(head: Head, performances: Performances | None, count: int, seed: int, even: bool = False) -> Renders:
+    """``count`` random renders of one head, yaw even over -90 to 90 degrees where ``even`` asks for it."""
     renderer, rng = Renderer(head, (SIZE, SIZE)), np.random.default_rng(seed)
     sampler = Sampler(head, performances, rng)
     result = Renders(
@@ -51,7 +51,7 @@ def renders(head: Head, performances: Performances | None, count: int, seed: int
         yaw=np.empty(count, np.float32),
     )
     for i in range(count):
-        yaw, pitch = _yaw(rng, evaluation), float(np.clip(rng.normal() * 14, -35, 35))
+        yaw, pitch = _yaw(rng, even), float(np.clip(rng.normal() * 14, -35, 35))
         view = random_view(np.array([yaw, pitch, 0.0], np.float32), rng)
         parameters, _ = sampler.parameters()
         look = random_look(head, renderer.shape, rng)
@@ -67,12 +67,14 @@ def main() -> None:
     parser.add_argument("--head", choices=("a", "b"), required=True)
     parser.add_argument("--count", type=int, default=4500)
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--evaluation", action="store_true")
+    parser.add_argument("--even", action="store_true", help="yaw even over -90 to 90 degrees")
+    parser.add_argument("--evaluation", action="store_true", help="the same with the seed of the evaluation")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     seed = EVALUATION_SEED if arguments.evaluation else arguments.seed
+    even = arguments.even or arguments.evaluation
     head = Head.load(arguments.heads, arguments.head)
-    renders(head, Performances(sources_root()), arguments.count, seed, arguments.evaluation).save(arguments.out)
+    renders(head, Performances(sources_root()), arguments.count, seed, even).save(arguments.out)
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ class WeightAverage:
 def mean_of_readers(checkpoints: list[Path], out: Path) -> None:
     """Write a reader whose averaged weights are the mean of those of others.
 
-    Worth trying where one run went on from the weights of another (Wortsman et al. 2022, "Model soups"); runs that began
-    apart have nothing in common.
+    Worth trying where one run went on from the weights of another (Wortsman et al. 2022, "Model soups"); runs that
+    began apart have nothing in common.
 
     Args:
         checkpoints: of readers of one configuration.
