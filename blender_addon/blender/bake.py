@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..core.additive import aligned, property_values
 from ..core.errors import AddonError, NoMappingError
+from ..core.gains import strengthened
 from ..core.head import place_head
 from ..core.mapping import Mapping
 from ..core.matching import Missing, resolve
@@ -25,6 +26,7 @@ from .bake_warnings import action_warnings, curve_warnings, is_writable, scene_w
 from .checks import Finding, channel_name, findings
 from .existing import curve_values, modifiers_muted, plays_strips, sampled_values
 from .fcurves import KeyWriter
+from .gains import gains_of
 from .neck import takes_along
 from .properties import FloatArray, Property, properties_of
 from .rig import Character, read_rig
@@ -82,7 +84,7 @@ def bake(
     time: SceneTime,
     options: BakeOptions = DEFAULTS,
 ) -> BakeReport:
-    """Bake a performance onto a character.
+    """Bake a performance onto a character, with the gains that are kept on it.
 
     Args:
         performance: see :meth:`Performance.from_take`.
@@ -123,7 +125,8 @@ def bake_steps(
     keys = resample(performance.timestamps, performance.values, time).within(options.first, options.last)
     if options.additive:
         keys = keys.filled()
-    items = properties_of(character, retarget(resolution, keys.values))
+    channels = retarget(resolution, strengthened(keys.values, gains_of(character.top)))
+    items = properties_of(character, channels)
     if not items:
         raise NoMappingError(f"{character.name}: with these options nothing of {mapping.name} is left to bake.")
     values = yield from _values(items, keys.frames, options)

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import bpy
-import numpy as np
 
 from bdfm_infer.errors import BdfmError
-from bdfm_infer.parameters import N_AU
 
 from ..core.errors import AddonError
 from ..core.performance import Performance
@@ -36,13 +34,11 @@ class Job:
         name: of the character, as it was called when it was chosen.
         top: its top object; None: it is no longer in the file.
         performance: makes what is baked. It may raise any :class:`BdfmError`.
-        gain: factor of the action units, which stay within 0 to 1.
     """
 
     name: str
     top: bpy.types.Object | None
     performance: Callable[[], Performance]
-    gain: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -117,14 +113,7 @@ def _bake(
 ) -> Generator[float, None, BakeReport]:
     if not choice.fits:
         raise BatchError(choice.reason)
-    performance = _stronger(job.performance(), job.gain)
-    return (yield from bake_steps(performance, character, choice.fits[0].mapping, time, options))
-
-
-def _stronger(performance: Performance, gain: float) -> Performance:
-    values = performance.values.copy()
-    values[:, :N_AU] = np.clip(gain * values[:, :N_AU], 0.0, 1.0)
-    return replace(performance, values=values)
+    return (yield from bake_steps(job.performance(), character, choice.fits[0].mapping, time, options))
 
 
 def _shape_keys(character: Character) -> list[bpy.types.ID]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.additive import property_values
+from ..core.gains import Gains, strengthened
 from ..core.head import HeadPlacement, place_head
 from ..core.mapping import Mapping
 from ..core.matching import resolve
@@ -22,6 +23,7 @@ from ..core.performance import Performance
 from ..core.playhead import values_at
 from ..core.retarget import Channel, retarget
 from ..core.timing import SceneTime
+from .gains import gains_of
 from .rig import Character, places_of, read_rig
 
 FloatArray = NDArray[np.float64]
@@ -36,38 +38,51 @@ _GONE = (KeyError, AttributeError, IndexError, TypeError)
 """What Blender raises where a name leads nowhere any more."""
 
 
+class _Block:
+    """A data-block, found again by its name where an undo replaced it."""
+
+    def __init__(self, block: bpy.types.ID) -> None:
+        self._block = block
+        self._collection = _COLLECTIONS[block.id_type]
+        self._name = block.name
+        self._library = block.library.filepath if block.library is not None else None
+
+    def find(self) -> Any:
+        """The data-block now; None where it is gone."""
+        try:
+            self._name = self._block.name
+        except ReferenceError:
+            try:
+                self._block = getattr(bpy.data, self._collection)[self._name, self._library]
+            except KeyError:
+                return None
+        return self._block
+
+
 @dataclass
 class _Value:
     """One number of Blender's data.
 
     Attributes:
-        block: the data-block, found again by ``collection``, ``block_name`` and ``library`` where an undo replaced it.
+        block: the data-block.
         owner: RNA path from it to what holds the property; empty for the data-block itself.
         name: of the property.
         index: place in a vector, None for a single number.
         custom: whether it is a custom property.
     """
 
-    block: bpy.types.ID
+    block: _Block
     owner: str
     name: str
     index: int | None
     custom: bool
 
-    def __post_init__(self) -> None:
-        self.collection = _COLLECTIONS[self.block.id_type]
-        self.block_name = self.block.name
-        self.library = self.block.library.filepath if self.block.library is not None else None
-
     def find(self) -> Any:
         """What holds the property now; None where it is gone."""
+        block = self.block.find()
         try:
-            try:
-                self.block_name = self.block.name
-            except ReferenceError:
-                self.block = getattr(bpy.data, self.collection)[self.block_name, self.library]
-            return self.block.path_resolve(self.owner) if self.owner else self.block
-        except (KeyError, ValueError):
+            return block.path_resolve(self.owner) if self.owner and block is not None else block
+        except ValueError:
             return None
 
     def read(self, owner: Any) -> float | None:
@@ -89,7 +104,7 @@ class _Value:
                 if not issubclass(kind, int | float):
                     return
                 owner[self.name] = kind(number)
-                self.block.update_tag()  # a custom property tells nobody that it has changed
+                owner.id_data.update_tag()  # a custom property tells nobody that it has changed
             elif self.index is None:
                 setattr(owner, self.name, number)
             else:
@@ -102,7 +117,7 @@ class _Value:
 class _Table:
     """Numbers (m, k) of whole frames from ``first`` on; NaN where the face is lost."""
 
-    key: tuple[int, SceneTime]
+    key: tuple[int, SceneTime, Gains]
     performance: Performance
     first: int
     numbers: FloatArray
@@ -123,6 +138,7 @@ class Preview:
 
     def __init__(self, character: Character, mapping: Mapping, head: HeadPlacement = "MAPPED") -> None:
         self.name = character.name
+        self._top = _Block(character.top)
         self._resolution = place_head(resolve(mapping, read_rig(character)), head)
         self._modes: dict[str, str] = {}
         if character.armature is not None:
@@ -141,13 +157,14 @@ class Preview:
         Args:
             tabled: work out all whole frames about this one at once, and take the next ones from there.
         """
-        key = (id(performance), time)
+        gains = gains_of(self._top.find())
+        key = (id(performance), time, gains)
         if tabled and not (self._table is not None and self._table.key == key and self._table.holds(frame)):
             frames = np.arange(int(frame) - TABLE // 2, int(frame) + TABLE // 2)
             values = values_at(performance, time.seconds(frames))
             found = np.isfinite(values).all(axis=1)
             numbers = np.full((len(frames), len(self._values)), np.nan)
-            numbers[found] = self._numbers(values[found])
+            numbers[found] = self._numbers(values[found], gains)
             self._table = _Table(key, performance, int(frames[0]), numbers)
         if self._table is not None and self._table.key == key and self._table.holds(frame):
             numbers = self._table.numbers[int(frame) - self._table.first]
@@ -155,7 +172,7 @@ class Preview:
             values = values_at(performance, time.seconds(frame))
             if not np.isfinite(values).all():
                 return None
-            numbers = self._numbers(values)[0]
+            numbers = self._numbers(values, gains)[0]
         return None if np.isnan(numbers).any() else numbers
 
     def show(self, numbers: FloatArray) -> None:
@@ -186,11 +203,11 @@ class Preview:
         if before is not None:
             self._write(owners, before)
 
-    def _numbers(self, values: FloatArray) -> FloatArray:
+    def _numbers(self, values: FloatArray, gains: Gains) -> FloatArray:
         """What moments of a performance, (m, 26) without NaN, make of the character: (m, k)."""
         if not len(values):
             return np.zeros((0, len(self._values)))
-        channels = retarget(self._resolution, values)
+        channels = retarget(self._resolution, strengthened(values, gains))
         columns = [property_values(channel, self._modes.get(channel.owner, "")) for channel in channels]
         return np.concatenate(columns, axis=1)
 
@@ -213,4 +230,4 @@ def _values_of(character: Character, channel: Channel) -> Iterator[_Value]:
         if custom:
             name = channel.name
             owner = place.path.removesuffix(f'["{bpy.utils.escape_identifier(name)}"]')
-        yield _Value(place.id_block, owner, name, None if single else place.index, custom)
+        yield _Value(_Block(place.id_block), owner, name, None if single else place.index, custom)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bpy.types import Object
+
 from ..core.errors import AddonError, NoMappingError
 from ..core.matching import Fit, fit
 from ..core.rig import Rig
@@ -50,14 +52,20 @@ def choose_for(character: Character, identifier: str) -> None:
     Raises:
         ChoiceError: its top object is linked from a library, where Blender would lose it.
     """
-    if character.top.library is not None:
-        raise ChoiceError(
-            f"{character.name!r} is linked from a library, so Blender would lose the choice. Make a library override."
-        )
+    reason = why_not_kept(character.top)
+    if reason:
+        raise ChoiceError(reason)
     if identifier:
         character.top[PROPERTY] = identifier
     elif PROPERTY in character.top:
         del character.top[PROPERTY]
+
+
+def why_not_kept(top: Object) -> str:
+    """Why nothing can be kept with the character of this top object, and what to do; empty where it can."""
+    if top.library is None:
+        return ""
+    return f"{top.name!r} is linked from a library, so Blender would lose the choice. Make a library override."
 
 
 def choice_of(character: Character, rig: Rig, library: Library, for_all: str = "") -> Choice:

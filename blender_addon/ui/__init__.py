@@ -22,6 +22,7 @@ from . import (
     curves,
     edit,
     faces,
+    gains,
     mapping,
     mapping_panel,
     mapping_targets,
@@ -42,6 +43,7 @@ from . import (
 CLASSES = (
     *preferences.CLASSES,
     *cleaning.CLASSES,
+    *gains.CLASSES,
     *batch_lists.CLASSES,
     *bake_settings.CLASSES,
     *own_mapping.CLASSES,

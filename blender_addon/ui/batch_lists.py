@@ -19,6 +19,7 @@ from ..blender.rig import characters_in
 from ..blender.rig_choice import PROPERTY, ChoiceError, choose_for
 from ..core.performance import Performance
 from .characters import is_selected, selected_characters
+from .gains import draw_folded_gains
 from .operators import ReportingOperator
 from .preferences import library
 from .sidebar import RowList, draw_move_buttons
@@ -66,9 +67,6 @@ class BDFM_PG_batch_character(bpy.types.PropertyGroup):
         set=_set_mapping,
         search=_mapping_ids,
     )
-    gain: bpy.props.FloatProperty(
-        name="Gain", description="Makes the expressions of this character stronger or weaker", default=1, min=0, max=3
-    )
     status: bpy.props.EnumProperty(name="Status", items=STATUS_ITEMS)
     message: bpy.props.StringProperty(name="Message", description="What the last bake had to say")
 
@@ -89,6 +87,9 @@ class BDFM_PG_batch(bpy.types.PropertyGroup):
     characters_active: bpy.props.IntProperty(name="Active Character")
     takes: bpy.props.CollectionProperty(type=BDFM_PG_batch_take)
     takes_active: bpy.props.IntProperty(name="Active Take")
+    show_gains: bpy.props.BoolProperty(
+        name="Gain of Each Action Unit", description="Show a gain for each action unit and for the head's turns"
+    )
 
 
 class BDFM_UL_batch_characters(RowList, bpy.types.UIList):
@@ -200,11 +201,11 @@ class BDFM_OT_batch_move(_ListOperator):
 def listed_jobs(scene: bpy.types.Scene) -> list[Job]:
     """What the scene's lists ask for, in the order of the characters."""
     batch = scene.bdfm.batch
-    items = [(item.top.name if item.top else item.name, item.top, item.gain) for item in batch.characters]
+    items = [(item.top.name if item.top else item.name, item.top) for item in batch.characters]
     if batch.pairing == "ALL":
-        return [Job(name, top, partial(scene_performance, scene), gain) for name, top, gain in items]
+        return [Job(name, top, partial(scene_performance, scene)) for name, top in items]
     paths = [bpy.path.abspath(take.path) for take in batch.takes][: len(items)]
-    return [Job(name, top, partial(_performance, path), gain) for (name, top, gain), path in zip_longest(items, paths)]
+    return [Job(name, top, partial(_performance, path)) for (name, top), path in zip_longest(items, paths)]
 
 
 def _performance(path: str | None) -> Performance:
@@ -218,12 +219,14 @@ def _is_there(item: BDFM_PG_batch_character) -> bool:
 
 
 def draw_character(layout: UILayout, item: BDFM_PG_batch_character) -> None:
-    """Mapping and gain of one character of the list."""
+    """Mapping and gains of one character of the list."""
     column = layout.column(align=True)
     row = column.row(align=True)
-    row.enabled = _is_there(item) and item.top.library is None
+    is_there = _is_there(item)
+    row.enabled = is_there and item.top.library is None
     row.prop(item, "mapping", placeholder="By Names")
-    column.prop(item, "gain")
+    if is_there:
+        draw_folded_gains(column, item.top, item.id_data.bdfm.batch)
 
 
 def draw_buttons(layout: UILayout, batch: BDFM_PG_batch, name: str, kind: str, add: str) -> None:

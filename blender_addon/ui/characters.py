@@ -17,6 +17,7 @@ from ..blender.rig import Character, character_of, characters_in, read_rig
 from ..blender.rig_choice import Choice, choice_of, choose_for, chosen_id
 from ..core.errors import AddonError, NoMappingError
 from ..core.matching import Fit, Missing, resolve
+from .gains import draw_gains, draw_summary
 from .operators import ReportingOperator
 from .preferences import library
 from .sidebar import SidebarPanel, draw_list, draw_text
@@ -226,6 +227,9 @@ def _draw_row(column: UILayout, row: Row, context: Context) -> None:
         column.label(text=f"{fit.score:.0%} of its names, {how}", icon="CHECKMARK" if fit.fits else "QUESTION")
     if row.reason:
         draw_text(column, row.reason, "ERROR")
+    top = context.scene.objects.get(row.name)
+    if top is not None:
+        draw_summary(column, top)
     if len(row.fits) > 1:
         draw_text(column, f"Fits as well: {', '.join(fit.mapping.name for fit in row.fits[1:])}", "QUESTION")
     if row.missing:
@@ -238,4 +242,25 @@ def _draw_row(column: UILayout, row: Row, context: Context) -> None:
             draw_list(column, (str(missing) for missing in row.missing), MAX_MISSING, "QUESTION")
 
 
-CLASSES = (BDFM_OT_choose_character_mapping, BDFM_PT_characters)
+class BDFM_PT_gains(SidebarPanel, bpy.types.Panel):
+    bl_label = "Gains"
+    bl_parent_id = "BDFM_PT_characters"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 3
+
+    def draw(self, context: Context) -> None:
+        draw_first_gains(self.layout, context)
+
+
+def draw_first_gains(layout: UILayout, context: Context) -> None:
+    """The gains of the character that the panel Characters shows first: the active one, where it is selected."""
+    rows = listed(context).rows
+    top = context.scene.objects.get(rows[0].name) if rows else None
+    if top is None:
+        layout.label(text="Select an armature or a mesh", icon="INFO")
+        return
+    layout.label(text=top.name, icon="USER", translate=False)
+    draw_gains(layout, top)
+
+
+CLASSES = (BDFM_OT_choose_character_mapping, BDFM_PT_characters, BDFM_PT_gains)

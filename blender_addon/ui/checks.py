@@ -14,7 +14,9 @@ from bpy.types import Context, UILayout
 from bdfm_infer.errors import BdfmError
 
 from ..blender.checks import MENDS, Finding, findings, strongest_values
+from ..blender.gains import gains_of
 from ..blender.rig import Character, read_rig
+from ..core.gains import strengthened
 from ..core.matching import resolve
 from ..core.retarget import retarget
 from .characters import choose_mapping, find_character, forget_rows, is_selected, selected_characters
@@ -68,7 +70,7 @@ def check(context: Context, character: Character) -> list[Finding]:
         performance = scene_performance(context.scene).values
         found = performance[np.isfinite(performance).all(axis=1)]
         values = found if len(found) else values
-    return findings(character, resolution, retarget(resolution, values))
+    return findings(character, resolution, retarget(resolution, strengthened(values, gains_of(character.top))))
 
 
 def _remember(name: str, found: Iterable[Finding]) -> None:

@@ -56,7 +56,7 @@ def draw_edit(layout: UILayout, context: Context) -> None:
     layout.prop(group, "complete_blinks")
     layout.row().prop(group, "shown", expand=True)
     column = layout.column(align=True)
-    label = _row_label()
+    label = row_label(BESIDE)
     for name, meaning in ACTION_UNITS.items():
         unit = getattr(group, name)
         row = column.row(align=True)
@@ -72,9 +72,9 @@ def draw_edit(layout: UILayout, context: Context) -> None:
         column.prop(group, f"gain_{name}")
 
 
-def _row_label() -> Callable[[str, str], str]:
-    """What a row is called: number and meaning, or, where the buttons leave no room for both, the meaning."""
-    if all(has_room(unit_label(*unit), BESIDE) for unit in ACTION_UNITS.items()):
+def row_label(beside: int) -> Callable[[str, str], str]:
+    """What a row is called: number and meaning, or, where ``beside`` pixels leave no room for both, the meaning."""
+    if all(has_room(unit_label(*unit), beside) for unit in ACTION_UNITS.items()):
         return unit_label
     return lambda name, meaning: meaning
 

@@ -11,6 +11,7 @@ import bpy
 
 from bdfm_infer.errors import BdfmError
 
+from ..blender import gains
 from ..blender.preview import Preview
 from . import cleaning
 from .bake_settings import take_time
@@ -173,6 +174,7 @@ class BDFM_OT_preview(bpy.types.Operator):
 def attach() -> None:
     """Follow the timeline, the edits, and everything that must not see the preview."""
     cleaning.listeners.append(refresh)
+    gains.listeners.append(refresh)
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
 
@@ -183,6 +185,7 @@ def detach() -> None:
     _ended.clear()
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).remove(handler)
+    gains.listeners.remove(refresh)
     cleaning.listeners.remove(refresh)
 
 

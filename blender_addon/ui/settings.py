@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..blender import gains
 from ..core.timing import MAX_FRAME
 from .bake_settings import BDFM_PG_bake
 from .batch_lists import BDFM_PG_batch
@@ -59,14 +60,16 @@ class BDFM_PG_settings(bpy.types.PropertyGroup):
 
 
 def attach() -> None:
-    """Give scenes their settings."""
+    """Give scenes their settings, and objects their gains."""
     bpy.types.Scene.bdfm = bpy.props.PointerProperty(type=BDFM_PG_settings)
+    gains.attach()
     bpy.types.WindowManager.bdfm_capture = bpy.props.PointerProperty(type=BDFM_PG_capture)
 
 
 def detach() -> None:
     """Take them away again."""
     del bpy.types.WindowManager.bdfm_capture
+    gains.detach()
     del bpy.types.Scene.bdfm
 
 

@@ -62,7 +62,7 @@ def test_one_take_for_all_with_a_gain_each(batch, tmp_path):
     add(*heads)
     add(*heads)
     assert [item.name for item in batch.characters] == ["Anna", "Berta", "Carl"]
-    batch.characters[1].gain, batch.characters[2].gain = 0.5, 3.0
+    heads[1].bdfm_gains.overall, heads[2].bdfm_gains.overall = 0.5, 3.0
     assert bpy.ops.bdfm.batch_bake() == {"FINISHED"}
     assert values(*heads) == pytest.approx([0.5, 0.25, 1.0], abs=1e-4)
     assert [item.status for item in batch.characters] == ["BAKED"] * 3

@@ -106,7 +106,7 @@ def test_the_lists_of_the_file(command, take, tmp_path, part):
     bpy.ops.bdfm.batch_add_characters()
     bpy.ops.bdfm.batch_add_takes(directory=str(tmp_path), files=[{"name": take.name}])
     bpy.context.scene.bdfm.batch.pairing = "PAIRS"
-    bpy.context.scene.bdfm.batch.characters[0].gain = 2
+    bpy.data.objects["Anna"].bdfm_gains.overall = 2
     assert command("-o", out) == 0
     assert baked(out) == {"Anna": 1.0}
 
