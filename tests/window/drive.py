@@ -60,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
         stage = Path(folder)
         for name in ("hands.py", "story.py"):
             shutil.copy(HERE / name, stage)
+        (stage / "tests" / "blender").mkdir(parents=True)
+        shutil.copy(ROOT / "tests" / "blender" / "footage.py", stage / "tests" / "blender")
         shutil.copy(ROOT / "examples" / "clip" / "sample.mp4", stage)
         shutil.copytree(ROOT / "examples", stage / "examples", ignore=shutil.ignore_patterns("__pycache__"))
         archive = build_addon.build("linux-x64", options.python, stage, build_addon.read_config(), ANY_BLENDER)

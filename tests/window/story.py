@@ -16,7 +16,7 @@ from pathlib import Path
 import bpy
 
 STAGE = Path(os.environ["STAGE"])
-sys.path.insert(0, str(STAGE))
+sys.path[:0] = [str(STAGE), str(STAGE / "tests" / "blender")]
 
 from hands import Acts, Hands, NotSeenError  # noqa: E402
 
@@ -81,6 +81,7 @@ def story(hands: Hands) -> Acts[None]:
     yield from bake_and_undo(hands)
     yield from stop_a_long_bake(hands)
     yield from batch(hands)
+    yield from pick_face(hands)
 
 
 def show_where_to_install(hands: Hands) -> Acts[None]:
@@ -180,7 +181,7 @@ def scrub(hands: Hands) -> Acts[None]:
     check(bpy.context.scene.frame_current == SMILE, "the arrow keys did not move the timeline")
     yield from hands.click_button("bdfm.read_pictures()")
     pictures = sys.modules[f"{ADDON}.ui.pictures"]
-    yield from hands.until(lambda: pictures._worker is None, 120, "the pictures of clip and avatar are read")
+    yield from hands.until(lambda: pictures._worker is None, 300, "the pictures of clip and avatar are read")
     yield from hands.over_view()
     yield from hands.picture("05-take", hands.area)
 
@@ -328,6 +329,23 @@ def add_second_character() -> None:
     camera.location.x += 0.2
     camera.location.y *= 1.7
     select("ArkitHead", "Second")
+
+
+def pick_face(hands: Hands) -> Acts[None]:
+    """Two people in one clip; the one to the right is picked by the picture."""
+    from footage import two_people, write_clip  # its cv2 came with the zip
+
+    settings = bpy.context.scene.bdfm
+    settings.source = str(write_clip(STAGE / "two.avi", two_people(30)))
+    settings.capture.face = "PICKED"
+    yield from hands.open_panel(CAPTURE)
+    yield from hands.click_button("bdfm.find_faces()", across=0.75)
+    faces = sys.modules[f"{ADDON}.ui.faces"]
+    yield from hands.until(lambda: faces._found is not None, 120, "faces are found")
+    yield 1
+    yield from hands.click_button("bdfm.pick_face(number=2)", across=0.75)
+    yield from hands.until(lambda: settings.capture.pick_place[0] > 640, 5, "the face to the right is picked")
+    yield from hands.picture("13-picked-face", hands.sidebar)
 
 
 def main() -> None:
