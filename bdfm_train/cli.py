@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     confidence.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     confidence.set_defaults(run=_confidence)
 
-    mean = commands.add_parser("mean", help="the mean of the weights of readers that went on from one another")
+    mean = commands.add_parser("mean", help="mean weights of runs, of readers or of R, that went on from one another")
     mean.add_argument("--checkpoint", type=Path, required=True, nargs="+")
     mean.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     mean.set_defaults(run=_mean)
@@ -159,9 +159,9 @@ def _confidence(options: argparse.Namespace) -> None:
 
 
 def _mean(options: argparse.Namespace) -> None:
-    from .training.average import mean_of_readers
+    from .training.average import mean_of_runs
 
-    mean_of_readers(options.checkpoint, options.out)
+    mean_of_runs(options.checkpoint, options.out)
     print(options.out)
 
 

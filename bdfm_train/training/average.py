@@ -37,26 +37,28 @@ class WeightAverage:
                 value.copy_(theirs[name])
 
 
-def mean_of_readers(checkpoints: list[Path], out: Path) -> None:
-    """Write a reader whose averaged weights are the mean of those of others.
+def mean_of_runs(checkpoints: list[Path], out: Path) -> None:
+    """Write the mean of the averaged weights of several readers, or of several R.
 
     Worth trying where one run went on from the weights of another (Wortsman et al. 2022, "Model soups"); runs that
     began apart have nothing in common.
 
     Args:
-        checkpoints: of readers of one configuration.
-        out: checkpoint to write; ``held-out``, ``regressor``, ``confidence`` and ``export`` read it.
+        checkpoints: of one network and one configuration.
+        out: checkpoint to write, to be read like those.
 
     Raises:
-        CheckpointError: a file is missing, damaged, or of another configuration than the first.
+        CheckpointError: a file is missing, damaged, or of another network or configuration than the first.
     """
-    states = [read_checkpoint(path, "reader", ("average", "config")) for path in checkpoints]
+    states = [read_checkpoint(path, "reader", ("config",)) for path in checkpoints]
+    part = "average" if "average" in states[0] else "regressor"
     for path, state in zip(checkpoints, states, strict=True):
-        if state["config"] != states[0]["config"] or state["average"].keys() != states[0]["average"].keys():
-            raise CheckpointError(f"{path} is of another configuration than {checkpoints[0]}. Choose readers of one.")
-    first = states[0]["average"]
-    mean = {name: _mean([state["average"][name] for state in states]) for name in first}
-    write_checkpoint({"average": mean, "config": states[0]["config"]}, out)
+        if part not in state:
+            raise CheckpointError(f"{path} is no checkpoint like the others. Choose readers alone, or R alone.")
+        if state["config"] != states[0]["config"] or state[part].keys() != states[0][part].keys():
+            raise CheckpointError(f"{path} is of another network than {checkpoints[0]}. Choose runs of one.")
+    mean = {name: _mean([state[part][name] for state in states]) for name in states[0][part]}
+    write_checkpoint({part: mean, "config": states[0]["config"], "step": states[-1].get("step", 0)}, out)
 
 
 def _mean(values: list[Tensor]) -> Tensor:

@@ -71,7 +71,7 @@ _WEIGHTS = {
     "pose": 5.0,
     "identity": 5.0,
     "brow_style": 0.05,
-    "consistency": 6.0,
+    "consistency": 2.0,
     "judged": 15.0,
 }
 

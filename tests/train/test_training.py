@@ -19,9 +19,9 @@ from bdfm_train.data.crops import mirror_landmarks, mirror_parameters
 from bdfm_train.data.photos import Photo, judgements, load_photos, part_of, set_aside, unsuitable, without_copies
 from bdfm_train.data.shards import Shard, ShardPool
 from bdfm_train.errors import CheckpointError
-from bdfm_train.networks.checkpoints import build_reader, load_reader
+from bdfm_train.networks.checkpoints import build_reader, build_regressor, load_reader, load_regressor
 from bdfm_train.networks.segmentation import CLASSES
-from bdfm_train.training.average import WeightAverage, mean_of_readers
+from bdfm_train.training.average import WeightAverage, mean_of_runs
 from bdfm_train.training.confidence import SATURATED_CONFIDENCE, confidence_error, train_confidence
 from bdfm_train.training.reader import Read, reader_losses, train_reader
 from bdfm_train.training.steps import (
@@ -339,8 +339,18 @@ def test_the_mean_of_two_readers_loads_and_lies_between_them(tmp_path: Path) -> 
         state = {name: x.clone() for name, x in build_reader(config).state_dict().items()}
         state["face.0.bias"].fill_(value)
         torch.save({"average": state, "config": "lite"}, path)
-    mean_of_readers(paths, tmp_path / "mean.pt")
+    mean_of_runs(paths, tmp_path / "mean.pt")
     torch.testing.assert_close(load_reader(tmp_path / "mean.pt").state_dict()["face.0.bias"], torch.full((64,), 0.4))
+    for path in paths:
+        torch.save({"regressor": build_regressor(config).state_dict(), "config": "lite", "step": 3}, path)
+    mean_of_runs(paths, tmp_path / "mean_r.pt")
+    first, second = (load_regressor(path).state_dict()["pose.second.weight"] for path in paths)
+    torch.testing.assert_close(
+        load_regressor(tmp_path / "mean_r.pt").state_dict()["pose.second.weight"], (first + second) / 2
+    )
     torch.save({"average": {}, "config": "paper"}, tmp_path / "third.pt")
-    with pytest.raises(CheckpointError, match="another configuration"):
-        mean_of_readers([paths[0], tmp_path / "third.pt"], tmp_path / "mean.pt")
+    with pytest.raises(CheckpointError, match="another network"):
+        mean_of_runs([tmp_path / "mean.pt", tmp_path / "third.pt"], tmp_path / "none.pt")
+    with pytest.raises(CheckpointError, match="Choose readers alone"):
+        mean_of_runs([tmp_path / "mean.pt", paths[0]], tmp_path / "none.pt")
+    assert not (tmp_path / "none.pt").exists()
