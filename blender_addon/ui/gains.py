@@ -15,11 +15,12 @@ from ..blender.gains import BDFM_PG_gains, gains_of
 from ..blender.rig_choice import ChoiceError, why_not_kept
 from .edit import row_label
 from .operators import ReportingOperator
-from .sidebar import draw_text
+from .sidebar import draw_list, draw_text
 from .values import unit_label
 
 BESIDE = 130
 """Pixels at a scale of 1 of the tabs, of a box, and of the number in a slider."""
+MOST_WRITTEN = 6
 
 
 def draw_gains(layout: UILayout, top: Object) -> None:
@@ -42,13 +43,12 @@ def draw_folded_gains(layout: UILayout, top: Object, settings: bpy.types.Propert
 
 
 def draw_summary(layout: UILayout, top: Object, with_overall: bool = True) -> None:
-    """The gains that are not 1, in words; nothing where all are."""
+    """The gains that are not 1, a line each; nothing where all are."""
     gains = gains_of(top)
     texts = [f"{translated('Gain')} {gains.overall:.2f}"] if with_overall and gains.overall != 1 else []
     names = ACTION_UNITS | {name: name.title() for name in ROTATION}
     texts += [f"{unit_label(name, names[name])} {gain:.2f}" for name, gain in gains.own.items()]
-    if texts:
-        draw_text(layout, ", ".join(texts), "MODIFIER")
+    draw_list(layout, texts, MOST_WRITTEN, "DOT")
 
 
 def _draw_all(layout: UILayout, top: Object) -> None:

@@ -212,14 +212,15 @@ def test_the_panels_draw_them_open_and_folded(loaded, part, layout, capfd, monke
     bpy.ops.bdfm.batch_add_characters()
     (item,) = bpy.context.scene.bdfm.batch.characters
     gains, said = part("ui.gains"), []
-    monkeypatch.setattr(gains, "draw_text", lambda layout, text, icon="NONE": said.append(text))
+    monkeypatch.setattr(gains, "draw_list", lambda layout, texts, most, icon: said.append(texts))
     for values in ({}, GAINS):
         set_gains(rig, **values)
         for bpy.context.scene.bdfm.batch.show_gains in (True, False):
             part("ui.batch_lists").draw_character(layout, item)
             part("ui.characters").draw_first_gains(layout, bpy.context)
     part("ui.characters").draw_characters(layout, bpy.context)
-    assert said == ["AU12 Lip corner puller 1.50, Yaw -2.00", "Gain 0.50, AU12 Lip corner puller 1.50, Yaw -2.00"]
+    own = ["AU12 Lip corner puller 1.50", "Yaw -2.00"]
+    assert said == [[], own, ["Gain 0.50", *own]]
     select()
     part("ui.characters").draw_first_gains(layout, bpy.context)
     assert "not found" not in "".join(capfd.readouterr())
