@@ -6,7 +6,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import nox
@@ -22,6 +23,8 @@ MODULES = ("run", "noxfile", "build_addon")
 """What mypy checks."""
 TEST_LIMIT_S = 1500
 """Longest time for the tests of one session: some bpy versions hang when the interpreter ends."""
+DISCARD = os.environ.get("BDFM_DISCARD_ENVIRONMENTS", "0") != "0"
+"""Whether each session's environment (1 to 2 GB) is removed at its end, for a machine with a small disk."""
 
 nox.options.envdir = str(ROOT / ".bdfm" / "nox")
 nox.options.reuse_venv = "yes"
@@ -44,9 +47,15 @@ def find_python(version: str) -> str | None:
     return None
 
 
-def install(session: nox.Session, requirements: str) -> None:
-    """Bring the session's environment to its pinned packages."""
-    session.install("--quiet", "--disable-pip-version-check", "-r", str(ROOT / "requirements" / requirements))
+@contextmanager
+def environment(session: nox.Session, requirements: str) -> Iterator[None]:
+    """The session's environment with its pinned packages, which stays for the next time, or not (``DISCARD``)."""
+    try:
+        session.install("--quiet", "--disable-pip-version-check", "-r", str(ROOT / "requirements" / requirements))
+        yield
+    finally:
+        if DISCARD:
+            shutil.rmtree(Path(session.bin).parent, ignore_errors=True)
 
 
 def run(session: nox.Session, arguments: Sequence[str], limit: float | None = None, folder: str | Path = ROOT) -> bool:
@@ -71,13 +80,13 @@ def run_tests(session: nox.Session, folders: Sequence[str]) -> bool:
 @nox.session(tags=["test"])
 def python(session: nox.Session) -> None:
     """ruff, mypy, and all tests that need no Blender."""
-    install(session, "test.txt")
     typed = [word for package in PACKAGES for word in ("-p", package)] + [w for m in MODULES for w in ("-m", m)]
-    steps = [
-        run(session, ["-m", "ruff", "check", "."]),
-        run(session, ["-m", "mypy", *typed]),
-        run_tests(session, ["tests/infer", "tests/addon", "tests/train"]),
-    ]
+    with environment(session, "test.txt"):
+        steps = [
+            run(session, ["-m", "ruff", "check", "."]),
+            run(session, ["-m", "mypy", *typed]),
+            run_tests(session, ["tests/infer", "tests/addon", "tests/train"]),
+        ]
     if not all(steps):
         session.error("ruff, mypy or a test failed.")
 
@@ -90,9 +99,10 @@ def blender_session(version: str, python_version: str) -> None:
     def blender(session: nox.Session) -> None:
         if interpreter is None:
             session.skip(f"Blender {version} needs Python {python_version}, which is not on this machine.")
-        install(session, f"blender-{version}.txt")
         release = "tests/release" if version == RELEASE else "tests/release/test_install.py"
-        if not run_tests(session, ["tests/blender", release]):
+        with environment(session, f"blender-{version}.txt"):
+            passed = run_tests(session, ["tests/blender", release])
+        if not passed:
             session.error("A test failed.")
 
     blender.__doc__ = f"The tests in Blender {version} (Python {python_version})."
@@ -113,14 +123,16 @@ def window(session: nox.Session) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """A clip's face on three characters in Blender 4.5: take, .blend files, contact sheet, video in out/."""
-    install(session, "demo.txt")
-    if not run(session, ["-m", "demo", *session.posargs], folder=session.invoked_from):
+    with environment(session, "demo.txt"):
+        done = run(session, ["-m", "demo", *session.posargs], folder=session.invoked_from)
+    if not done:
         session.error("The demo did not end well.")
 
 
 @nox.session
 def figure5(session: nox.Session) -> None:
     """A clip on three characters of ours and on those of others in the folder BDFM_SOURCES, as one sheet in out/."""
-    install(session, "demo.txt")
-    if not run(session, ["-m", "demo.figure5", *session.posargs], folder=session.invoked_from):
+    with environment(session, "demo.txt"):
+        done = run(session, ["-m", "demo.figure5", *session.posargs], folder=session.invoked_from)
+    if not done:
         session.error("A character is missing, or the sheet.")

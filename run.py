@@ -11,6 +11,7 @@ import ctypes
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -22,6 +23,8 @@ VENV = HOME / "venv"
 REPORTS = HOME / "reports"
 REQUIREMENTS = ROOT / "requirements" / "runner.txt"
 PYTHON = (3, 11)
+ROOM_GB = {"demo": 2.0, "figure5": 2.0, "test": 10.0}
+"""What the packages and results of each command take on the disk."""
 USAGE = """usage: python3 run.py demo [VIDEO or folder of images] [--out FOLDER]
        python3 run.py figure5 [VIDEO] [--out FOLDER]     (with characters of others, see docs/figure-5.md)
        python3 run.py test [SESSION ...]     (sessions: python3 run.py list)
@@ -70,6 +73,15 @@ def check_machine() -> str | None:
     return None
 
 
+def low_disk(command: str) -> str | None:
+    """A warning where the disk has less room than a first run takes, or None."""
+    free = shutil.disk_usage(ROOT).free / 1e9
+    if free >= ROOM_GB.get(command, 0.0):
+        return None
+    advice = " With BDFM_DISCARD_ENVIRONMENTS=1 about 4 GB are enough." if command == "test" else ""
+    return f"{free:.1f} GB are free here; a first run takes up to {ROOM_GB[command]:.0f} GB.{advice}"
+
+
 def runner() -> Path:
     """The runner's Python, in an environment that matches the requirements."""
     python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -106,6 +118,8 @@ def main() -> int:
     if problem := check_machine():
         print(problem, file=sys.stderr)
         return 1
+    if warning := low_disk(command):
+        print(warning, file=sys.stderr)
     nox = [str(runner()), "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
     if command == "list":
         return subprocess.call([*nox, "--list"])

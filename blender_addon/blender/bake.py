@@ -30,7 +30,7 @@ from .gains import gains_of
 from .neck import takes_along
 from .properties import FloatArray, Property, properties_of
 from .rig import Character, read_rig
-from .versions import ActionSet, Channels, ensure_channels
+from .versions import ActionSet, Channels
 
 DEFAULTS = BakeOptions()
 SAMPLING = 0.45
@@ -240,7 +240,7 @@ def _shown(item: Property, values: FloatArray) -> Channel:
 def _place(id_block: bpy.types.ID, slot: str, new: ActionSet, options: BakeOptions) -> Channels:
     animation = id_block.animation_data
     if options.target == "ACTIVE_ACTION" and animation is not None and animation.action is not None:
-        return ensure_channels(id_block, slot)
+        return new.active_channels(id_block, slot)
     return new.channels(id_block, slot)
 
 

@@ -20,7 +20,9 @@ Channels = Any
 
 
 class ActionSet:
-    """The new action of one bake: one for all data-blocks where actions have slots, else one for each data-block.
+    """The places of one bake: in a new action, or in the active ones.
+
+    The new action is one for all data-blocks where actions have slots, else one for each data-block.
 
     Args:
         name: of the action. Blender appends a number where it is taken, so that no action is ever overwritten.
@@ -29,6 +31,7 @@ class ActionSet:
     def __init__(self, name: str) -> None:
         self.name = name
         self._places: dict[bpy.types.ID, tuple[bpy.types.Action, Any]] = {}
+        self._added: list[tuple[bpy.types.Action, Any]] = []
 
     def channels(self, id_block: bpy.types.ID, slot_name: str) -> Channels:
         """The place for a data-block's new F-curves. It does not move by them before :meth:`assign` or :meth:`push`."""
@@ -42,6 +45,16 @@ class ActionSet:
         self._places[id_block] = action, slot
         return _keyframe_strip(action).channelbag(slot, ensure=True)
 
+    def active_channels(self, id_block: bpy.types.ID, slot_name: str) -> Channels:
+        """The place for F-curves in the active action, with a slot for ``id_block`` where it has none yet."""
+        animation = id_block.animation_data
+        if not LAYERED_ACTIONS:
+            return animation.action
+        if animation.action_slot is None:
+            animation.action_slot = animation.action.slots.new(id_block.id_type, slot_name)
+            self._added.append((animation.action, animation.action_slot))
+        return _keyframe_strip(animation.action).channelbag(animation.action_slot, ensure=True)
+
     def assign(self) -> None:
         """Make the new action the active one of each data-block. The one that was there is kept."""
         for id_block, (action, slot) in self._places.items():
@@ -53,10 +66,13 @@ class ActionSet:
                 animation.action_slot = slot
 
     def remove(self) -> None:
-        """Delete the new action again, before it was assigned or pushed."""
+        """Delete the new action and slots again, before the action was assigned or pushed."""
         for action in {action for action, _ in self._places.values()}:
             bpy.data.actions.remove(action)
         self._places.clear()
+        for action, slot in self._added:
+            action.slots.remove(slot)
+        self._added.clear()
 
     def push(self, track_name: str, first: int, last: int) -> None:
         """Put the new action as a strip on a new NLA track, above all others, of each data-block.
@@ -86,16 +102,6 @@ def channels_of(id_block: bpy.types.ID) -> Channels | None:
     if animation.action_slot is None or not animation.action.layers:
         return None
     return _keyframe_strip(animation.action).channelbag(animation.action_slot)
-
-
-def ensure_channels(id_block: bpy.types.ID, slot_name: str) -> Channels:
-    """The place for F-curves in the active action, with a slot for ``id_block`` where it has none yet."""
-    animation = id_block.animation_data
-    if not LAYERED_ACTIONS:
-        return animation.action
-    if animation.action_slot is None:
-        animation.action_slot = animation.action.slots.new(id_block.id_type, slot_name)
-    return _keyframe_strip(animation.action).channelbag(animation.action_slot, ensure=True)
 
 
 def is_shared(id_block: bpy.types.ID) -> bool:

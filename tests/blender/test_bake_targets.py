@@ -383,3 +383,17 @@ def test_a_bake_that_is_stopped_leaves_the_character_as_it_was(bake_steps, curve
     assert not any(item.animation_data.nla_tracks for item in (rig, face.data.shape_keys))
     assert curve_of(rig, 'pose.bones["jaw"].rotation_euler') is None
     assert curve_of(rig, "location", 2) is not None
+
+
+def test_a_stopped_bake_leaves_no_slot_in_the_active_action(bake_steps):
+    """Before Blender 4.4 an action has no slots."""
+    rig = armature("Rig", {"jaw": "XYZ"})
+    rig.animation_data_create().action = action = bpy.data.actions.new("Artist's")
+    has_slots = bpy.app.version >= (4, 4, 0)
+    steps = bake_steps(rig, make_performance(TIMES, AU26=TIMES), {"AU26": [JAW]}, start=25, target="ACTIVE_ACTION")
+    for _ in range(2):
+        next(steps)
+    assert not has_slots or len(action.slots) == 1
+    steps.close()
+    assert not has_slots or not action.slots
+    assert rig.animation_data.action == action
