@@ -15,7 +15,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_weights(expressions)
     expressions.set_defaults(run=_expressions)
 
-    judges = commands.add_parser("judges", help="how far the two judges of the photos agree")
+    judges = commands.add_parser("judges", help="how far the judges of the photos agree")
     judges.set_defaults(run=_judges)
 
     set_aside = commands.add_parser("set-aside", help="AUC of eight more action units on photos set aside")
@@ -57,9 +57,10 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 def _judges(options: argparse.Namespace) -> None:
     from .data.judgements import agreement_of_judges
 
-    print("unit, photos that both judged, that the first and that the second saw it in, correlation of their grades")
-    for unit, (judged, first, second, correlation) in agreement_of_judges().items():
-        print(f"{unit:18}{judged:6}{first:6}{second:6}{correlation:8.2f}")
+    print(f"{'unit':18}{'two judges':>10}{'their r':>9}{'mean of all':>13}   seen in, by judge")
+    for unit, agreement in agreement_of_judges().items():
+        seen = " ".join(f"{count:5}" for count in agreement.seen)
+        print(f"{unit:18}{agreement.pairs:10}{agreement.correlation:9.2f}{agreement.reliability:13.2f}   {seen}")
 
 
 def _expressions(options: argparse.Namespace) -> None:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Action units of photos, judged by eye by two judges: some photos are for training, others for a check."""
+"""Action units of photos, judged by eye by several judges: some photos are for training, others for a check."""
 
 from __future__ import annotations
 
 import csv
+import itertools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +18,8 @@ from bdfm_train.errors import SourcesError
 FloatArray = NDArray[np.float32]
 
 INTERVALS: Final = np.array([[0.0, 0.12], [0.12, 0.5], [0.4, 0.85], [0.7, 1.0]], np.float32)
-"""Least and largest intensity that agrees with each grade: 0 absent, 1 slight, 2 clear, 3 strong; the mean of two
-judges lies halfway."""
+"""Least and largest intensity that agrees with each grade: 0 absent, 1 slight, 2 clear, 3 strong; the mean of
+judges lies between."""
 
 LEARNED: Final = (
     "AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU12", "AU15", "AU25", "AU26",
@@ -30,20 +32,25 @@ HARDLY: Final = 0.3
 another, without teaching that it never occurs."""
 
 _FOLDER: Final = Path(__file__).parent
-TABLES: Final = (_FOLDER / "judged_photos.csv", _FOLDER / "judged_close_up.csv")
-"""One for each judge."""
+TABLES: Final = tuple(
+    _FOLDER / f"judged_{name}.csv" for name in ("photos", "close_up", "close_up_again", "upper_face_again")
+)
+"""One for each judge; the first names all photos."""
 
 
 def load_grades() -> dict[str, FloatArray]:
-    """Grades of the photos that were judged, the mean of both judges, as in :func:`load_table`.
+    """Grades of the photos that were judged, the mean of those judges who could see the place, as in :func:`load_table`.
 
-    What the first could not see is not known; where the second could not, the first's grade stands.
+    What the first could not see is not known.
     """
-    first, second = (load_table(path) for path in TABLES)
-    return {
-        name: np.where(np.isnan(second[name]), grades, (grades + second[name]) / 2) if name in second else grades
-        for name, grades in first.items()
-    }
+    first, *others = (load_table(path) for path in TABLES)
+    result = {}
+    for name, grades in first.items():
+        seen = np.stack([grades, *(table[name] for table in others if name in table)])
+        known = ~np.isnan(seen)
+        mean = np.where(known, seen, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        result[name] = np.where(np.isnan(grades), np.nan, mean).astype(np.float32)
+    return result
 
 
 def load_table(path: Path) -> dict[str, FloatArray]:
@@ -70,20 +77,41 @@ def load_table(path: Path) -> dict[str, FloatArray]:
         return grades
 
 
-def agreement_of_judges() -> dict[str, tuple[int, int, int, float]]:
-    """By action unit: photos that both judged, that the first and that the second saw it in, correlation of grades.
+@dataclass(frozen=True)
+class Agreement:
+    """How far the judges of an action unit agree.
 
-    The correlation is NaN where one of them never saw it.
+    Attributes:
+        seen: by judge, in how many photos he saw it.
+        pairs: number of judgements of one photo by two judges.
+        correlation: of the grades of two judges, mean over the pairs of judges; NaN where no two of them saw it.
+        reliability: expected correlation of the mean of all judges of it with that of as many others (Spearman-Brown).
     """
-    first, second = (load_table(path) for path in TABLES)
-    both = [name for name in first if name in second]
-    a, b = (np.stack([table[name] for name in both]) for table in (first, second))
+
+    seen: tuple[int, ...]
+    pairs: int
+    correlation: float
+    reliability: float
+
+
+def agreement_of_judges() -> dict[str, Agreement]:
+    """By action unit, how far those judges agree who looked for it."""
+    tables = [load_table(path) for path in TABLES]
+    names = list(tables[0])
+    unknown = np.full(N_AU, np.nan, np.float32)
+    grades = np.stack([[table.get(name, unknown) for name in names] for table in tables])
     result = {}
     for i, unit in enumerate(AU_NAMES):
-        known = ~np.isnan(a[:, i]) & ~np.isnan(b[:, i])
-        x, y = a[known, i], b[known, i]
-        shown = int((x > 0).sum()), int((y > 0).sum())
-        result[unit] = len(x), *shown, float(np.corrcoef(x, y)[0, 1]) if min(shown) else float("nan")
+        looked = [column for column in grades[:, :, i] if not np.isnan(column).all()]
+        pairs, correlations = 0, []
+        for x, y in itertools.combinations(looked, 2):
+            both = ~np.isnan(x) & ~np.isnan(y)
+            pairs += int(both.sum())
+            if x[both].any() and y[both].any():
+                correlations.append(float(np.corrcoef(x[both], y[both])[0, 1]))
+        r = float(np.mean(correlations)) if correlations else float("nan")
+        seen = tuple(int((column > 0).sum()) for column in looked)
+        result[unit] = Agreement(seen, pairs, r, len(looked) * r / (1 + (len(looked) - 1) * r))
     return result
 
 
