@@ -9,6 +9,7 @@ from functools import partial
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from numpy.typing import NDArray
 
 from ..core.additive import aligned, property_values
@@ -128,7 +129,11 @@ def bake_steps(
     channels = retarget(resolution, strengthened(keys.values, gains_of(character.top)))
     items = properties_of(character, channels)
     if not items:
-        raise NoMappingError(f"{character.name}: with these options nothing of {mapping.name} is left to bake.")
+        raise NoMappingError(
+            rpt_("{character}: with these options nothing of {mapping} is left to bake.").format(
+                character=character.name, mapping=mapping.name
+            )
+        )
     values = yield from _values(items, keys.frames, options)
     found = findings(character, resolution, [_shown(*pair) for pair in zip(items, values, strict=True)])
     _refuse(character, items, found, options)
@@ -149,7 +154,7 @@ def bake_steps(
             keep = _kept(item, columns, keys, options)
             for index, column in zip(item.indices, columns.T, strict=True):
                 curve = _curve(places[item.id_block], item, index)
-                warnings += [f"{channel_name(item.channel)} {reason}" for reason in curve_warnings(curve)]
+                warnings += curve_warnings(curve, channel_name(item.channel))
                 if is_writable(curve):
                     writer.write(curve, column, keep)
                     written.append(int(keep.sum()))
@@ -188,7 +193,11 @@ def _refuse_gone(character: Character) -> None:
     except ReferenceError:
         whole = False
     if not whole:
-        raise BakeError(f"{character.name}: one of its objects was deleted meanwhile. Select the character again.")
+        raise BakeError(
+            rpt_("{character}: one of its objects was deleted meanwhile. Select the character again.").format(
+                character=character.name
+            )
+        )
 
 
 def _refuse(character: Character, items: Sequence[Property], found: Sequence[Finding], options: BakeOptions) -> None:
@@ -199,8 +208,10 @@ def _refuse(character: Character, items: Sequence[Property], found: Sequence[Fin
         animation = item.id_block.animation_data
         if animation is not None and animation.action is not None and animation.action.library is not None:
             raise BakeError(
-                f"{character.name}: its action {animation.action.name!r} is linked from a library, where Blender would "
-                "lose the keyframes. Bake a new action, or make this one local."
+                rpt_(
+                    "{character}: its action {action!r} is linked from a library, where Blender would lose "
+                    "the keyframes. Bake a new action, or make this one local."
+                ).format(character=character.name, action=animation.action.name)
             )
 
 

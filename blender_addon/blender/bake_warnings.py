@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from .bake_options import BakeOptions
 from .properties import Property
@@ -30,18 +31,24 @@ def action_warnings(items: Iterable[Property], options: BakeOptions) -> Iterator
         others = len(active.fcurves) - same
         if options.target == "NEW_ACTION" and others:
             yield (
-                f"{who}: its action {name!r} also moved {others} channels that are not of the face. It is "
-                "kept. To play both, bake into the active action, or as an NLA strip."
+                rpt_(
+                    "{who}: its action {name!r} also moved {others} channels that are not of the face. It is "
+                    "kept. To play both, bake into the active action, or as an NLA strip."
+                ).format(who=who, name=name, others=others)
             )
         if options.target == "NLA_STRIP" and same:
             yield (
-                f"{who}: its action {name!r} moves {same} of the baked channels and wins over the strip. "
-                "Push it down in the NLA editor to see the strip."
+                rpt_(
+                    "{who}: its action {name!r} moves {same} of the baked channels and wins over the strip. "
+                    "Push it down in the NLA editor to see the strip."
+                ).format(who=who, name=name, same=same)
             )
         if options.target == "ACTIVE_ACTION" and is_shared(id_block):
             yield (
-                f"{who}: its action {name!r} moves others as well, which now move alike. If that is not "
-                "wanted, undo and make the action a single user."
+                rpt_(
+                    "{who}: its action {name!r} moves others as well, which now move alike. If that is not "
+                    "wanted, undo and make the action a single user."
+                ).format(who=who, name=name)
             )
 
 
@@ -50,9 +57,11 @@ def scene_warnings(scene: bpy.types.Scene) -> Iterator[str]:
     old, new = scene.render.frame_map_old, scene.render.frame_map_new
     if old != new:
         yield (
-            f"{scene.name}: its Time Stretching, {old} to {new}, plays keyframes at {100 * old / new:.0f} % of their "
-            "speed, so that the take is not in step with the video. Make both numbers the same (Output properties, "
-            "Frame Range)."
+            rpt_(
+                "{scene}: its Time Stretching, {old} to {new}, plays keyframes at {percent:.0f} % of their "
+                "speed, so that the take is not in step with the video. Make both numbers the same "
+                "(Output properties, Frame Range)."
+            ).format(scene=scene.name, old=old, new=new, percent=100 * old / new)
         )
 
 
@@ -63,13 +72,17 @@ def _unseen(id_block: bpy.types.ID, who: str, options: BakeOptions) -> Iterator[
         return
     if options.target == "NLA_STRIP" and not animation.use_nla:
         yield (
-            f"{who}: its NLA is switched off, so that the strip is not seen. Switch it on (NLA editor, the "
-            "box beside its name)."
+            rpt_(
+                "{who}: its NLA is switched off, so that the strip is not seen. Switch it on (NLA "
+                "editor, the box beside its name)."
+            ).format(who=who)
         )
     elif animation.use_nla and any(track.is_solo for track in animation.nla_tracks):
         yield (
-            f"{who}: its NLA plays one track alone, so that the bake is not seen. Click that track's star in "
-            "the NLA editor."
+            rpt_(
+                "{who}: its NLA plays one track alone, so that the bake is not seen. Click that track's "
+                "star in the NLA editor."
+            ).format(who=who)
         )
 
 
@@ -78,16 +91,22 @@ def is_writable(curve: bpy.types.FCurve) -> bool:
     return not (curve.lock or _of_group(curve, "lock") or len(curve.sampled_points))
 
 
-def curve_warnings(curve: bpy.types.FCurve) -> Iterator[str]:
-    """What the artist should know of an F-curve that the bake meets; each text follows the channel's name."""
+def curve_warnings(curve: bpy.types.FCurve, channel: str) -> Iterator[str]:
+    """What the artist should know of an F-curve that the bake meets, which moves what is called ``channel``."""
     if curve.lock or _of_group(curve, "lock"):
-        yield "is locked in its action, and was left as it was."
+        yield rpt_("{channel} is locked in its action, and was left as it was.").format(channel=channel)
     elif len(curve.sampled_points):
-        yield "holds samples, and was left as it was. Turn them into keyframes first (Graph Editor: Key, Samples)."
+        yield rpt_(
+            "{channel} holds samples, and was left as it was. Turn them into keyframes first (Graph Editor: Key, "
+            "Samples)."
+        ).format(channel=channel)
     elif curve.mute or _of_group(curve, "mute"):
-        yield "is muted in its action and will not move."
+        yield rpt_("{channel} is muted in its action and will not move.").format(channel=channel)
     elif any(not modifier.mute for modifier in curve.modifiers):
-        yield "has modifiers, which also change what is baked. Mute them in the Graph Editor where that is not wanted."
+        yield rpt_(
+            "{channel} has modifiers, which also change what is baked. Mute them in the Graph Editor where that is not "
+            "wanted."
+        ).format(channel=channel)
 
 
 def _of_group(curve: bpy.types.FCurve, attribute: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from bdfm_infer.errors import BdfmError
 
@@ -85,13 +86,13 @@ def run(
         try:
             if not is_there:
                 raise BatchError(
-                    "not in this scene any more, or not by this name. Name another, or remove it from the list."
+                    rpt_("not in this scene any more, or not by this name. Name another, or remove it from the list.")
                 )
             if character is None:
-                raise BatchError("part of another character by now. Remove it from the list, and add that one.")
+                raise BatchError(rpt_("part of another character by now. Remove it from the list, and add that one."))
             report = yield from _bake(job, character, choose(character), time, options)
         except ReferenceError:
-            yield Outcome(job.name, reason=f"{job.name}: deleted while the others were baked.")
+            yield Outcome(job.name, reason=rpt_("{job}: deleted while the others were baked.").format(job=job.name))
             continue
         except BdfmError as error:
             yield Outcome(job.name, reason=_with_name(job.name, str(error)))
@@ -99,7 +100,11 @@ def run(
         warnings = [*report.warnings, *_shared(character, moved)]
         if report.missing:
             names = ", ".join(dict.fromkeys(missing.name for missing in report.missing))
-            warnings.append(f"Of the mapping {report.mapping} this is not on the rig: {names}.")
+            warnings.append(
+                rpt_("Of the mapping {mapping} this is not on the rig: {names}.").format(
+                    mapping=report.mapping, names=names
+                )
+            )
         moved |= dict.fromkeys(_shape_keys(character), character.name)
         yield Outcome(character.name, report, warnings=tuple(warnings))
 
@@ -124,8 +129,10 @@ def _shared(character: Character, moved: dict[bpy.types.ID, str]) -> Iterator[st
     """Characters baked before that use the same mesh, and so the same shape keys."""
     for other in dict.fromkeys(moved[keys] for keys in _shape_keys(character) if keys in moved):
         yield (
-            f"It shares its shape keys with {other}, which now moves as this one does. Make its mesh a single user "
-            "(Object > Relations > Make Single User > Object & Data) and bake again."
+            rpt_(
+                "It shares its shape keys with {other}, which now moves as this one does. Make its mesh "
+                "a single user (Object > Relations > Make Single User > Object & Data) and bake again."
+            ).format(other=other)
         )
 
 

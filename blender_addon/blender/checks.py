@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core import rotation
 from ..core.mapping import SOURCES
@@ -49,6 +51,8 @@ MENDS: dict[str, str] = {
 }
 """What the button of each kind of finding says. ``mirrored`` is mended in the mapping, ``scale`` by the artist."""
 
+MOVE_NAMES = {"bone_location": n_("location"), "bone_rotation": n_("rotation"), "bone_scale": n_("scale")}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -88,8 +92,10 @@ def findings(character: Character, resolution: Resolution, channels: Sequence[Ch
         found.append(
             Finding(
                 "mirrored",
-                f"{character.name}: what the mapping calls left lies on the character's right. If a wink closes the "
-                "wrong eye, swap left and right in a mapping of your own.",
+                rpt_(
+                    "{character}: what the mapping calls left lies on the character's right. If a wink "
+                    "closes the wrong eye, swap left and right in a mapping of your own."
+                ).format(character=character.name),
             )
         )
     return found
@@ -108,8 +114,10 @@ def _unwritable(character: Character, channels: Sequence[Channel]) -> Iterator[F
         if id_block.library is not None:
             yield Finding(
                 "linked",
-                f"{id_block.name!r} is linked from {id_block.library.filepath!r}, so Blender would lose the keyframes "
-                "on saving. Make it local, or make a library override of the object and of its mesh.",
+                rpt_(
+                    "{id_block!r} is linked from {filepath!r}, so Blender would lose the keyframes on "
+                    "saving. Make it local, or make a library override of the object and of its mesh."
+                ).format(id_block=id_block.name, filepath=id_block.library.filepath),
                 partial(make_overrides, character),
                 blocks=True,
             )
@@ -118,7 +126,9 @@ def _unwritable(character: Character, channels: Sequence[Channel]) -> Iterator[F
         if animation is not None and animation.use_tweak_mode:
             yield Finding(
                 "tweaked",
-                f"{id_block.name}: an NLA strip is being tweaked. Leave tweak mode (Tab in the NLA editor).",
+                rpt_("{id_block}: an NLA strip is being tweaked. Leave tweak mode (Tab in the NLA editor).").format(
+                    id_block=id_block.name
+                ),
                 partial(leave_tweak_mode, animation),
                 blocks=True,
             )
@@ -132,8 +142,10 @@ def _driven(character: Character, channels: Sequence[Channel]) -> Iterator[Findi
             if driver is not None and not driver.mute:
                 yield Finding(
                     "driven",
-                    f"{channel_name(channel)} has a driver, which wins over keyframes. Mute it, or use a mapping that "
-                    "moves what the driver reads.",
+                    rpt_(
+                        "{channel} has a driver, which wins over keyframes. Mute it, or use a mapping that moves "
+                        "what the driver reads."
+                    ).format(channel=channel_name(channel)),
                     partial(mute_driver, driver),
                 )
 
@@ -148,26 +160,36 @@ def _keys(character: Character, channels: Sequence[Channel]) -> Iterator[Finding
         if high > key.slider_max + TOLERANCE or low < key.slider_min - TOLERANCE:
             yield Finding(
                 "range",
-                f"{channel_name(channel)} goes from {key.slider_min:g} to {key.slider_max:g}, the take from "
-                f"{low:.2f} to {high:.2f}. Widen its range to see all of it.",
+                rpt_(
+                    "{channel} goes from {slider_min:g} to {slider_max:g}, the take from {low:.2f} to "
+                    "{high:.2f}. Widen its range to see all of it."
+                ).format(
+                    channel=channel_name(channel),
+                    slider_min=key.slider_min,
+                    slider_max=key.slider_max,
+                    low=low,
+                    high=high,
+                ),
                 partial(widen_range, key, low, high),
             )
         if key.mute:
             yield Finding(
                 "muted",
-                f"{channel_name(channel)} is muted and will not move.",
+                rpt_("{channel} is muted and will not move.").format(channel=channel_name(channel)),
                 partial(unmute, key),
             )
         if mesh.show_only_shape_key:
             yield Finding(
                 "pinned",
-                f"{mesh.name}: it shows its active shape key alone (pin), so that the others do not move it.",
+                rpt_("{mesh}: it shows its active shape key alone (pin), so that the others do not move it.").format(
+                    mesh=mesh.name
+                ),
                 partial(show_all_keys, mesh),
             )
         if not keys.use_relative:
             yield Finding(
                 "absolute",
-                f"{mesh.name}: its shape keys are absolute, so that their values move nothing.",
+                rpt_("{mesh}: its shape keys are absolute, so that their values move nothing.").format(mesh=mesh.name),
                 partial(make_relative, keys),
             )
 
@@ -183,8 +205,10 @@ def _ranges(character: Character, channels: Sequence[Channel]) -> Iterator[Findi
         if low < least - TOLERANCE or high > most + TOLERANCE:
             yield Finding(
                 "range",
-                f"{channel_name(channel)} goes from {least:g} to {most:g}, the take from "
-                f"{low:.2f} to {high:.2f}. Widen its range to see all of it.",
+                rpt_(
+                    "{channel} goes from {least:g} to {most:g}, the take from {low:.2f} to {high:.2f}. Widen "
+                    "its range to see all of it."
+                ).format(channel=channel_name(channel), least=least, most=most, low=low, high=high),
                 partial(allow_value, owner, channel.name, low, high),
             )
 
@@ -199,8 +223,10 @@ def _gimbals(character: Character, channels: Sequence[Channel]) -> Iterator[Find
         if middle > GIMBAL_DEGREES:
             yield Finding(
                 "gimbal",
-                f"{character.name}: bone {bone.name!r} turns {middle:.0f}° about {mode[1]}, the middle axis of its "
-                f"order {mode}. Near 90° its other two angles jump; quaternions do not.",
+                rpt_(
+                    "{character}: bone {bone!r} turns {middle:.0f}° about {axis}, the middle axis of its "
+                    "order {mode}. Near 90° its other two angles jump; quaternions do not."
+                ).format(character=character.name, bone=bone.name, middle=middle, axis=mode[1], mode=mode),
                 partial(to_quaternion, bone),
             )
 
@@ -213,8 +239,10 @@ def _locks(character: Character, channels: Sequence[Channel]) -> Iterator[Findin
         if any(locks) if channel.index is None else locks[channel.index]:
             yield Finding(
                 "locked",
-                f"{character.name}: the {what} of bone {bone.name!r} is locked. Keyframes move it all the same, but "
-                "it cannot be corrected by hand.",
+                rpt_(
+                    "{character}: the {what} of bone {bone!r} is locked. Keyframes move it all the same, but "
+                    "it cannot be corrected by hand."
+                ).format(character=character.name, what=_move_name(channel), bone=bone.name),
                 partial(unlock, bone, what, channel.index),
             )
 
@@ -224,22 +252,31 @@ def _scale(character: Character) -> Iterator[Finding]:
     matrix = item.matrix_world.to_3x3()
     sizes = [axis.length for axis in matrix.col]
     if matrix.determinant() < 0:
-        reason = "it is mirrored by a negative scale, so that its left is on its right"
+        text = rpt_(
+            "{item}: it is mirrored by a negative scale, so that its left is on its right. Apply the scale (Ctrl A)."
+        ).format(item=item.name)
     elif max(sizes) - min(sizes) > UNEVEN * max(sizes):
         numbers = ", ".join(f"{size:.3g}" for size in sizes)
-        reason = f"it is scaled unevenly ({numbers}), so that turning bones shears them"
+        text = rpt_(
+            "{item}: it is scaled unevenly ({numbers}), so that turning bones shears them. Apply the scale (Ctrl A)."
+        ).format(item=item.name, numbers=numbers)
     else:
         return
-    yield Finding("scale", f"{item.name}: {reason}. Apply the scale (Ctrl A).")
+    yield Finding("scale", text)
 
 
 def channel_name(channel: Channel) -> str:
     """What a channel is, as an artist finds it."""
     if channel.kind == "shape_key":
-        return f"{channel.owner}: shape key {channel.name!r}"
+        return rpt_("{owner}: shape key {channel!r}").format(owner=channel.owner, channel=channel.name)
     if channel.kind == "custom_property":
-        return f"{channel.owner}: the property {channel.name!r}"
-    return f"Bone {channel.owner!r}: its {channel.kind.removeprefix('bone_')}"
+        return rpt_("{owner}: the property {channel!r}").format(owner=channel.owner, channel=channel.name)
+    return rpt_("Bone {owner!r}: its {move}").format(owner=channel.owner, move=_move_name(channel))
+
+
+def _move_name(channel: Channel) -> str:
+    """How a bone is moved, in the artist's language."""
+    return rpt_(MOVE_NAMES[channel.kind])
 
 
 def _extent(channel: Channel) -> tuple[float, float]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from bpy.app.translations import pgettext_rpt as rpt_
+
 from ..core.errors import MappingError, NoMappingError
 from ..core.mapping import Mapping, load_folder
 from ..core.matching import Fit, choose
@@ -41,8 +43,10 @@ class Library:
         """
         if identifier not in self.mappings:
             raise NoMappingError(
-                f"There is no mapping {identifier!r}. Choose one of {', '.join(sorted(self.mappings))}, or none, so "
-                "that it is chosen by the rig's names."
+                rpt_(
+                    "There is no mapping {identifier!r}. Choose one of {names}, or none, so that it is "
+                    "chosen by the rig's names."
+                ).format(identifier=identifier, names=", ".join(sorted(self.mappings)))
             )
         return self.mappings[identifier]
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.errors import AddonError
 from .rig import Character
@@ -54,8 +55,10 @@ def widen_range(key: bpy.types.ShapeKey, low: float, high: float) -> None:
     _refuse_override(key.id_data.user, key.name)
     if high > HIGHEST_RANGE or low < -HIGHEST_RANGE:
         raise MendError(
-            f"Shape key {key.name!r} would have to go from {low:g} to {high:g}; Blender ends at {HIGHEST_RANGE:g}. "
-            "Lower the weight in the mapping."
+            rpt_(
+                "Shape key {key!r} would have to go from {low:g} to {high:g}; Blender ends at "
+                "{end:g}. Lower the weight in the mapping."
+            ).format(key=key.name, low=low, high=high, end=HIGHEST_RANGE)
         )
     key.slider_max = max(key.slider_max, high)
     key.slider_min = min(key.slider_min, low)
@@ -79,8 +82,10 @@ def allow_value(owner: bpy.types.bpy_struct, name: str, low: float, high: float)
 def _refuse_override(block: bpy.types.ID, name: str) -> None:
     if block.override_library is not None:
         raise MendError(
-            f"{name!r} is of a library override, whose ranges Blender takes from the library again when the file is "
-            "opened. Widen the range in the library's own file."
+            rpt_(
+                "{name!r} is of a library override, whose ranges Blender takes from the library again "
+                "when the file is opened. Widen the range in the library's own file."
+            ).format(name=name)
         )
 
 
@@ -101,8 +106,10 @@ def to_quaternion(bone: bpy.types.PoseBone) -> None:
     channels = channels_of(bone.id_data)
     if channels is not None and any(channels.fcurves.find(path, index=axis) for axis in range(3)):
         raise MendError(
-            f"Bone {bone.name!r} has keyframes on its Euler angles, which quaternions would leave without effect. "
-            "Choose an order whose middle axis turns least, or remove those keyframes first."
+            rpt_(
+                "Bone {bone!r} has keyframes on its Euler angles, which quaternions would leave without "
+                "effect. Choose an order whose middle axis turns least, or remove those keyframes first."
+            ).format(bone=bone.name)
         )
     bone.rotation_mode = "QUATERNION"
 
@@ -120,12 +127,16 @@ def make_overrides(character: Character) -> None:
             item.override_hierarchy_create(context.scene, context.view_layer, do_fully_editable=True)
         made = _override_of(item)
         if made is None:
-            raise MendError(f"{item.name!r}: Blender makes no library override of it. Make it local instead.")
+            raise MendError(
+                rpt_("{item!r}: Blender makes no library override of it. Make it local instead.").format(item=item.name)
+            )
         _take_place(item, made)
     objects = [_override_of(item) if item in linked else item for item in character.objects]
     for data in dict.fromkeys(item.data for item in objects if item is not None and item.data is not None):
         if data.library is not None and data.override_create(remap_local_usages=True) is None:
-            raise MendError(f"{data.name!r}: Blender makes no library override of it. Make it local instead.")
+            raise MendError(
+                rpt_("{data!r}: Blender makes no library override of it. Make it local instead.").format(data=data.name)
+            )
 
 
 def _override_of(item: bpy.types.Object) -> bpy.types.Object | None:

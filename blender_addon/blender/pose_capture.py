@@ -11,6 +11,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from mathutils import Euler, Quaternion, Vector
 
 from ..core.additive import rotation_values
@@ -124,7 +125,7 @@ def _kept_values(text: str) -> dict[str, Any]:
         values = json.loads(text)
         kept: dict[str, Any] = {part: values[part] for part in ("keys", "bones", "properties")}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PoseError("The rest pose kept in this file is damaged. Cancel posing, and begin again.") from error
+        raise PoseError(rpt_("The rest pose kept in this file is damaged. Cancel posing, and begin again.")) from error
     return kept
 
 

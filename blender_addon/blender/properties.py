@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_data as data_
 from numpy.typing import NDArray
 
 from ..core.retarget import Channel
@@ -52,7 +53,7 @@ def _property(character: Character, channel: Channel) -> Property:
     return Property(
         channel=channel,
         id_block=id_block,
-        slot=f"{channel.owner} Shape Keys" if channel.kind == "shape_key" else id_block.name,
+        slot=data_("{owner} Shape Keys").format(owner=channel.owner) if channel.kind == "shape_key" else id_block.name,
         path=places[0].path,
         indices=tuple(place.index for place in places),
         group=channel.owner if of_bone else "Face",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Object
 
 from ..core.errors import AddonError, NoMappingError
@@ -65,7 +66,9 @@ def why_not_kept(top: Object) -> str:
     """Why nothing can be kept with the character of this top object, and what to do; empty where it can."""
     if top.library is None:
         return ""
-    return f"{top.name!r} is linked from a library, so Blender would lose the choice. Make a library override."
+    return rpt_("{top!r} is linked from a library, so Blender would lose the choice. Make a library override.").format(
+        top=top.name
+    )
 
 
 def choice_of(character: Character, rig: Rig, library: Library, for_all: str = "") -> Choice:

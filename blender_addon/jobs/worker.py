@@ -52,17 +52,6 @@ class Outcome:
     details: str
     answer: Event
 
-    def describe(self) -> str:
-        """One or two sentences for the user: what happened, and what was kept."""
-        if self.error is None and not self.cancelled:
-            return f"Captured {self.frames} frames: {self._where()}"
-        kept = f"{self.frames} frames are kept: {self._where()}" if self.frames else "Nothing was captured."
-        return f"{self.error or 'Cancelled.'} {kept}"
-
-    def _where(self) -> str:
-        more = f" and {len(self.takes) - 1} more" if len(self.takes) > 1 else ""
-        return f"{self.takes[0]}{more}"
-
 
 class Worker:
     """One running command.

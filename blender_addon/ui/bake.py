@@ -8,6 +8,8 @@ from contextlib import closing
 from uuid import uuid4
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, Scene
 
 from bdfm_infer.errors import BdfmError
@@ -46,7 +48,7 @@ class BDFM_OT_bake(SteppedOperator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not context.scene.bdfm.take:
-            cls.poll_message_set("Capture a video or load a take first")
+            cls.poll_message_set(tip_("Capture a video or load a take first"))
             return False
         return is_selected(cls, context)
 
@@ -94,15 +96,28 @@ class BDFM_OT_bake(SteppedOperator):
     def _tell(self, report: BakeReport, choice: Choice) -> None:
         last_reports.append(report)
         self.report(
-            {"INFO"}, f"{report.character}: {report.curves} channels, {report.written} keys by {report.mapping}"
+            {"INFO"},
+            rpt_("{character}: {curves} channels, {written} keys by {mapping}").format(
+                character=report.character, curves=report.curves, written=report.written, mapping=report.mapping
+            ),
         )
         if len(choice.fits) > 1:
             others = ", ".join(fit.mapping.id for fit in choice.fits[1:])
-            self.report({"WARNING"}, f"{report.character}: {others} fits as well. Choose by hand if it looks wrong.")
+            self.report(
+                {"WARNING"},
+                rpt_("{character}: {others} fits as well. Choose by hand if it looks wrong.").format(
+                    character=report.character, others=others
+                ),
+            )
         for warning in report.warnings:
             self.report({"WARNING"}, warning)
         if report.missing:
-            self.report({"WARNING"}, f"{report.character}: {len(report.missing)} targets not found, see Characters")
+            self.report(
+                {"WARNING"},
+                rpt_("{character}: {count} targets not found, see Characters").format(
+                    character=report.character, count=len(report.missing)
+                ),
+            )
 
 
 CLASSES = (BDFM_OT_bake,)

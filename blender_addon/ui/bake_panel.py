@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, UILayout
 
 from ..blender.bake import BakeReport
@@ -73,7 +74,9 @@ def draw_reports(layout: UILayout, context: Context) -> None:
     for report in reports[:MAX_REPORTS]:
         _draw_report(layout.box().column(align=True), report)
     if len(reports) > MAX_REPORTS:
-        layout.label(text=f"and {len(reports) - MAX_REPORTS} more characters")
+        layout.label(
+            text=iface_("and {count} more characters").format(count=len(reports) - MAX_REPORTS), translate=False
+        )
 
 
 def _draw_optional(layout: UILayout, settings: bpy.types.PropertyGroup, switch: str, *names: str) -> None:
@@ -86,10 +89,13 @@ def _draw_optional(layout: UILayout, settings: bpy.types.PropertyGroup, switch: 
 
 def _draw_report(column: UILayout, report: BakeReport) -> None:
     column.label(text=report.character, icon="CHECKMARK", translate=False)
-    column.label(text=f"{report.curves} channels, {report.written} keys")
-    column.label(text=f"Frames {report.first} to {report.last}")
+    keys = iface_("{curves} channels, {written} keys").format(curves=report.curves, written=report.written)
+    column.label(text=keys, translate=False)
+    frames = iface_("Frames {first} to {last}").format(first=report.first, last=report.last)
+    column.label(text=frames, translate=False)
     if report.missing:
-        column.label(text=f"{len(report.missing)} not found, see Characters", icon="QUESTION")
+        missing = iface_("{count} not found, see Characters").format(count=len(report.missing))
+        column.label(text=missing, icon="QUESTION", translate=False)
     draw_list(column, report.warnings, MAX_WARNINGS, "ERROR")
 
 

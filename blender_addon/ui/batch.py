@@ -7,6 +7,8 @@ from contextlib import closing
 from functools import partial
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, UILayout
 
 from bdfm_infer.errors import BdfmError
@@ -33,11 +35,11 @@ class BDFM_OT_batch_bake(SteppedOperator):
     def poll(cls, context: Context) -> bool:
         settings = context.scene.bdfm
         if not settings.batch.characters:
-            cls.poll_message_set("Add characters to the list first")
+            cls.poll_message_set(tip_("Add characters to the list first"))
         elif settings.batch.pairing == "PAIRS" and not settings.batch.takes:
-            cls.poll_message_set("Add takes to the list first")
+            cls.poll_message_set(tip_("Add takes to the list first"))
         elif settings.batch.pairing == "ALL" and not settings.take:
-            cls.poll_message_set("Capture a video or load a take first")
+            cls.poll_message_set(tip_("Capture a video or load a take first"))
         else:
             return True
         return False
@@ -56,7 +58,10 @@ class BDFM_OT_batch_bake(SteppedOperator):
         for item in batch.characters:
             item.status, item.message = "WAITING", ""
         if batch.pairing == "PAIRS" and len(batch.takes) > len(batch.characters):
-            self.report({"WARNING"}, f"{len(batch.takes) - len(batch.characters)} takes have no character")
+            self.report(
+                {"WARNING"},
+                rpt_("{count} takes have no character").format(count=len(batch.takes) - len(batch.characters)),
+            )
 
         def steps() -> Steps:
             choose, done = partial(choose_mapping, context), 0
@@ -75,7 +80,7 @@ class BDFM_OT_batch_bake(SteppedOperator):
         baked = sum(item.status in ("BAKED", "WARNED") for item in items)
         for item in failed:
             self.report({"WARNING"} if baked else {"ERROR"}, item.message)
-        self.report({"INFO"}, f"{baked} of {len(items)} characters baked")
+        self.report({"INFO"}, rpt_("{baked} of {count} characters baked").format(baked=baked, count=len(items)))
         return {"FINISHED"} if baked else {"CANCELLED"}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, UILayout
 
 from bdfm_infer.take import csv_path
@@ -210,7 +211,7 @@ def listed_jobs(scene: bpy.types.Scene) -> list[Job]:
 
 def _performance(path: str | None) -> Performance:
     if path is None:
-        raise BatchError("there is no take for it. Add one to the list, or remove the character.")
+        raise BatchError(rpt_("there is no take for it. Add one to the list, or remove the character."))
     return performance_of(path)
 
 

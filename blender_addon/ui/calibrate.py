@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, UILayout
 
 from bdfm_infer.calibrate import Calibration
@@ -43,7 +45,8 @@ def draw_calibrate(layout: UILayout, context: Context) -> None:
     column = layout.column(align=True)
     for name, meaning in ACTION_UNITS.items():
         if getattr(group, name).neutral > 0:
-            column.prop(getattr(group, name), "neutral", text=unit_label(name, meaning), slider=True)
+            label = unit_label(name, meaning)
+            column.prop(getattr(group, name), "neutral", text=label, slider=True, translate=False)
     layout.operator("bdfm.clear_calibration", icon="X")
 
 
@@ -67,7 +70,8 @@ class BDFM_OT_calibrate(TakeOperator, ReportingOperator):
         assert loaded is not None
         calibration = self._calibration(context.scene, loaded)
         write_cleaning(group, replace(read_cleaning(group), calibration=calibration))
-        self.report({"INFO"}, f"Rest set for {sum(value > 0 for value in calibration.neutral.values())} action units")
+        count = sum(value > 0 for value in calibration.neutral.values())
+        self.report({"INFO"}, rpt_("Rest set for {count} action units").format(count=count))
 
     def _calibration(self, scene: bpy.types.Scene, loaded: LoadedTake) -> Calibration:
         if self.method == "AUTOMATIC":
@@ -91,7 +95,7 @@ class BDFM_OT_clear_calibration(bpy.types.Operator):
     def poll(cls, context: Context) -> bool:
         group = context.scene.bdfm.cleaning
         if not any(getattr(group, name).neutral > 0 for name in ACTION_UNITS):
-            cls.poll_message_set("No face at rest is set")
+            cls.poll_message_set(tip_("No face at rest is set"))
             return False
         return True
 

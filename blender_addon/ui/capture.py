@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 
 import bpy
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, Event
 
 from ..blender.versions import sequencer_scene
@@ -153,10 +154,10 @@ class BDFM_OT_capture(_Capturing):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if _session is not None:
-            cls.poll_message_set("A capture is running already. Add the clip to the queue")
+            cls.poll_message_set(tip_("A capture is running already. Add the clip to the queue"))
             return False
         if not is_chosen(context.scene.bdfm.capture):
-            cls.poll_message_set("Choose a video first")
+            cls.poll_message_set(tip_("Choose a video first"))
             return False
         return True
 
@@ -174,10 +175,10 @@ class BDFM_OT_capture_queue(_Capturing):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if _session is not None:
-            cls.poll_message_set("A capture is running already. Clips that wait are captured with it")
+            cls.poll_message_set(tip_("A capture is running already. Clips that wait are captured with it"))
             return False
         if capture_state(context).first("WAITING") is None:
-            cls.poll_message_set("No clip waits in the queue")
+            cls.poll_message_set(tip_("No clip waits in the queue"))
             return False
         return True
 
@@ -191,7 +192,7 @@ class BDFM_OT_enqueue(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if not is_chosen(context.scene.bdfm.capture):
-            cls.poll_message_set("Choose a video first")
+            cls.poll_message_set(tip_("Choose a video first"))
             return False
         return True
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.app.translations import pgettext_iface as translated
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, UILayout
 
 from ..blender.versions import STRIPS_ALL, sequencer_scene
@@ -88,7 +88,7 @@ def _draw_running(layout: UILayout, context: Context) -> None:
         row = layout.row()
         row.label(text=item.name, icon="PLAY", translate=False)
         if waiting:
-            row.label(text=translated("{} waiting").format(waiting), icon="TIME", translate=False)
+            row.label(text=iface_("{count} waiting").format(count=waiting), icon="TIME", translate=False)
 
 
 def draw_progress(layout: UILayout, context: Context) -> None:

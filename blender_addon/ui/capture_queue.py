@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, Event, PropertyGroup, UILayout, UIList
 
 from .sidebar import RowList
@@ -83,7 +85,8 @@ class BDFM_UL_queue(RowList, UIList):
         if item.state == "RUNNING":
             row.label(text=f"{capture_state(context).factor:.0%}", translate=False)
         else:
-            row.label(text=next(label for key, label, _ in STATES if key == item.state))
+            label = next(label for key, label, _ in STATES if key == item.state)
+            row.label(text=iface_(label), translate=False)
 
 
 class BDFM_OT_queue_add(bpy.types.Operator):
@@ -119,10 +122,10 @@ class _QueueOperator(bpy.types.Operator):
     def poll(cls, context: Context) -> bool:
         state = capture_state(context)
         if not 0 <= state.active < len(state.queue):
-            cls.poll_message_set("Choose a clip of the list")
+            cls.poll_message_set(tip_("Choose a clip of the list"))
             return False
         if state.queue[state.active].state == "RUNNING":
-            cls.poll_message_set("This clip is being captured")
+            cls.poll_message_set(tip_("This clip is being captured"))
             return False
         return True
 

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, Scene
 
 from bdfm_infer.errors import BdfmError
 from bdfm_infer.take import Take
 
-from ..jobs.progress import describe, share
 from ..jobs.requests import capture_command, free_take
 from ..jobs.worker import Outcome, Worker
 from .capture_queue import BDFM_PG_capture, BDFM_PG_queued, capture_state
+from .progress import describe, describe_end, share
 from .sources import Source, SourceError, face_of, resolve
 from .takes import set_take
 
@@ -111,13 +113,17 @@ class Session:
             take = free_take(take_folder(scene, source) / f"{source.name}.csv")
             self.worker = Worker(capture_command(source.footage, take, face_of(item.source, source)), take)
         except (BdfmError, OSError) as error:
-            why = str(error) if isinstance(error, BdfmError) else f"The capture cannot be started: {error}."
+            why = (
+                str(error)
+                if isinstance(error, BdfmError)
+                else rpt_("The capture cannot be started: {error}.").format(error=error)
+            )
             self._end(context, item, "FAILED", why)
             return
         self._source = source
         item.state, item.message = "RUNNING", ""
         state = capture_state(context)
-        state.factor, state.text = 0.0, "Starting"
+        state.factor, state.text = 0.0, iface_("Starting")
 
     def _listen(self, state: BDFM_PG_capture, worker: Worker) -> None:
         for event in worker.poll():
@@ -140,7 +146,7 @@ class Session:
         if failed and outcome.details:
             print(f"BDFM Face Capture, messages of the worker:\n{outcome.details}")
         self._end(
-            context, item, "FAILED" if failed else "CANCELLED" if outcome.cancelled else "DONE", outcome.describe()
+            context, item, "FAILED" if failed else "CANCELLED" if outcome.cancelled else "DONE", describe_end(outcome)
         )
 
     def _end(self, context: Context, item: BDFM_PG_queued, state: str, message: str) -> None:
@@ -164,8 +170,9 @@ def take_folder(scene: Scene, source: Source) -> Path:
     except OSError as error:
         other = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
         raise SourceError(
-            f"Takes cannot be written into {folder} ({error.strerror}). Set Takes to another folder, such as "
-            f"{other / 'takes'}."
+            rpt_(
+                "Takes cannot be written into {folder} ({reason}). Set Takes to another folder, such as {other}."
+            ).format(folder=folder, reason=error.strerror, other=other / "takes")
         ) from error
     return folder
 

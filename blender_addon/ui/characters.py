@@ -8,6 +8,10 @@ import time
 from dataclasses import dataclass
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, UILayout
 
 from bdfm_infer.errors import BdfmError
@@ -30,6 +34,7 @@ SHARE = 0.01
 """The most of its time that the panel may spend looking characters up."""
 MAX_MISSING = 12
 BY_NAMES = "BY_NAMES"
+CONFIDENCE_LABELS = {"verified": n_("verified"), "experimental": n_("experimental")}
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ _items: list[tuple[str, str, str]] = []
 def _mapping_items(self: object, context: Context) -> list[tuple[str, str, str]]:
     global _items
     mappings = library(context).mappings.values()
-    _items = [(BY_NAMES, "By Names", "The mapping that fits best")] + [
+    _items = [(BY_NAMES, iface_("By Names"), tip_("The mapping that fits best"))] + [
         (mapping.id, mapping.name, mapping.source or mapping.confidence) for mapping in mappings
     ]
     return _items
@@ -161,7 +166,7 @@ def choose_mapping(context: Context, character: Character) -> Choice:
 def is_selected(cls: type[bpy.types.Operator], context: Context) -> bool:
     """For a poll: something is selected."""
     if not context.selected_objects:
-        cls.poll_message_set("Select the characters")
+        cls.poll_message_set(tip_("Select the characters"))
         return False
     return True
 
@@ -174,7 +179,7 @@ def selected_characters(context: Context) -> list[Character]:
     """
     found = characters_in(context.selected_objects, context.scene)
     if not found:
-        raise AddonError("Nothing selected is a character. Select an armature or a mesh with shape keys.")
+        raise AddonError(rpt_("Nothing selected is a character. Select an armature or a mesh with shape keys."))
     return found
 
 
@@ -187,8 +192,13 @@ def find_character(context: Context, name: str) -> Character:
     item = context.scene.objects.get(name) if name else context.object
     character = character_of(item, context.scene) if item is not None else None
     if character is None:
-        which = f"{name!r} is not in this scene any more" if name else "The active object is no character"
-        raise BdfmError(f"{which}. Select an armature, or a mesh with shape keys.")
+        if not name:
+            raise BdfmError(rpt_("The active object is no character. Select an armature, or a mesh with shape keys."))
+        raise BdfmError(
+            rpt_("{name!r} is not in this scene any more. Select an armature, or a mesh with shape keys.").format(
+                name=name
+            )
+        )
     return character
 
 
@@ -211,33 +221,36 @@ def draw_characters(layout: UILayout, context: Context) -> None:
     for row in found.rows:
         _draw_row(layout.box().column(align=True), row, context)
     if found.more:
-        layout.label(text=f"and {found.more} more selected", translate=False)
+        layout.label(text=iface_("and {count} more selected").format(count=found.more), translate=False)
     for reason in found.refused:
         draw_text(layout, reason, "ERROR")
 
 
 def _draw_row(column: UILayout, row: Row, context: Context) -> None:
     column.label(text=row.name, icon="USER", translate=False)
-    chosen = row.fits[0].mapping.name if row.fits else "No Mapping Fits"
-    menu = column.operator_menu_enum("bdfm.choose_character_mapping", "mapping", text=chosen)
+    chosen = row.fits[0].mapping.name if row.fits else iface_("No Mapping Fits")
+    menu = column.operator_menu_enum("bdfm.choose_character_mapping", "mapping", text=chosen, translate=False)
     menu.character = row.name
     if row.fits:
         fit = row.fits[0]
-        how = "chosen by hand" if row.by_hand else fit.mapping.confidence
-        column.label(text=f"{fit.score:.0%} of its names, {how}", icon="CHECKMARK" if fit.fits else "QUESTION")
+        how = iface_("chosen by hand") if row.by_hand else iface_(CONFIDENCE_LABELS[fit.mapping.confidence])
+        text = iface_("{score:.0%} of its names, {how}").format(score=fit.score, how=how)
+        column.label(text=text, icon="CHECKMARK" if fit.fits else "QUESTION", translate=False)
     if row.reason:
         draw_text(column, row.reason, "ERROR")
     top = context.scene.objects.get(row.name)
     if top is not None:
         draw_summary(column, top)
     if len(row.fits) > 1:
-        draw_text(column, f"Fits as well: {', '.join(fit.mapping.name for fit in row.fits[1:])}", "QUESTION")
+        others = ", ".join(fit.mapping.name for fit in row.fits[1:])
+        draw_text(column, iface_("Fits as well: {names}").format(names=others), "QUESTION")
     if row.missing:
         settings = context.scene.bdfm.own_mapping
         icon = "TRIA_DOWN" if settings.show_missing else "TRIA_RIGHT"
         fold = column.row()
         fold.alignment = "LEFT"
-        fold.prop(settings, "show_missing", text=f"{len(row.missing)} not found", icon=icon, emboss=False)
+        text = iface_("{count} not found").format(count=len(row.missing))
+        fold.prop(settings, "show_missing", text=text, icon=icon, emboss=False, translate=False)
         if settings.show_missing:
             draw_list(column, (str(missing) for missing in row.missing), MAX_MISSING, "QUESTION")
 

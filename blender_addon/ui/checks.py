@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, UILayout
 
 from bdfm_infer.errors import BdfmError
@@ -103,7 +105,12 @@ class BDFM_OT_check(ReportingOperator):
             except BdfmError as error:
                 self.report({"WARNING"}, str(error))
         count = sum(len(texts) for checked in last_checks.values() for texts in checked.texts.values())
-        self.report({"INFO"}, f"{len(last_checks)} of {len(characters)} characters checked, {count} findings")
+        self.report(
+            {"INFO"},
+            rpt_("{checked} of {selected} characters checked, {findings} findings").format(
+                checked=len(last_checks), selected=len(characters), findings=count
+            ),
+        )
 
 
 class BDFM_OT_mend(ReportingOperator):
@@ -159,12 +166,12 @@ def draw_checks(layout: UILayout, context: Context) -> None:
         for kind, texts in checked.texts.items():
             draw_list(box, texts, MAX_TEXTS, "CANCEL" if kind in checked.blocking else "ERROR")
             if kind in MENDS:
-                mend = box.operator("bdfm.mend", text=MENDS[kind], icon="TOOL_SETTINGS")
+                mend = box.operator("bdfm.mend", text=iface_(MENDS[kind]), icon="TOOL_SETTINGS", translate=False)
                 mend.character, mend.kind = name, kind
             elif kind == MIRRORED:
                 box.operator("bdfm.swap_sides", icon="ARROW_LEFTRIGHT").character = name
     if len(present) > MAX_CHARACTERS:
-        draw_text(layout, f"and {len(present) - MAX_CHARACTERS} more characters")
+        draw_text(layout, iface_("and {count} more characters").format(count=len(present) - MAX_CHARACTERS))
 
 
 CLASSES = (BDFM_OT_check, BDFM_OT_mend, BDFM_PT_checks)

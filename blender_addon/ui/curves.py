@@ -69,8 +69,9 @@ def draw_curves_panel(layout: UILayout, context: Context) -> None:
     icon = _the_picture().show(loaded.raw, performance, names, seconds_now(context.scene))
     layout.template_icon(icon_value=icon, scale=SCALE)
     column = layout.column(align=True)
-    for text in ("Dashed: as captured", "Solid: as baked", "Striped: no face"):
-        column.label(text=text)
+    column.label(text="Dashed: as captured")
+    column.label(text="Solid: as baked")
+    column.label(text="Striped: no face")
     for number, name in enumerate(names, start=1):
         column.label(text=f"{number}  {unit_label(name, ACTION_UNITS[name])}", translate=False)
 

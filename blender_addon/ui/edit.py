@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, UILayout
 
 from bdfm_infer.errors import BdfmError
@@ -64,7 +66,7 @@ def draw_edit(layout: UILayout, context: Context) -> None:
         row.prop(unit, "solo", text="", icon="SOLO_ON" if unit.solo else "SOLO_OFF")
         field = row.row(align=True)
         field.active = not unit.mute
-        field.prop(unit, group.shown, text=label(name, meaning), slider=True)
+        field.prop(unit, group.shown, text=label(name, meaning), slider=True, translate=False)
         row.prop(unit, "curve", text="", icon="FCURVE")
     column = layout.column(align=True)
     column.label(text="Size of the Head's Turns")
@@ -76,7 +78,7 @@ def row_label(beside: int) -> Callable[[str, str], str]:
     """What a row is called: number and meaning, or, where ``beside`` pixels leave no room for both, the meaning."""
     if all(has_room(unit_label(*unit), beside) for unit in ACTION_UNITS.items()):
         return unit_label
-    return lambda name, meaning: meaning
+    return lambda name, meaning: iface_(meaning)
 
 
 def draw_smoothing(layout: UILayout, context: Context) -> None:
@@ -104,7 +106,7 @@ class BDFM_OT_save_cleaning(TakeOperator, ReportingOperator):
         path = Take.save_settings(loaded.path, cleaning.to_settings())
         shown = picture_folder(loaded)
         loaded.keep(cleaning)
-        self.report({"INFO"}, f"Saved in {path.name}")
+        self.report({"INFO"}, rpt_("Saved in {path}").format(path=path.name))
         if shown.is_dir() and shown != picture_folder(loaded):
             self._read_pictures(context, loaded)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import bpy
 import bpy.utils.previews
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, Event, UILayout
 
 from bdfm_infer.errors import BdfmError
@@ -78,10 +80,10 @@ class BDFM_OT_find_faces(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if _worker is not None:
-            cls.poll_message_set("Faces are being looked for already")
+            cls.poll_message_set(tip_("Faces are being looked for already"))
             return False
         if not is_chosen(context.scene.bdfm.capture):
-            cls.poll_message_set("Choose a video first")
+            cls.poll_message_set(tip_("Choose a video first"))
             return False
         return True
 
@@ -151,7 +153,12 @@ class BDFM_OT_find_faces(bpy.types.Operator):
             pictures.load(str(number), str(self._folder / face["picture"]), "IMAGE")
         places = tuple((face["x"], face["y"]) for face in answer["faces"])
         _found = Found(self._chosen, self._source.key, answer["time"], places, pictures)
-        self.report({"INFO"}, f"{len(places)} faces at {answer['time']:.2f} s" if len(places) > 1 else "One face")
+        self.report(
+            {"INFO"},
+            rpt_("{count} faces at {seconds:.2f} s").format(count=len(places), seconds=answer["time"])
+            if len(places) > 1
+            else "One face",
+        )
 
     def _leave(self, context: Context) -> None:
         if self._timer is not None:
@@ -173,13 +180,13 @@ class BDFM_OT_pick_face(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if _found is None or _found.chosen != chosen(context.scene.bdfm.capture):
-            cls.poll_message_set("Find the faces of this clip first")
+            cls.poll_message_set(tip_("Find the faces of this clip first"))
             return False
         return True
 
     def execute(self, context: Context) -> set[str]:
         if _found is None or self.number > len(_found.places):
-            self.report({"ERROR"}, f"There is no face {self.number}.")
+            self.report({"ERROR"}, rpt_("There is no face {number}.").format(number=self.number))
             return {"CANCELLED"}
         choice = context.scene.bdfm.capture
         choice.face = "PICKED"

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import bpy
-from bpy.app.translations import pgettext_iface as translated
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, Object, UILayout
 
 from bdfm_infer.errors import BdfmError
@@ -45,7 +46,7 @@ def draw_folded_gains(layout: UILayout, top: Object, settings: bpy.types.Propert
 def draw_summary(layout: UILayout, top: Object, with_overall: bool = True) -> None:
     """The gains that are not 1, a line each; nothing where all are."""
     gains = gains_of(top)
-    texts = [f"{translated('Gain')} {gains.overall:.2f}"] if with_overall and gains.overall != 1 else []
+    texts = [f"{iface_('Gain')} {gains.overall:.2f}"] if with_overall and gains.overall != 1 else []
     names = ACTION_UNITS | {name: name.title() for name in ROTATION}
     texts += [f"{unit_label(name, names[name])} {gain:.2f}" for name, gain in gains.own.items()]
     draw_list(layout, texts, MOST_WRITTEN, "DOT")
@@ -82,7 +83,11 @@ class BDFM_OT_reset_gains(ReportingOperator):
     def run(self, context: Context) -> None:
         top = context.scene.objects.get(self.character)
         if top is None:
-            raise BdfmError(f"{self.character!r} is not in this scene any more. Select the character again.")
+            raise BdfmError(
+                rpt_("{character!r} is not in this scene any more. Select the character again.").format(
+                    character=self.character
+                )
+            )
         reason = why_not_kept(top)
         if reason:
             raise ChoiceError(reason)

@@ -7,6 +7,10 @@ from __future__ import annotations
 import json
 
 import bpy
+from bpy.app.translations import pgettext_data as data_
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, Event
 
 from bdfm_infer.errors import BdfmError
@@ -29,7 +33,7 @@ HEAD_LIKE = "arkit"
 def needs_mapping(cls: type[bpy.types.Operator], context: Context) -> bool:
     """For a poll: a mapping is being edited."""
     if not context.scene.bdfm.own_mapping.document:
-        cls.poll_message_set("Edit a mapping first")
+        cls.poll_message_set(tip_("Edit a mapping first"))
         return False
     return True
 
@@ -56,7 +60,7 @@ def save(
     """
     path = edit.save_own(mapping, own_folder(context), overwrite)
     forget_rows()
-    operator.report({"INFO"}, f"Saved as {path}")
+    operator.report({"INFO"}, rpt_("Saved as {path}").format(path=path))
     if character is not None:
         try:
             choose_for(character, mapping.id)
@@ -75,7 +79,7 @@ class BDFM_OT_edit_mapping(ReportingOperator):
         mappings = library(context)
         choice = choose_mapping(context, character)
         if not choice.fits:
-            raise AddonError(f"{choice.reason} Or start a new mapping for it.")
+            raise AddonError(rpt_("{reason} Or start a new mapping for it.").format(reason=choice.reason))
         mapping = choice.fits[0].mapping
         own = is_there(own_folder(context) / f"{mapping.id}.json")
         if not own:
@@ -103,7 +107,7 @@ class BDFM_OT_close_mapping(ReportingOperator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if context.scene.bdfm.own_mapping.rest:
-            cls.poll_message_set("Finish or cancel posing first")
+            cls.poll_message_set(tip_("Finish or cancel posing first"))
             return False
         return needs_mapping(cls, context)
 
@@ -133,9 +137,10 @@ class BDFM_OT_save_mapping(ReportingOperator):
         return context.window_manager.invoke_confirm(
             self,
             event,
-            title="Overwrite Mapping",
-            message=f"{identifier}.json is there already",
-            confirm_text="Overwrite",
+            title=iface_("Overwrite Mapping"),
+            message=iface_("{identifier}.json is there already").format(identifier=identifier),
+            confirm_text=iface_("Overwrite"),
+            translate=False,
         )
 
     def run(self, context: Context) -> None:
@@ -165,7 +170,7 @@ class BDFM_OT_swap_sides(ReportingOperator):
         choice = choose_mapping(context, character)
         if not choice.fits:
             raise AddonError(choice.reason)
-        name = f"{choice.fits[0].mapping.name}, sides swapped"
+        name = data_("{mapping}, sides swapped").format(mapping=choice.fits[0].mapping.name)
         swapped = edit.swapped_sides(choice.fits[0].mapping)
         own = edit.own_copy(swapped, edit.identifier_for(name, mappings.mappings), name)
         save(self, context, own, character, overwrite=False)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
 from bpy.types import Context, UILayout
 
 from .mapping_targets import KIND_LABELS
@@ -11,11 +13,12 @@ from .own_mapping import BDFM_PG_own_mapping, BDFM_PG_target
 from .sidebar import SidebarPanel
 
 AMOUNT_LABELS = {
-    "weight": "Weight",
-    "degrees": "Degrees",
-    "degrees_per_degree": "Degrees per Degree",
-    "amount": "Amount",
+    "weight": n_("Weight"),
+    "degrees": n_("Degrees"),
+    "degrees_per_degree": n_("Degrees per Degree"),
+    "amount": n_("Amount"),
 }
+MOVE_LABELS = {"bone_location": n_("Location"), "bone_rotation": n_("Rotation"), "bone_scale": n_("Scale")}
 
 
 class BDFM_UL_targets(bpy.types.UIList):
@@ -32,11 +35,12 @@ class BDFM_UL_targets(bpy.types.UIList):
         active_property: str,
     ) -> None:
         content = item.content()
-        label, picture = KIND_LABELS.get(content.get("kind", ""), ("Target", "QUESTION"))
+        label, picture = KIND_LABELS.get(content.get("kind", ""), (n_("Target"), "QUESTION"))
         row = layout.row(align=True)
-        row.label(text=content.get("name") or content.get("bone", label), icon=picture)
+        row.label(text=content.get("name") or content.get("bone") or iface_(label), icon=picture, translate=False)
         if "axis" in content:
-            row.label(text=f"{label.split()[-1]} {content['axis']}")
+            move = iface_(MOVE_LABELS.get(content.get("kind", ""), label))
+            row.label(text=f"{move} {iface_(str(content['axis']).title())}", translate=False)
         row.prop(item, "amount", text="", emboss=False)
 
     def filter_items(self, context: Context, data: BDFM_PG_own_mapping, name: str) -> tuple[list[int], list[int]]:
@@ -72,7 +76,7 @@ def draw_unit(layout: UILayout, context: Context) -> None:
     if own.character is None or own.character.name not in context.scene.objects:
         layout.label(text="The character is gone", icon="ERROR")
     else:
-        layout.label(text=own.character.name, icon="USER")
+        layout.label(text=own.character.name, icon="USER", translate=False)
     layout.prop(own, "source", text="")
 
 
@@ -110,9 +114,10 @@ def draw_edited(layout: UILayout, own: BDFM_PG_own_mapping) -> None:
 
 def _draw_target(column: UILayout, target: BDFM_PG_target) -> None:
     content = target.content()
-    column.prop(target, "amount", text=AMOUNT_LABELS[target.amount_key()])
+    column.prop(target, "amount", text=iface_(AMOUNT_LABELS[target.amount_key()]), translate=False)
     if content.get("reference"):
-        column.label(text=f"in lengths of {content['reference']}", icon="DRIVER_DISTANCE")
+        unit = iface_("in lengths of {reference}").format(reference=content["reference"])
+        column.label(text=unit, icon="DRIVER_DISTANCE", translate=False)
     if "axis" in content:
         column.prop(target, "axis")
     column.prop(target, "side")

@@ -8,6 +8,10 @@ import json
 from collections.abc import Iterator
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, Event
 
 from bdfm_infer.errors import BdfmError
@@ -23,13 +27,13 @@ from .operators import ReportingOperator
 from .own_mapping import edited_character
 
 KIND_LABELS = {
-    "shape_key": ("Shape Key", "SHAPEKEY_DATA"),
-    "bone_location": ("Bone Location", "BONE_DATA"),
-    "bone_rotation": ("Bone Rotation", "BONE_DATA"),
-    "bone_scale": ("Bone Scale", "BONE_DATA"),
-    "custom_property": ("Property", "PROPERTIES"),
+    "shape_key": (n_("Shape Key"), "SHAPEKEY_DATA"),
+    "bone_location": (n_("Bone Location"), "BONE_DATA"),
+    "bone_rotation": (n_("Bone Rotation"), "BONE_DATA"),
+    "bone_scale": (n_("Bone Scale"), "BONE_DATA"),
+    "custom_property": (n_("Property"), "PROPERTIES"),
 }
-NO_BONES = "The character has no bone that could turn as the head."
+NO_BONES = n_("The character has no bone that could turn as the head.")
 
 _items: list[tuple[str, str, str]] = []
 
@@ -41,7 +45,8 @@ def _target_items(self: object, context: Context) -> list[tuple[str, str, str]]:
     except BdfmError:
         rig = Rig("")
     _items = [
-        (json.dumps(choice), f"{choice[1]}  ({KIND_LABELS[choice[0]][0]})", choice[2] or "") for choice in _choices(rig)
+        (json.dumps(choice), f"{choice[1]}  ({iface_(KIND_LABELS[choice[0]][0])})", choice[2] or "")
+        for choice in _choices(rig)
     ]
     return _items
 
@@ -84,7 +89,7 @@ class BDFM_OT_add_target(ReportingOperator):
     def run(self, context: Context) -> None:
         edited_character(context)
         if not self.target:
-            raise AddonError("The character has nothing that could be a target.")
+            raise AddonError(rpt_("The character has nothing that could be a target."))
         own = context.scene.bdfm.own_mapping
         kind, name, bone, owner = json.loads(self.target)
         data = edit.new_target(own.source, kind, name, bone, owner)
@@ -103,7 +108,7 @@ class BDFM_OT_remove_target(ReportingOperator):
     def poll(cls, context: Context) -> bool:
         own = context.scene.bdfm.own_mapping
         if not own.document or own.active_target() is None:
-            cls.poll_message_set("Select a target")
+            cls.poll_message_set(tip_("Select a target"))
             return False
         return True
 
@@ -141,14 +146,14 @@ class BDFM_OT_choose_head_bone(ReportingOperator):
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         if not _bone_items(self, context):
-            self.report({"ERROR"}, NO_BONES)
+            self.report({"ERROR"}, rpt_(NO_BONES))
             return {"CANCELLED"}
         context.window_manager.invoke_search_popup(self)
         return {"RUNNING_MODAL"}
 
     def run(self, context: Context) -> None:
         if not self.bone:
-            raise AddonError(NO_BONES)
+            raise AddonError(rpt_(NO_BONES))
         own = context.scene.bdfm.own_mapping
         kept = [(target.source, target.content()) for target in own.targets if target.source not in ROTATION]
         own.document = json.dumps(edit.with_head(own.mapping(), self.bone).to_dict())

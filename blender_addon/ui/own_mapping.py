@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context
 
 from bdfm_infer.errors import BdfmError
@@ -21,8 +22,9 @@ from ..core.targets import BODY_AXES, BONE_AXES
 AXES = (*BONE_AXES, *BODY_AXES)
 AXIS_ITEMS = [(axis, axis.title(), "") for axis in AXES]
 TARGET_SIDES = ("both", "left", "right")
+ROTATION_LABELS = ("Head Yaw", "Head Pitch", "Head Roll")
 SOURCE_ITEMS = [(name, f"{name}  {meaning}", meaning) for name, meaning in ACTION_UNITS.items()] + [
-    (name, f"Head {name.title()}", "Head rotation in degrees") for name in ROTATION
+    (name, label, "Head rotation in degrees") for name, label in zip(ROTATION, ROTATION_LABELS, strict=True)
 ]
 
 
@@ -241,7 +243,7 @@ def edited_character(context: Context) -> Character:
     if top is not None and context.scene.objects.get(top.name) == top:
         character = character_of(top, context.scene)
     if character is None:
-        raise BdfmError("The character whose mapping is edited is not in this scene any more. Save or close it.")
+        raise BdfmError(rpt_("The character whose mapping is edited is not in this scene any more. Save or close it."))
     return character
 
 

@@ -11,15 +11,17 @@ from typing import Any
 import bpy
 import bpy.utils.previews
 import numpy as np
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, UILayout
 
 from bdfm_infer.smooth import CUTOFF_HZ
 
-from ..jobs.progress import describe, share
 from ..jobs.requests import pictures_command
 from ..jobs.worker import Worker
 from .capture_panel import redraw
 from .operators import ReportingOperator
+from .progress import describe, share
 from .sidebar import draw_text
 from .sources import SourceError
 from .takes import LoadedTake, TakeOperator, loaded_take
@@ -84,13 +86,13 @@ def draw_pictures(layout: UILayout, context: Context, loaded: LoadedTake, row: i
     icons = _shown_icons().show(path) if path.is_file() else None
     if icons is not None:
         halves = layout.row(align=True)
-        for icon, text in zip(icons, ("Clip", "Avatar"), strict=True):
+        for icon, text in zip(icons, (iface_("Clip"), iface_("Avatar")), strict=True):
             column = halves.column(align=True)
             column.template_icon(icon_value=icon, scale=SCALE)
-            column.label(text=text)
+            column.label(text=text, translate=False)
     if _worker is not None and _reading == folder:
         bar = layout.row(align=True)
-        bar.progress(factor=share(_progress), text=describe(_progress), type="BAR")
+        bar.progress(factor=share(_progress), text=describe(_progress), type="BAR", translate=False)
         bar.operator("bdfm.stop_pictures", text="", icon="X")
     elif icons is None:
         layout.operator("bdfm.read_pictures", icon="IMAGE_DATA")
@@ -119,7 +121,7 @@ def start(context: Context, loaded: LoadedTake) -> None:
     try:
         _worker = Worker(pictures_command(loaded.path, source, _reading), _reading / "none.csv")
     except OSError as error:
-        raise SourceError(f"The pictures cannot be read: {error}") from error
+        raise SourceError(rpt_("The pictures cannot be read: {error}").format(error=error)) from error
 
 
 def read(context: Context, loaded: LoadedTake) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import bpy
 import bpy.utils.previews
-from bpy.app.translations import pgettext_iface
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, UILayout
 
 from bdfm_infer.errors import BdfmError
@@ -80,7 +82,7 @@ class _WhilePosing(ReportingOperator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if not context.scene.bdfm.own_mapping.rest:
-            cls.poll_message_set("Start posing first")
+            cls.poll_message_set(tip_("Start posing first"))
             return False
         return True
 
@@ -94,7 +96,7 @@ class BDFM_OT_start_posing(ReportingOperator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if context.scene.bdfm.own_mapping.rest:
-            cls.poll_message_set("Posing has begun already")
+            cls.poll_message_set(tip_("Posing has begun already"))
             return False
         return True
 
@@ -128,16 +130,21 @@ class BDFM_OT_capture_pose(_WhilePosing):
         result = pose_capture.capture(character, pose_capture.kept_pose(character, own.rest), own.mapping())
         if not result.targets:
             raise AddonError(
-                f"The character is in its rest pose. Pose it for {unit} first, or skip this action unit. What a driver "
-                "moves is left out: move what it reads."
+                rpt_(
+                    "The character is in its rest pose. Pose it for {unit} first, or skip this action unit. "
+                    "What a driver moves is left out: move what it reads."
+                ).format(unit=unit)
             )
         kept = [(target.source, target.content()) for target in own.targets if target.source != unit]
         own.set_targets([*kept, *((unit, target) for target in result.targets)])
-        self.report({"INFO"}, f"{unit}: {len(result.targets)} targets")
+        self.report({"INFO"}, rpt_("{unit}: {count} targets").format(unit=unit, count=len(result.targets)))
         for note in result.notes[:MAX_NOTES]:
             self.report({"WARNING"}, note)
         if len(result.notes) > MAX_NOTES:
-            self.report({"WARNING"}, f"and {len(result.notes) - MAX_NOTES} more that do not rest at zero")
+            self.report(
+                {"WARNING"},
+                rpt_("and {count} more that do not rest at zero").format(count=len(result.notes) - MAX_NOTES),
+            )
         if self.go_on and unit != AU_NAMES[-1]:
             _show(context, AU_NAMES[AU_NAMES.index(unit) + 1])
 
@@ -191,7 +198,9 @@ def _end(operator: bpy.types.Operator, context: Context) -> None:
         operator.report({"WARNING"}, str(error))
         return
     if lost:
-        operator.report({"WARNING"}, f"No longer there, so not put back: {', '.join(lost[:5])}")
+        operator.report(
+            {"WARNING"}, rpt_("No longer there, so not put back: {names}").format(names=", ".join(lost[:5]))
+        )
 
 
 class BDFM_PT_posing(SidebarPanel, bpy.types.Panel):
@@ -208,19 +217,25 @@ def draw_posing(layout: UILayout, context: Context) -> None:
     """The picture of the action unit to pose, and the way through all of them."""
     own = context.scene.bdfm.own_mapping
     if not own.rest:
-        draw_text(layout, pgettext_iface("For a rig that no mapping fits: pose the character like the pictures"))
+        draw_text(layout, iface_("For a rig that no mapping fits: pose the character like the pictures"))
         layout.operator("bdfm.start_posing", icon="ARMATURE_DATA")
         return
     unit = _pose_unit(own)
     place, count = AU_NAMES.index(unit) + 1, len(AU_NAMES)
     done = {target.source for target in own.targets}.intersection(AU_NAMES)
-    layout.progress(factor=len(done) / count, text=f"{len(done)} of {count} captured", type="BAR")
+    layout.progress(
+        factor=len(done) / count,
+        text=iface_("{done} of {count} captured").format(done=len(done), count=count),
+        type="BAR",
+        translate=False,
+    )
     layout.template_icon(icon_value=picture_of(unit).icon_id, scale=PICTURE_SCALE)
     row = layout.row(align=True)
     row.operator("bdfm.step_action_unit", text="", icon="TRIA_LEFT").step = -1
-    row.label(text=f"{place}/{count}  {unit}", icon="CHECKMARK" if unit in done else "RADIOBUT_OFF")
+    icon = "CHECKMARK" if unit in done else "RADIOBUT_OFF"
+    row.label(text=f"{place}/{count}  {unit}", icon=icon, translate=False)
     row.operator("bdfm.step_action_unit", text="Skip", icon="TRIA_RIGHT").step = 1
-    layout.label(text=ACTION_UNITS[unit])
+    layout.label(text=iface_(ACTION_UNITS[unit]), translate=False)
     layout.operator("bdfm.capture_pose", icon="POSE_HLT")
     draw_head_bone(layout, own)
     row = layout.row(align=True)

@@ -31,10 +31,10 @@ class BDFM_AP_preferences(bpy.types.AddonPreferences):
 
 def draw_preferences(layout: bpy.types.UILayout, preferences: BDFM_AP_preferences, context: bpy.types.Context) -> None:
     """The folder, and which files in it are refused."""
-    layout.prop(preferences, "mappings_folder", placeholder="In Blender's user data")
-    layout.label(text=str(own_folder(context)), icon="FILE_FOLDER")
+    layout.prop(preferences, "mappings_folder", placeholder="In Blender's User Data")
+    layout.label(text=str(own_folder(context)), icon="FILE_FOLDER", translate=False)
     for error in library(context).refused:
-        layout.label(text=str(error), icon="ERROR")
+        layout.label(text=str(error), icon="ERROR", translate=False)
 
 
 def own_folder(context: bpy.types.Context) -> Path:

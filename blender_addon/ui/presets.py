@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, UILayout
 
 from ..core.errors import AddonError
@@ -44,11 +46,11 @@ class _PresetOperator(ReportingOperator):
     def poll(cls, context: Context) -> bool:
         name, reason = context.scene.bdfm.cleaning.preset.strip(), ""
         if loaded_take(context.scene) is None:
-            reason = "Capture a video or load a take first"
+            reason = tip_("Capture a video or load a take first")
         elif not name:
-            reason = "Give the preset a name first"
+            reason = tip_("Give the preset a name first")
         elif cls.must_exist and not preset_path(presets_folder(), name).is_file():
-            reason = "There is no preset of this name"
+            reason = tip_("There is no preset of this name")
         if reason:
             cls.poll_message_set(reason)
         return not reason
@@ -66,7 +68,7 @@ class BDFM_OT_save_preset(_PresetOperator):
         loaded, name = loaded_take(context.scene), context.scene.bdfm.cleaning.preset.strip()
         assert loaded is not None
         Preset(name, scene_cleaning(context.scene, loaded)).save(presets_folder())
-        self.report({"INFO"}, f"Preset {name!r} saved")
+        self.report({"INFO"}, rpt_("Preset {name!r} saved").format(name=name))
 
 
 class BDFM_OT_load_preset(_PresetOperator):
@@ -97,7 +99,9 @@ class BDFM_OT_remove_preset(_PresetOperator):
         try:
             path.unlink()
         except OSError as error:
-            raise AddonError(f"{path} cannot be removed: {error.strerror or error}") from error
+            raise AddonError(
+                rpt_("{path} cannot be removed: {reason}").format(path=path, reason=error.strerror or error)
+            ) from error
 
 
 CLASSES = (BDFM_PT_presets, BDFM_OT_save_preset, BDFM_OT_load_preset, BDFM_OT_remove_preset)

@@ -8,6 +8,7 @@ frame and before the file is saved, and for good when the preview ends: by its b
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_tip as tip_
 
 from bdfm_infer.errors import BdfmError
 
@@ -134,10 +135,10 @@ class BDFM_OT_preview(bpy.types.Operator):
         if is_running(context.scene):
             return True
         if loaded_take(context.scene) is None:
-            cls.poll_message_set("Capture a video or load a take first")
+            cls.poll_message_set(tip_("Capture a video or load a take first"))
             return False
         if context.scene.bdfm.own_mapping.rest:
-            cls.poll_message_set("Finish posing the action units first")
+            cls.poll_message_set(tip_("Finish posing the action units first"))
             return False
         return is_selected(cls, context)
 

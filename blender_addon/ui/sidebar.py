@@ -9,6 +9,7 @@ from typing import Any
 
 import blf
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, UILayout
 
 from ..core.wrapping import wrapped
@@ -56,7 +57,7 @@ def draw_list(layout: UILayout, texts: Iterable[str], most: int, icon: str) -> N
     for text in texts[:most]:
         draw_text(layout, text, icon)
     if len(texts) > most:
-        layout.label(text=f"and {len(texts) - most} more")
+        layout.label(text=iface_("and {count} more").format(count=len(texts) - most), translate=False)
 
 
 def draw_move_buttons(column: UILayout, operator: str, **options: Any) -> None:

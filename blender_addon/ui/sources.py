@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, PropertyGroup, Scene
 
 from ..blender.versions import sequencer_scene, strip_span, strips_of
@@ -120,7 +121,11 @@ def resolve(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source
     start = max(footage.start, round(choice.start, DIGITS))
     end = min(footage.end, round(choice.end, DIGITS) or math.inf)
     if end <= start:
-        raise SourceError(f"{found.name}: the trim ends before it starts. Set End after Start, or switch Trim off.")
+        raise SourceError(
+            rpt_("{source}: the trim ends before it starts. Set End after Start, or switch Trim off.").format(
+                source=found.name
+            )
+        )
     trimmed = Footage(footage.source, start, end, footage.is_sequence, footage.image_rate)
     return Source(found.name, found.folder, trimmed, found.start_frame)
 
@@ -141,7 +146,11 @@ def face_of(choice: BDFM_PG_source, source: Source) -> Pick | str:
     if choice.face == "LARGEST":
         return "0"
     if choice.pick_source != source.key:
-        raise SourceError(f"{source.name}: no face is picked. Press Find Faces and pick one, or choose Largest Face.")
+        raise SourceError(
+            rpt_("{source}: no face is picked. Press Find Faces and pick one, or choose Largest Face.").format(
+                source=source.name
+            )
+        )
     return Pick(choice.pick_time, *choice.pick_place)
 
 
@@ -170,11 +179,15 @@ def _file(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
 def _strip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
     strip = next((strip for strip in strips_of(strips_scene) if strip.name == choice.strip), None)
     if strip is None:
-        raise SourceError(f"There is no strip {choice.strip!r} in the sequencer. Choose another one.")
+        raise SourceError(
+            rpt_("There is no strip {strip!r} in the sequencer. Choose another one.").format(strip=choice.strip)
+        )
     if strip.type not in ("MOVIE", "IMAGE"):
-        raise SourceError(f"{strip.name} is no movie or image strip. Choose another one.")
+        raise SourceError(rpt_("{strip} is no movie or image strip. Choose another one.").format(strip=strip.name))
     if strip.use_reverse_frames or len(getattr(strip, "retiming_keys", ())):
-        raise SourceError(f"{strip.name} is reversed or retimed. Choose its file as the source.")
+        raise SourceError(
+            rpt_("{strip} is reversed or retimed. Choose its file as the source.").format(strip=strip.name)
+        )
     first, skipped, shown = strip_span(strip)
     if strip.type == "MOVIE":
         path = Path(bpy.path.abspath(strip.filepath)).absolute()
@@ -194,7 +207,9 @@ def _strip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
 def _clip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
     clip = bpy.data.movieclips.get(choice.clip)
     if clip is None:
-        raise SourceError(f"There is no movie clip {choice.clip!r} in this file. Choose another one.")
+        raise SourceError(
+            rpt_("There is no movie clip {clip!r} in this file. Choose another one.").format(clip=choice.clip)
+        )
     path = Path(bpy.path.abspath(clip.filepath, library=clip.library)).absolute()
     is_movie = clip.source == "MOVIE"
     rate = float(clip.fps) if is_movie and clip.fps > 0 else _rate(scene)
@@ -230,7 +245,11 @@ def numbered_from(first: Path) -> tuple[Path, ...]:
     try:
         found = {path: alike.fullmatch(path.name) for path in first.parent.iterdir()}
     except OSError as error:
-        raise SourceError(f"{first.parent} cannot be read: {error.strerror}. Choose another movie clip.") from error
+        raise SourceError(
+            rpt_("{folder} cannot be read: {strerror}. Choose another movie clip.").format(
+                folder=first.parent, strerror=error.strerror
+            )
+        ) from error
     numbers = {path: int(match[1]) for path, match in found.items() if match is not None}
     return tuple(sorted((path for path, n in numbers.items() if n >= int(number)), key=numbers.__getitem__))
 

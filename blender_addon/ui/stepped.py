@@ -7,6 +7,8 @@ import time
 from collections.abc import Generator
 
 import bpy
+from bpy.app.translations import contexts
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, UILayout
 
 SILENT_S = 0.5
@@ -108,7 +110,9 @@ class SteppedOperator(bpy.types.Operator):
     def _show(self, context: Context) -> None:
         assert self.progress is not None
         self._left_at = time.monotonic()
-        context.workspace.status_text_set(f"{self.bl_label}: {describe(*self.progress)}, Esc stops")
+        label = iface_(self.bl_label, contexts.operator_default)
+        text = iface_("{label}: {progress}, Esc stops").format(label=label, progress=describe(*self.progress))
+        context.workspace.status_text_set(text)
         _redraw(context)
 
     def _leave(self, context: Context) -> None:
@@ -122,7 +126,7 @@ class SteppedOperator(bpy.types.Operator):
 
 def describe(done: float, of: int) -> str:
     """Progress in words."""
-    return f"{int(done)} of {of} characters" if of > 1 else f"{100 * done:.0f} %"
+    return iface_("{done} of {of} characters").format(done=int(done), of=of) if of > 1 else f"{100 * done:.0f} %"
 
 
 def draw_operator(layout: UILayout, operator: type[SteppedOperator]) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.app.translations import pgettext_iface as translated
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, UILayout
 
 from .preview import is_running, names
@@ -30,14 +30,15 @@ def draw_take(layout: UILayout, context: Context) -> None:
     column = layout.column(align=True)
     times, lost = loaded.take.timestamps, int((~loaded.take.success).sum())
     column.label(text=loaded.name, icon="ACTION", translate=False)
-    length = translated("{} frames, {:.1f} s").format(len(loaded.take), times[-1] - times[0])
+    length = iface_("{count} frames, {seconds:.1f} s").format(count=len(loaded.take), seconds=times[-1] - times[0])
     column.label(text=length, translate=False)
     if lost:
-        column.label(text=translated("{} frames without a face").format(lost), icon="INFO", translate=False)
+        missed = iface_("{count} frames without a face").format(count=lost)
+        column.label(text=missed, icon="INFO", translate=False)
     running = is_running(context.scene)
     layout.operator("bdfm.preview", icon="PAUSE" if running else "PLAY", depress=running)
     if running:
-        draw_text(layout, translated("Shown on {}").format(", ".join(names())), "INFO")
+        draw_text(layout, iface_("Shown on {names}").format(names=", ".join(names())), "INFO")
     draw_timeline(layout, context)
 
 

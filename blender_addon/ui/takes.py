@@ -10,6 +10,8 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 
 from bdfm_infer.errors import BdfmError, TakeFormatError
 from bdfm_infer.parameters import AU_NAMES, N_AU
@@ -40,12 +42,16 @@ class LoadedTake:
         self.stamp = _stamp(path)
         self.take = Take.read(path)
         if not len(self.take):
-            raise BdfmError(f"{path}: the take holds no rows. Capture the video again.")
+            raise BdfmError(rpt_("{path}: the take holds no rows. Capture the video again.").format(path=path))
         try:
             self.stored = Cleaning.from_settings(self.take.facts.get("settings"))
         except BdfmError as error:
             facts = self.path.with_suffix(".json")
-            raise TakeFormatError(f"{facts}: {error} Or move that file away to read the values alone.") from error
+            raise TakeFormatError(
+                rpt_("{facts}: {error} Or move that file away to read the values alone.").format(
+                    facts=facts, error=error
+                )
+            ) from error
         self._cleaning = Cleaning()
         self.raw = self._smoothed = self._performance = Performance.from_take(self.take, self.name)
 
@@ -119,7 +125,7 @@ def scene_take(scene: bpy.types.Scene) -> LoadedTake:
         BdfmError: there is none, or it cannot be read.
     """
     if not scene.bdfm.take:
-        raise BdfmError("There is no take yet. Capture a video or load a take first.")
+        raise BdfmError(rpt_("There is no take yet. Capture a video or load a take first."))
     return loaded_take(scene) or load(bpy.path.abspath(scene.bdfm.take))
 
 
@@ -179,7 +185,7 @@ class TakeOperator:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if loaded_take(context.scene) is None:
-            cls.poll_message_set("Capture a video or load a take first")  # type: ignore[attr-defined]
+            cls.poll_message_set(tip_("Capture a video or load a take first"))  # type: ignore[attr-defined]
             return False
         return True
 
@@ -199,7 +205,7 @@ class BDFM_OT_load_take(ReportingOperator):
 
     def run(self, context: bpy.types.Context) -> None:
         take = set_take(context.scene, Path(bpy.path.abspath(self.filepath)))
-        self.report({"INFO"}, f"{take.name}: {len(take.take)} frames")
+        self.report({"INFO"}, rpt_("{take}: {count} frames").format(take=take.name, count=len(take.take)))
 
 
 CLASSES = (BDFM_OT_load_take,)

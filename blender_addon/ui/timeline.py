@@ -9,6 +9,9 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_data as data_
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, UILayout
 
 from ..blender.versions import new_sound_strip, remove_sound_strip, strip_span, strips_of
@@ -20,10 +23,9 @@ from .operators import ReportingOperator
 from .sources import BDFM_PG_source, SourceError, is_chosen, resolve_in
 from .takes import LoadedTake, TakeOperator, loaded_take
 
-LOST, FOUND = "Face Lost", "Face Found"
+LOST, FOUND = n_("Face Lost"), n_("Face Found")
 ROUNDING = 1e-3
 """Of a frame: times of a take have six digits."""
-NO_SOURCE = "The clip of this take is not found. Choose it in the panel Capture, or put it beside the take."
 
 
 def draw_timeline(layout: UILayout, context: Context) -> None:
@@ -49,7 +51,9 @@ def source_of(context: Context, loaded: LoadedTake) -> Path | tuple[Path, ...]:
         return chosen.source
     beside = loaded.path.parent / Path(name).name if isinstance(name, str) and name else None
     if beside is None or not is_there(beside):
-        raise SourceError(NO_SOURCE)
+        raise SourceError(
+            rpt_("The clip of this take is not found. Choose it in the panel Capture, or put it beside the take.")
+        )
     return beside
 
 
@@ -72,7 +76,8 @@ def lost_stretches(loaded: LoadedTake) -> Iterator[tuple[float, float | None]]:
 
 def _remove_markers(scene: bpy.types.Scene, name: str) -> int:
     """Take away the markers of one take. Returns how many there were."""
-    ours = [marker for marker in scene.timeline_markers if marker.name in (f"{LOST}: {name}", f"{FOUND}: {name}")]
+    names = {f"{label}: {name}" for text in (LOST, FOUND) for label in (text, data_(text))}
+    ours = [marker for marker in scene.timeline_markers if marker.name in names]
     for marker in ours:
         scene.timeline_markers.remove(marker)
     return len(ours)
@@ -92,12 +97,20 @@ class BDFM_OT_add_markers(TakeOperator, bpy.types.Operator):
         marks = [(name, second) for pair in stretches for name, second in zip((LOST, FOUND), pair, strict=True)]
         frames = [(name, float(time.frames(second))) for name, second in marks if second is not None]
         if any(abs(frame) > MAX_FRAME for _, frame in frames):
-            self.report({"ERROR"}, f"The take goes beyond frame {MAX_FRAME}, where Blender's timeline ends")
+            self.report(
+                {"ERROR"},
+                rpt_("The take goes beyond frame {last}, where Blender's timeline ends").format(last=MAX_FRAME),
+            )
             return {"CANCELLED"}
         _remove_markers(scene, loaded.name)
         for name, frame in frames:
-            scene.timeline_markers.new(f"{name}: {loaded.name}", frame=round(frame))
-        self.report({"INFO"}, f"The face is lost {len(stretches)} times" if stretches else "The face is never lost")
+            scene.timeline_markers.new(f"{data_(name)}: {loaded.name}", frame=round(frame))
+        self.report(
+            {"INFO"},
+            rpt_("The face is lost {count} times").format(count=len(stretches))
+            if stretches
+            else "The face is never lost",
+        )
         return {"FINISHED"}
 
 
@@ -111,7 +124,10 @@ class BDFM_OT_remove_markers(TakeOperator, bpy.types.Operator):
     def execute(self, context: Context) -> set[str]:
         loaded = loaded_take(context.scene)
         assert loaded is not None
-        self.report({"INFO"}, f"{_remove_markers(context.scene, loaded.name)} markers removed")
+        self.report(
+            {"INFO"},
+            rpt_("{count} markers removed").format(count=_remove_markers(context.scene, loaded.name)),
+        )
         return {"FINISHED"}
 
 
@@ -127,7 +143,10 @@ class BDFM_OT_fit_scene_range(TakeOperator, ReportingOperator):
         first, last = take_time(scene).frames(loaded.take.timestamps[[0, -1]])
         scene.frame_end = max(0, math.ceil(last - ROUNDING))
         scene.frame_start = max(0, math.floor(first + ROUNDING))
-        self.report({"INFO"}, f"The scene plays the frames {scene.frame_start} to {scene.frame_end}")
+        self.report(
+            {"INFO"},
+            rpt_("The scene plays the frames {first} to {last}").format(first=scene.frame_start, last=scene.frame_end),
+        )
 
 
 class BDFM_OT_add_sound(TakeOperator, ReportingOperator):
@@ -141,16 +160,23 @@ class BDFM_OT_add_sound(TakeOperator, ReportingOperator):
         assert loaded is not None
         source = source_of(context, loaded)
         if isinstance(source, tuple) or source.is_dir():
-            raise SourceError(f"{loaded.name} was read from images, which have no sound.")
+            raise SourceError(rpt_("{take} was read from images, which have no sound.").format(take=loaded.name))
         channel = max((strip.channel for strip in strips_of(scene)), default=0) + 1
         try:
             strip = new_sound_strip(scene, source.stem, str(source), channel, scene.bdfm.start_frame)
         except RuntimeError as error:
-            raise SourceError(f"{source.name} cannot be added as sound: {str(error).strip()}") from error
+            raise SourceError(
+                rpt_("{source} cannot be added as sound: {reason}").format(
+                    source=source.name, reason=str(error).strip()
+                )
+            ) from error
         if strip_span(strip)[2] <= 1:
             remove_sound_strip(scene, strip)
-            raise SourceError(f"{source.name} has no sound.")
-        self.report({"INFO"}, f"Sound of {source.name} added from frame {scene.bdfm.start_frame}")
+            raise SourceError(rpt_("{source} has no sound.").format(source=source.name))
+        self.report(
+            {"INFO"},
+            rpt_("Sound of {source} added from frame {frame}").format(source=source.name, frame=scene.bdfm.start_frame),
+        )
         if scene.bdfm.bake.speed != 1:
             self.report({"WARNING"}, "The take does not play at its own speed, the sound does")
 

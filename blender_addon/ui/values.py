@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import bpy
-from bpy.app.translations import pgettext_iface as translated
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
 from bpy.types import Context, UILayout
 
 from bdfm_infer.parameters import ACTION_UNITS, N_AU, ROTATION
@@ -14,7 +15,11 @@ from .pictures import draw_pictures
 from .sidebar import SidebarPanel
 from .takes import LoadedTake, loaded_take, scene_cleaning
 
-DIRECTIONS = {"yaw": ("right", "left"), "pitch": ("down", "up"), "roll": ("counter-clockwise", "clockwise")}
+DIRECTIONS = {
+    "yaw": (n_("right"), n_("left")),
+    "pitch": (n_("down"), n_("up")),
+    "roll": (n_("counter-clockwise"), n_("clockwise")),
+}
 """What a negative and a positive angle mean, as the person sees it; roll as the camera does."""
 
 
@@ -44,7 +49,7 @@ def draw_values(layout: UILayout, context: Context) -> None:
     row = loaded.row_at(seconds)
     outside = _outside(loaded, seconds)
     if outside:
-        layout.label(text=outside, icon="INFO")
+        layout.label(text=outside, icon="INFO", translate=False)
     draw_pictures(layout, context, loaded, row)
     column = layout.column(align=True)
     if not loaded.take.success[row]:
@@ -55,9 +60,9 @@ def draw_values(layout: UILayout, context: Context) -> None:
         column.progress(factor=value, text=f"{unit_label(name, meaning)}  {value:.2f}", type="BAR", translate=False)
     column.separator()
     for name, degrees in zip(ROTATION, values[N_AU:], strict=True):
-        side = translated(DIRECTIONS[name][degrees > 0])
-        column.label(text=f"{translated(name.title())}  {abs(degrees):.1f}° {side}", translate=False)
-    column.label(text=f"{translated('Confidence')}  {loaded.take.confidence[row]:.0%}", translate=False)
+        side = iface_(DIRECTIONS[name][degrees > 0])
+        column.label(text=f"{iface_(name.title())}  {abs(degrees):.1f}° {side}", translate=False)
+    column.label(text=f"{iface_('Confidence')}  {loaded.take.confidence[row]:.0%}", translate=False)
 
 
 def seconds_now(scene: bpy.types.Scene) -> float:
@@ -67,16 +72,16 @@ def seconds_now(scene: bpy.types.Scene) -> float:
 
 def unit_label(name: str, meaning: str) -> str:
     """``AU12 Lip corner puller`` in the artist's language; units without a number have their meaning alone."""
-    return f"{name} {translated(meaning)}" if name.startswith("AU") else translated(meaning)
+    return f"{name} {iface_(meaning)}" if name.startswith("AU") else iface_(meaning)
 
 
 def _outside(loaded: LoadedTake, seconds: float) -> str:
     """Whether the take is being looked at before its begin or after its end, in words."""
     times = loaded.take.timestamps
     if seconds < times[0] - 1e-6:
-        return "The take begins later"
+        return iface_("The take begins later")
     last = times[-1] - times[-2] if len(times) > 1 else 0.0
-    return "The take has ended" if seconds > times[-1] + max(last, 1e-3) else ""
+    return iface_("The take has ended") if seconds > times[-1] + max(last, 1e-3) else ""
 
 
 CLASSES = (BDFM_PT_values,)

@@ -153,19 +153,20 @@ def test_much_on_standard_error_does_not_block(start):
     assert len(worker.outcome.details) <= 4000
 
 
-def test_what_was_kept_is_said(start, tmp_path):
+def test_what_was_kept_is_said(start, part, tmp_path):
+    describe_end = part("ui.progress").describe_end
     table = "head\\nrow\\nrow\\nhalf a r"
     script = f"open(sys.argv[1], 'w').write('{table}'); sys.exit(3)"
     worker = start(SPEAK + script)
     listen(worker)
     assert worker.outcome.frames == 2
-    assert worker.outcome.describe().endswith(f"2 frames are kept: {tmp_path / 'take.csv'}")
+    assert describe_end(worker.outcome).endswith(f"2 frames are kept: {tmp_path / 'take.csv'}")
     worker = start("import os, sys; os.remove(sys.argv[1]); sys.exit(3)")
     listen(worker)
-    assert worker.outcome.takes == () and worker.outcome.describe().endswith("Nothing was captured.")
+    assert worker.outcome.takes == () and describe_end(worker.outcome).endswith("Nothing was captured.")
 
 
-def test_takes_of_faces_are_found_though_the_worker_dies(start, tmp_path):
+def test_takes_of_faces_are_found_though_the_worker_dies(start, part, tmp_path):
     worker = start(
         SPEAK
         + """
@@ -178,7 +179,7 @@ import os, signal; os.kill(os.getpid(), signal.SIGKILL)
     )
     listen(worker)
     assert [path.name for path in worker.outcome.takes] == ["take-face1.csv", "take-face2.csv"]
-    assert "take-face1.csv and 1 more" in worker.outcome.describe()
+    assert "take-face1.csv and 1 more" in part("ui.progress").describe_end(worker.outcome)
 
 
 def test_scratch_is_deleted(start, tmp_path):
@@ -191,7 +192,7 @@ def test_scratch_is_deleted(start, tmp_path):
 
 
 def test_progress_in_words(part):
-    progress = part("jobs.progress")
+    progress = part("ui.progress")
     event = {"frame": 120, "of": 4000, "fps": 210.5, "eta_s": 78.4}
     assert progress.describe(event) == "120 of 4000 frames, 210 fps, 1:18 left"
     assert progress.share(event) == 0.03
