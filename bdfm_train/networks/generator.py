@@ -33,11 +33,12 @@ among 244 of identity: with these scales a fifth of the steps reaches the same e
 
 
 class Generator(nn.Module):
-    """Eight transposed convolutions in DCGAN's manner with instance normalisation.
+    """Eight transposed convolutions in DCGAN's manner with instance normalisation (paper, section 2.2).
 
     The first takes y from 1 x 1 to 4 x 4, two of stride 1 stand at 4 and at 8 pixels, five double the side to 128, the
     last of them draws RGB. The paper prints no widths and does not say where its layers of stride 1 stand; on small
-    maps they cost little and let pose, action units and identity act on each other early.
+    maps they cost little and let pose, action units and identity act on each other early. Instance normalisation
+    stands behind all but the last and never sees a map of 1 x 1, of which it would leave nothing.
 
     Args:
         widths: channels of the maps at 4, 4, 8, 8, 16, 32 and 64 pixels.
@@ -104,9 +105,10 @@ class SegmentationFeatures(nn.Module):
 
 
 def perceptual_distance(drawn: tuple[Tensor, ...], real: tuple[Tensor, ...]) -> Tensor:
-    """Squared distance of feature maps (paper, Eq. 2), mean over the maps.
+    """L_per, the distance of feature maps (paper, Eq. 2), mean over the maps.
 
-    Each map's distance is given in units of the real map's mean square, so that one weight fits any feature network.
+    The paper prints the norm itself; here it is squared, and each map's is given in units of the real map's mean
+    square, so that one weight lambda fits any feature network.
     """
     pairs = [(a.float(), b.float()) for a, b in zip(drawn, real, strict=True)]
     return torch.stack([(a - b).square().mean() / b.square().mean() for a, b in pairs]).mean()

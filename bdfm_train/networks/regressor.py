@@ -14,7 +14,10 @@ from .representation import Representation
 
 
 class SubRegressor(nn.Module):
-    """Feature fusion (pool to one size, concatenate), convolution of stride 2, two attention blocks, two FC with SE.
+    """Feature fusion, convolution of stride 2 with BN, two attention blocks, two FC layers, the first with SE.
+
+    Feature fusion brings maps to one size and concatenates them: larger ones are pooled, smaller ones repeated. The
+    paper (Fig. 3) prints no widths; which of the FC layers has the SE block is our choice.
 
     Args:
         inputs: channels of all maps together.

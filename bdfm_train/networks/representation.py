@@ -18,7 +18,10 @@ PARTS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "mouth": (1, ("u_lip", "inner_mouth", "l_lip")),
     "face": (2, ("skin", "ears")),
 }
-"""Each component's stage of the ResNet and the classes whose probabilities add up to its mask A_i."""
+"""Each component's stage of the ResNet, as in the paper, and the classes whose probabilities add up to its mask A_i.
+
+The paper names the classes of the brows alone; those of the silhouette, skin and ears, are our choice.
+"""
 
 BETA: Final[dict[str, float]] = {"eyes": 1.0, "brows": 1.0, "nose": 1.0, "mouth": 1.0, "face": 1.0}
 """The weights beta_i; the paper does not print its own."""

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """F_seg (paper, section 2.3): BiSeNet with a ResNet18 context path, 14 classes, and 68 landmarks beside them.
 
-As in the published code that the paper uses, the spatial path is the ResNet's own early stage. Landmarks are read
-twice: coarsely from the last stage, wherever they lie, and as the mean place of a heat map over f_gb, which tells one
-lid or lip from the other by a fraction of a cell.
+As in the published code that the paper uses, the spatial path is the ResNet's own early stage. Crops are small, so the
+stem halves them once where ResNet18's halves twice. The weights of attention refinement come from a linear layer where
+BiSeNet has a 1 x 1 convolution with BN, which sees one pixel there. Landmarks are read twice: coarsely from the last
+stage, wherever they lie, and as the mean place of a heat map over f_gb, which tells one lid or lip from the other by a
+fraction of a cell.
 """
 
 from __future__ import annotations

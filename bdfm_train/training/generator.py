@@ -91,6 +91,11 @@ def generator_losses(drawn: Tensor, real: Tensor, features: nn.Module | None, sh
     return losses
 
 
+def total_loss(losses: dict[str, Tensor], perceptual: float) -> Tensor:
+    """L_G (paper, Eq. 3): the content loss, and ``perceptual`` (lambda) times the perceptual one where there is one."""
+    return losses["content"] + perceptual * losses.get("perceptual", torch.zeros(()))
+
+
 def train_generator(
     config: GeneratorConfig,
     pairs: Path,
@@ -225,11 +230,8 @@ def _step(
             losses = generator_losses(generator.coarse(y).float(), small, None)
         else:
             losses = generator_losses(generator(y).float(), real, features, config.perceptual_share)
-    total = losses["content"]
-    if "perceptual" in losses:
-        total = total + config.perceptual * losses["perceptual"]
     optimizer.zero_grad()
-    total.backward()
+    total_loss(losses, config.perceptual).backward()
     nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
     optimizer.step()
     return {name: value.item() for name, value in losses.items()}

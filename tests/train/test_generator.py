@@ -28,8 +28,9 @@ from bdfm_train.face_model.pairs import SIZE, Pairs, shard_path, write_pairs
 from bdfm_train.networks.checkpoints import write_checkpoint
 from bdfm_train.networks.generator import Generator, SegmentationFeatures, aligned_crops, perceptual_distance
 from bdfm_train.networks.segmentation import SegmentationNetwork, normalise
+from bdfm_train.networks.vgg16 import Vgg16
 from bdfm_train.training import generator as training
-from bdfm_train.training.generator import generator_losses, load_generator, pictures, train_generator
+from bdfm_train.training.generator import generator_losses, load_generator, pictures, total_loss, train_generator
 
 TINY = GeneratorConfig((8, 8, 8, 8, 8, 8, 8), 0.1, 1.0, 2, 0, 1e-3, 1, 0.9)
 
@@ -117,8 +118,21 @@ def test_eight_transposed_convolutions() -> None:
     assert drawn.shape == (1, 3, SIZE, SIZE)
     assert 0 <= drawn.min() <= drawn.max() <= 1
     assert generator.coarse(torch.rand(2, N_PARAMETERS)).shape == (2, 3, 32, 32)
+    assert [layer.kernel_size[0] for layer in layers] == [4, 3, 4, 3, 4, 4, 4, 4]
     assert not [m for m in generator.modules() if isinstance(m, nn.BatchNorm2d)]
     assert 2 * sum(p.numel() for p in generator.parameters()) < MOST_BYTES
+
+
+def test_instance_norm_stands_behind_all_layers_but_the_last_and_never_on_one_pixel() -> None:
+    """Normalised over one pixel, a map is nothing but its bias: y would be lost."""
+    generator = Generator(TINY.widths)
+    normed: list[int] = []
+    norms = [m for m in generator.modules() if isinstance(m, nn.InstanceNorm2d)]
+    for norm in norms:
+        norm.register_forward_hook(lambda _norm, inputs, _out: normed.append(inputs[0].shape[-1]))
+    generator(torch.rand(1, N_PARAMETERS))
+    assert normed == [4, 4, 8, 8, 16, 32, 64]
+    assert all(norm.affine and not norm.track_running_stats for norm in norms)
 
 
 def test_f_seg_sees_pictures_as_it_sees_crops(faces: Pairs) -> None:
@@ -143,18 +157,24 @@ def test_losses_by_hand() -> None:
     assert losses["perceptual"].item() == pytest.approx((1 + 4) / 2)
     assert generator_losses(drawn, real, Doubled(), share=0.5)["perceptual"].item() == pytest.approx(1.0)
     assert set(generator_losses(drawn, real, None)) == {"content"}
+    assert total_loss(losses, 0.1).item() == pytest.approx(0.375 + 0.1 * 2.5)  # Eq. 3
+    assert total_loss(generator_losses(drawn, real, None), 0.1).item() == pytest.approx(0.375)
 
 
-def test_gradient_reaches_g_alone(segmentation: SegmentationNetwork) -> None:
+@pytest.mark.parametrize("network", ["f_seg", "vgg16"])
+def test_gradient_reaches_g_alone(segmentation: SegmentationNetwork, network: str) -> None:
     generator = Generator(TINY.widths)
-    features = SegmentationFeatures(segmentation)
+    features: nn.Module = SegmentationFeatures(segmentation)
+    maps = [(16, 24, 24), (32, 12, 12), (64, 6, 6)]
+    if network == "vgg16":
+        features, maps = Vgg16().requires_grad_(False), [(128, 64, 64), (256, 32, 32), (512, 16, 16)]
     drawn = features(generator(torch.rand(2, N_PARAMETERS)))
-    assert [x.shape[1:] for x in drawn] == [(16, 24, 24), (32, 12, 12), (64, 6, 6)]
+    assert [x.shape[1:] for x in drawn] == maps
     perceptual_distance(drawn, features(torch.rand(2, 3, SIZE, SIZE))).backward()
     weights = [p for name, p in generator.named_parameters() if p.dim() > 1 and not name.startswith("sketch")]
     assert len(weights) == 8
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in weights)
-    assert all(p.grad is None for p in segmentation.parameters())
+    assert all(p.grad is None for p in features.parameters())
 
 
 # Training

@@ -1,22 +1,32 @@
 # SPDX-License-Identifier: MIT
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from torch import nn
 
-from bdfm_infer.parameters import BROW_SLICE, N_PARAMETERS
+from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS, POSE_SLICE
 from bdfm_train.config import Config
 from bdfm_train.data.photos import Photo
 from bdfm_train.errors import CheckpointError, ConfigError
 from bdfm_train.export import OUTPUTS, export_reader
 from bdfm_train.networks.checkpoints import load_reader
+from bdfm_train.networks.layers import AttentionBlock, SqueezeExcitation
 from bdfm_train.networks.reader import ExportedReader, FaceReader
-from bdfm_train.networks.regressor import ParameterRegressor
-from bdfm_train.networks.representation import PARTS, represent
-from bdfm_train.networks.segmentation import CLASSES, LandmarkHeat, normalise
+from bdfm_train.networks.regressor import ParameterRegressor, SubRegressor
+from bdfm_train.networks.representation import BETA, PARTS, Representation, represent
+from bdfm_train.networks.segmentation import (
+    CLASSES,
+    AttentionRefinement,
+    FeatureFusion,
+    LandmarkHeat,
+    SegmentationNetwork,
+    normalise,
+)
 from bdfm_train.quantise import quantise_reader
 
 WIDTH, SIZE = 8, 96
@@ -41,6 +51,29 @@ def test_shapes_of_what_f_seg_sees(reader: FaceReader, crops: torch.Tensor) -> N
     assert features.landmarks.shape == (3, 68, 2)
 
 
+def test_f_seg_is_bisenet_on_resnet18() -> None:
+    """Four stages of two basic blocks, attention refinement of the last two; f_gb is what feature fusion puts out."""
+    network = SegmentationNetwork(64, (2, 2, 2, 2), 128).eval()
+    stages = [network.stage1, network.stage2, network.stage3, network.stage4]
+    assert [len(stage) for stage in stages] == [2, 2, 2, 2]
+    convolutions = [
+        m for stage in stages for m in stage.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)
+    ]
+    assert [m.out_channels for m in convolutions] == [64] * 4 + [128] * 4 + [256] * 4 + [512] * 4
+    assert [m.out_channels for m in convolutions if m.stride == (2, 2)] == [128, 256, 512]
+    seen: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, AttentionRefinement | FeatureFusion):
+            module.register_forward_hook(lambda _module, inputs, out, name=name: seen.update({name: (inputs[0], out)}))
+    with torch.no_grad():
+        features = network(torch.rand(1, 1, 128, 128))
+    c1, c2, c3 = features.stages
+    assert [tuple(x.shape[1:]) for x in features.stages] == [(128, 32, 32), (256, 16, 16), (512, 8, 8)]
+    assert set(seen) == {"refine3", "refine4", "fuse"}
+    assert seen["refine3"][0] is c2 and seen["refine4"][0] is c3 and seen["fuse"][0] is c1
+    assert seen["fuse"][1] is features.fused
+
+
 def test_normalisation_takes_light_and_contrast_out(crops: torch.Tensor) -> None:
     x = crops.float() * 0.5
     brighter = x * 1.5 + 20.0
@@ -61,6 +94,26 @@ def test_t_vanishes_outside_its_part(reader: FaceReader, crops: torch.Tensor) ->
     assert torch.allclose(t.nose, features.stages[1], atol=1e-5)
 
 
+def test_t_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eq. 5, T_i = beta_i A_i C_i: the probabilities of a part's classes add up, and shrink to the size of C_i."""
+    for part, beta in {"eyes": 2.0, "brows": 10.0, "nose": 3.0, "mouth": 1.0, "face": 0.5}.items():
+        monkeypatch.setitem(BETA, part, beta)
+    shares = {"l_brow": 0.1, "r_brow": 0.05, "l_eye": 0.2, "r_eye": 0.15, "u_lip": 0.05, "inner_mouth": 0.05}
+    shares |= {"l_lip": 0.1, "skin": 0.03, "ears": 0.02}
+    probabilities = torch.full((1, len(CLASSES), 4, 4), 1e-9)
+    for name, share in shares.items():
+        probabilities[:, CLASSES.index(name)] = share
+    probabilities[..., CLASSES.index("nose"), :, 0] = 0.25  # in the first of four columns
+    probabilities[..., CLASSES.index("hair"), :, 1:] = 0.25
+    stages = (torch.full((1, 1, 4, 4), 2.0), torch.full((1, 1, 2, 2), 4.0), torch.full((1, 1, 1, 1), 8.0))
+    t = represent(SimpleNamespace(stages=stages, parsing=probabilities.log()))  # type: ignore[arg-type]
+    torch.testing.assert_close(t.eyes, torch.full((1, 1, 4, 4), 2.0 * 0.35 * 2.0))
+    torch.testing.assert_close(t.brows, torch.full((1, 1, 4, 4), 10.0 * 0.15 * 2.0))
+    torch.testing.assert_close(t.nose, torch.tensor([[[[3.0 * 0.125 * 4.0, 0.0]] * 2]]), atol=1e-6, rtol=0)
+    torch.testing.assert_close(t.mouth, torch.full((1, 1, 2, 2), 1.0 * 0.2 * 4.0))
+    torch.testing.assert_close(t.face, torch.full((1, 1, 1, 1), 0.5 * 0.05 * 8.0))
+
+
 def test_components_come_from_the_paper_s_stages() -> None:
     stages = {part: stage for part, (stage, _) in PARTS.items()}
     assert stages == {"eyes": 0, "brows": 0, "nose": 1, "mouth": 1, "face": 2}
@@ -74,14 +127,67 @@ def test_r_gives_all_parameters(reader: FaceReader, crops: torch.Tensor) -> None
     assert torch.allclose(y[:, BROW_SLICE].sum(1), torch.ones(3), atol=1e-5)
 
 
-def test_r_reads_brow_style_from_the_brows_alone(reader: FaceReader, crops: torch.Tensor) -> None:
+@pytest.mark.parametrize(
+    ("part", "read_from"),
+    [
+        (POSE_SLICE, {"fused"}),
+        (IDENTITY_SLICE, {"eyes", "nose", "mouth", "face"}),
+        (AU_SLICE, {"eyes", "nose", "mouth", "face"}),
+        (BROW_SLICE, {"brows"}),
+    ],
+)
+def test_each_sub_regressor_reads_the_paper_s_maps_alone(part: slice, read_from: set[str]) -> None:
+    torch.manual_seed(3)
     regressor = ParameterRegressor(WIDTH, 16, 12).eval()
-    features = reader(normalise(crops)).features
-    t = represent(features)
-    other = type(t)(t.eyes + 1, t.brows, t.nose + 1, t.mouth + 1, t.face + 1)
-    y, z = regressor(features.fused, t), regressor(features.fused, other)
-    assert torch.equal(y[:, BROW_SLICE], z[:, BROW_SLICE])
-    assert not torch.equal(y[:, 2:25], z[:, 2:25])
+    sizes = {"fused": (2, 24), "eyes": (2, 24), "brows": (2, 24), "nose": (4, 12), "mouth": (4, 12), "face": (8, 6)}
+    maps = {name: torch.rand(1, n * WIDTH, s, s, requires_grad=True) for name, (n, s) in sizes.items()}
+    t = Representation(**{name: maps[name] for name in PARTS})
+    regressor(maps["fused"], t)[0, part].square().sum().backward()
+    moved = {name for name, x in maps.items() if x.grad is not None and x.grad.abs().max() > 0}
+    assert moved == read_from
+
+
+def test_a_sub_regressor_has_the_paper_s_layers() -> None:
+    """Feature fusion, a convolution of stride 2 with BN, two attention blocks, two FC layers, the first with SE."""
+    regressor = ParameterRegressor(WIDTH, 16, 12)
+    parts = dict(regressor.named_children())
+    assert {name: part.second.out_features for name, part in parts.items()} == {
+        "pose": 2,
+        "identity": 208,
+        "action_units": 23,
+        "brow_style": 36,
+    }
+    for part in parts.values():
+        assert isinstance(part, SubRegressor)
+        convolution, norm, _ = part.reduce
+        assert isinstance(convolution, nn.Conv2d) and convolution.stride == (2, 2)
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert [type(block) for block in part.attend] == [AttentionBlock, AttentionBlock]
+        assert [type(layer) for layer in (part.first, part.excite, part.second)] == [
+            nn.Linear,
+            SqueezeExcitation,
+            nn.Linear,
+        ]
+    seen: list[tuple[torch.Size, torch.Size]] = []
+    fusion = regressor.identity
+    for layer in (fusion.reduce, fusion.attend, fusion.excite):
+        layer.register_forward_hook(lambda _layer, inputs, out: seen.append((inputs[0].shape, out.shape)))
+    fusion.eval()(*(torch.rand(1, n * WIDTH, s, s) for n, s in ((2, 24), (4, 12), (4, 12), (8, 6))))
+    assert seen[0] == ((1, 18 * WIDTH, 12, 12), (1, 16, 6, 6))  # of one size, side by side, then halved
+    assert seen[1] == ((1, 16, 6, 6), (1, 16, 6, 6))
+    assert seen[2] == ((1, 32), (1, 32))
+
+
+def test_squeeze_and_excitation_by_hand() -> None:
+    """Two channels with means 1 and 3; the first layer adds them, the second gives logits 0 and log 3."""
+    block = SqueezeExcitation(2, reduction=2)
+    squeeze, excite = block.weights[0], block.weights[2]
+    assert isinstance(squeeze, nn.Linear) and isinstance(excite, nn.Linear)
+    squeeze.weight.data, squeeze.bias.data = torch.ones(1, 2), torch.zeros(1)
+    excite.weight.data, excite.bias.data = torch.tensor([[0.0], [np.log(3.0) / 4.0]]).float(), torch.zeros(2)
+    x = torch.tensor([[[[0.0, 2.0]], [[3.0, 3.0]]]])
+    torch.testing.assert_close(block(x), torch.tensor([[[[0.0, 1.0]], [[2.25, 2.25]]]]))
+    torch.testing.assert_close(block(torch.tensor([[1.0, 3.0]])), torch.tensor([[0.5, 2.25]]))
 
 
 def test_export_equals_the_network(reader: FaceReader, crops: torch.Tensor, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
+import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -6,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS, POSE_SLICE, base_face
-from bdfm_train.config import Config, NetworkConfig, PaperLossConfig
+from bdfm_train.config import NAMES, Config, NetworkConfig, PaperLossConfig
 from bdfm_train.networks.checkpoints import build_reader, build_regressor
 from bdfm_train.networks.generator import Generator
 from bdfm_train.networks.identity import IdentityNetwork
 from bdfm_train.networks.representation import Representation
+from bdfm_train.networks.segmentation import normalise
 from bdfm_train.training import losses
-from bdfm_train.training.objective import FrozenNetworks, PaperObjective, within_range
+from bdfm_train.training.objective import FrozenNetworks, PaperObjective, Seen, within_range
 
 SIZE = 32
 
@@ -84,8 +87,9 @@ def test_heatmaps_have_their_peak_at_the_landmark() -> None:
     assert losses.heatmap_loss(far, torch.full((1, 68, 2), 0.9)).item() == pytest.approx(2.0, rel=0.05)
 
 
-def test_the_sum_has_the_paper_s_weights() -> None:
-    config = Config.load("paper").paper.loss
+@pytest.mark.parametrize("name", NAMES)
+def test_the_sum_has_the_paper_s_weights(name: str) -> None:
+    config = Config.load(name).paper.loss
     assert config == PaperLossConfig("T", 0.1, 0.1, 0.1, 0.1, alpha=0.1, beta=0.01, lambda_le=1.0)
     found = dict(zip(("content", "identity", "parameter", "loopback", "adversarial"), torch.ones(5), strict=True))
     assert losses.total_loss(found, config).item() == pytest.approx(1.4)
@@ -96,10 +100,13 @@ def test_the_sum_has_the_paper_s_weights() -> None:
 def test_bases_replace_one_group_and_leave_the_rest() -> None:
     y = torch.rand(2, N_PARAMETERS)
     units, identity = losses.with_base_units(y), losses.with_base_identity(y)
-    assert torch.equal(units[:, AU_SLICE], base(2)[:, AU_SLICE])
+    assert torch.equal(units[:, AU_SLICE], torch.full((2, 23), 0.02))
+    assert torch.equal(units[:, POSE_SLICE], y[:, POSE_SLICE])
     assert torch.equal(units[:, IDENTITY_SLICE.start :], y[:, IDENTITY_SLICE.start :])
-    assert torch.equal(identity[:, IDENTITY_SLICE.start :], base(2)[:, IDENTITY_SLICE.start :])
+    assert torch.equal(identity[:, IDENTITY_SLICE], torch.full((2, 208), 0.5))
+    assert torch.equal(identity[:, BROW_SLICE], torch.eye(36)[[0, 0]])
     assert torch.equal(identity[:, : AU_SLICE.stop], y[:, : AU_SLICE.stop])
+    assert torch.equal(base()[0, POSE_SLICE], torch.tensor([0.5, 0.5]))  # frontal
 
 
 def test_a_value_outside_of_its_range_can_come_back() -> None:
@@ -153,6 +160,70 @@ def test_the_gradient_reaches_r_alone(
     for network in (frozen.generator, frozen.segmentation, frozen.recognition):
         assert all(p.grad is None and not p.requires_grad for p in network.parameters())
     assert {id(p) for p in objective.parameters()} == {id(p) for p in regressor.parameters()}
+
+
+class Mirrors(FrozenNetworks):
+    """G draws y itself, F_seg sees it as f_gb and its pose and action units as T; F_rec knows identity and style."""
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def draw(self, y: Tensor) -> Tensor:
+        return y
+
+    def see(self, crops: Tensor) -> Seen:
+        return self.see_drawn(crops[:, 0].flatten(1)[:, :N_PARAMETERS])
+
+    def see_drawn(self, pictures: Tensor) -> Seen:
+        pose, units = pictures[:, POSE_SLICE], pictures[:, AU_SLICE]
+        t = Representation(eyes=pose, brows=pose, nose=pose, mouth=units, face=pose)
+        return Seen(pictures, t, pictures[:, :136].reshape(-1, 68, 2))
+
+    def recognise_drawn(self, pictures: Tensor) -> Tensor:
+        return pictures[:, IDENTITY_SLICE]
+
+    def recognise(self, crops: Tensor) -> Tensor:
+        return torch.ones(len(crops), 208)
+
+
+class Reads(nn.Module):
+    """R that says one y of photos, and of pictures what ``says`` makes of what they were drawn with."""
+
+    def __init__(self, y: Tensor, says: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.y, self.says, self.calls = y, says, 0
+
+    def forward(self, fused: Tensor, _t: Representation) -> Tensor:
+        self.calls += 1
+        return self.y.expand(len(fused), -1) if self.calls == 1 else self.says(fused)
+
+
+def test_which_picture_each_loss_looks_at() -> None:
+    """By hand: one y with pose .7, action units .5, identity .6 but for one value of .9, the second brow style."""
+    y = base()
+    y[0, POSE_SLICE], y[0, AU_SLICE], y[0, IDENTITY_SLICE] = 0.7, 0.52, 0.6
+    y[0, IDENTITY_SLICE.start] = 0.9
+    y[0, BROW_SLICE] = torch.eye(36)[1]
+    config = Config.load("paper").paper.loss
+    mirrors = Mirrors(nn.Identity(), nn.Identity(), nn.Identity(), SIZE)  # type: ignore[arg-type]
+    crops = torch.randint(0, 256, (2, SIZE, SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    found = PaperObjective(Reads(y, lambda drawn: drawn), mirrors, config)(crops)
+    assert found["loopback"].item() == 0.0  # R says what was drawn
+    assert found["parameter"].item() == pytest.approx(2 * 0.04 + 0.1 * (0.16 + 207 * 0.01) + 0.01 * 23 * 0.25, rel=1e-4)
+    product, length = 0.9 + 207 * 0.6, math.sqrt(208 * (0.81 + 207 * 0.36))
+    assert found["identity"].item() == pytest.approx(1 - product / length, abs=1e-6)
+    assert found["adversarial"].item() == 0.0  # base action units on both sides, whatever y says
+    real = mirrors.see(normalise(crops)).t
+    drawn = mirrors.see_drawn(y.expand(2, -1)).t
+    assert found["content"].item() == pytest.approx(losses.content_loss(drawn, real).item())
+    # R that says the base of everything is off by pose, identity and style in the first picture, by pose and units in
+    # the second
+    asleep = PaperObjective(Reads(y, lambda drawn: base(len(drawn))), mirrors, config)(crops)
+    first, second = 2 * 0.2 + 0.4 + 207 * 0.1 + 2, 2 * 0.2 + 23 * 0.5
+    assert asleep["loopback"].item() == pytest.approx(first + second, rel=1e-5)
+    half = PaperObjective(Reads(y, lambda drawn: base(len(drawn))), mirrors, replace(config, lambda_le=0.5))(crops)
+    assert half["loopback"].item() == pytest.approx(first + 0.5 * second, rel=1e-5)
 
 
 def test_generated_pictures_leave_the_batch_statistics_alone(parts: tuple[nn.Module, FrozenNetworks]) -> None:

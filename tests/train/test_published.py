@@ -52,9 +52,9 @@ def state_of(file: str) -> State:
     return state
 
 
-def saved(content: object, folder: Path) -> Path:
+def saved(content: object, folder: Path, old_format: bool = False) -> Path:
     path = folder / "weights.pth"
-    torch.save(content, path)
+    torch.save(content, path, _use_new_zipfile_serialization=not old_format)
     return path
 
 
@@ -64,12 +64,13 @@ def file(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_the_published_file_fills_every_weight(file: str, wrapped: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("old_format", [False, True], ids=["zip", "before torch 1.6"])
+def test_the_published_file_fills_every_weight(file: str, wrapped: bool, old_format: bool, tmp_path: Path) -> None:
     state = state_of(file)
     content: object = state
     if wrapped:
         content = {"epoch": 80, "state_dict": {"module." + key: value for key, value in state.items()}}
-    network = LOADERS[file](saved(content, tmp_path))
+    network = LOADERS[file](saved(content, tmp_path, old_format))
     own = network.network if isinstance(network, LightCnnIdentity) else network
     assert isinstance(own, nn.Module)
     loaded = own.state_dict()
@@ -105,7 +106,7 @@ def test_an_unknown_key_is_refused_and_named(file: str, tmp_path: Path) -> None:
         LOADERS[file](path)
 
 
-def test_each_missing_key_is_refused_and_named(file: str, tmp_path: Path) -> None:
+def test_a_missing_key_is_refused_and_named(file: str, tmp_path: Path) -> None:
     state = state_of(file)
     needed = [key for key in state if key not in published.VGG16.spare and "fc2" not in key]
     needed = [key for key in needed if not key.startswith(("conv_out16", "conv_out32"))]
@@ -155,6 +156,10 @@ def test_the_terms_are_told_once(file: str, tmp_path: Path, capsys: pytest.Captu
     LOADERS[file](path)
     told = capsys.readouterr().err
     assert "non-commercial" in told
+    assert {"vgg16": "ImageNet", "light_cnn": "MS-Celeb-1M", "bisenet": "CelebAMask-HQ"}[file] in told
+    assert {"vgg16": "ImageNet", "light_cnn": "MS-Celeb-1M", "bisenet": "CelebAMask-HQ"}[file] in str(
+        LOADERS[file].__doc__
+    )
     assert len(told.splitlines()) == 1
     LOADERS[file](path)
     assert capsys.readouterr().err == ""
