@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -233,15 +234,28 @@ def test_a_spot_in_the_heat_map_places_the_landmark_at_its_cell() -> None:
     torch.testing.assert_close(finer(heat, coarse), wanted, atol=1e-5, rtol=0)
 
 
-def test_in_8_bits_readings_still_move_smoothly(reader: FaceReader, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def in_8_bits(reader: FaceReader, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reader exported and quantised."""
     rng = np.random.default_rng(4)
-    path = tmp_path / "face.onnx"
+    path = tmp_path_factory.mktemp("quantised") / "face.onnx"
     export_reader(ExportedReader(reader), path)
     spots = rng.normal((112, 112), 30, (68, 2)).astype(np.float32)
     photos = [Photo("x", rng.integers(0, 256, (224, 224), np.uint8), spots, spots[:36]) for _ in range(8)]
     quantise_reader(path, photos)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    crops = rng.integers(0, 256, (64, SIZE, SIZE), np.uint8)
+    return path
+
+
+def test_two_products_in_8_bits_fit_into_16(in_8_bits: Path) -> None:
+    """Processors without VNNI add two products of an activation (to 255) and a weight in 16 bits, and saturate."""
+    weights = [onnx.numpy_helper.to_array(item) for item in onnx.load(in_8_bits).graph.initializer if len(item.dims) == 4]
+    assert len(weights) >= 20 and all(array.dtype == np.int8 for array in weights)
+    assert max(2 * 255 * int(np.abs(array.astype(int)).max()) for array in weights) <= np.iinfo(np.int16).max
+
+
+def test_in_8_bits_readings_still_move_smoothly(in_8_bits: Path) -> None:
+    session = onnxruntime.InferenceSession(in_8_bits, providers=["CPUExecutionProvider"])
+    crops = np.random.default_rng(5).integers(0, 256, (64, SIZE, SIZE), np.uint8)
     landmarks = session.run(["landmarks"], {"crops": crops})[0]
     assert len(np.unique(landmarks)) > 0.8 * landmarks.size  # in 8 bits there would be 256
 
