@@ -30,7 +30,7 @@ class _Crops(CalibrationDataReader):
 
 
 def quantise_reader(path: Path, photos: list[Photo]) -> float:
-    """Replace ``face.onnx`` by its 8-bit form: weights by channel in 7 bits, ranges of activations from photos of training.
+    """Replace ``face.onnx`` by its 8-bit form: weights by channel in 7 bits, ranges of activations by photos.
 
     Args:
         path: of the file, overwritten.

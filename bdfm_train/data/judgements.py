@@ -39,7 +39,7 @@ TABLES: Final = tuple(
 
 
 def load_grades() -> dict[str, FloatArray]:
-    """Grades of the photos that were judged, the mean of those judges who could see the place, as in :func:`load_table`.
+    """Grades of the judged photos, the mean of those judges who could see the place, as in :func:`load_table`.
 
     What the first could not see is not known.
     """

@@ -248,7 +248,8 @@ def in_8_bits(reader: FaceReader, tmp_path_factory: pytest.TempPathFactory) -> P
 
 def test_two_products_in_8_bits_fit_into_16(in_8_bits: Path) -> None:
     """Processors without VNNI add two products of an activation (to 255) and a weight in 16 bits, and saturate."""
-    weights = [onnx.numpy_helper.to_array(item) for item in onnx.load(in_8_bits).graph.initializer if len(item.dims) == 4]
+    initializers = onnx.load(in_8_bits).graph.initializer
+    weights = [onnx.numpy_helper.to_array(item) for item in initializers if len(item.dims) == 4]
     assert len(weights) >= 20 and all(array.dtype == np.int8 for array in weights)
     assert max(2 * 255 * int(np.abs(array.astype(int)).max()) for array in weights) <= np.iinfo(np.int16).max
 
