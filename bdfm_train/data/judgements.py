@@ -17,7 +17,7 @@ from bdfm_train.errors import SourcesError
 
 FloatArray = NDArray[np.float32]
 
-INTERVALS: Final = np.array([[0.0, 0.12], [0.12, 0.5], [0.4, 0.85], [0.7, 1.0]], np.float32)
+INTERVALS: Final = np.array([[0.0, 0.08], [0.2, 0.42], [0.5, 0.76], [0.78, 1.0]], np.float32)
 """Least and largest intensity that agrees with each grade: 0 absent, 1 slight, 2 clear, 3 strong; the mean of
 judges lies between."""
 
