@@ -11,6 +11,7 @@ from .config import Config
 from .face_model.sources import sources_root
 
 if TYPE_CHECKING:
+    from .networks.bisenet import BiSeNetOnCrops
     from .training.objective import FrozenNetworks
 
 
@@ -55,7 +56,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_frozen(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--reader", type=Path, required=True, help="a reader's checkpoint, for its F_seg")
+    segmentation = parser.add_mutually_exclusive_group(required=True)
+    segmentation.add_argument("--reader", type=Path, help="a reader's checkpoint, for its F_seg")
+    segmentation.add_argument("--bisenet", type=Path, help="the published BiSeNet for faces in place of our own F_seg")
     parser.add_argument("--generator", type=Path, required=True, help="G's checkpoint")
     recognition = parser.add_mutually_exclusive_group(required=True)
     recognition.add_argument("--identity", type=Path, help="F_rec's checkpoint, from the command identity")
@@ -74,13 +77,27 @@ def _frozen(options: argparse.Namespace, config: Config) -> FrozenNetworks:
     from .training.generator import load_generator
     from .training.objective import FrozenNetworks
 
+    segmentation = _bisenet(options, config) if options.bisenet else load_segmentation(options.reader, config)
     recognition = load_light_cnn(options.light_cnn) if options.light_cnn else load_identity(options.identity)
     return FrozenNetworks(
         load_generator(options.generator)[0],
-        load_segmentation(options.reader, config),
+        segmentation,
         recognition,
         config.network.crop_size,
     )
+
+
+def _bisenet(options: argparse.Namespace, config: Config) -> BiSeNetOnCrops:
+    from .errors import ConfigError
+    from .networks.bisenet import BiSeNetOnCrops
+    from .networks.published import load_bisenet
+
+    if config.network.width != BiSeNetOnCrops.WIDTH:
+        raise ConfigError(
+            f"The published BiSeNet has width {BiSeNetOnCrops.WIDTH}, the configuration {config.name} "
+            f"{config.network.width}. Choose --config paper."
+        )
+    return BiSeNetOnCrops(load_bisenet(options.bisenet))
 
 
 def _paper(options: argparse.Namespace) -> None:
@@ -94,11 +111,12 @@ def _paper(options: argparse.Namespace) -> None:
 
     torch.set_num_threads(options.threads)
     config = Config.load(options.config)
+    frozen = _frozen(options, config)
     photos = aligned_crops(load_photos(sources_root(), "train"), config.network.crop_size)
     with processes(options.device) as process:
         path = train_paper(
             config,
-            _frozen(options, config),
+            frozen,
             photos,
             options.work,
             options.steps or config.paper.steps,
@@ -121,7 +139,8 @@ def _fit(options: argparse.Namespace) -> None:
 
     torch.set_num_threads(options.threads)
     with processes(options.device) as process:
-        frozen = _frozen(options, load_config(options.reader)).to(process.device)
+        config = Config.load("paper") if options.bisenet else load_config(options.reader)
+        frozen = _frozen(options, config).to(process.device)
         fitted = fit_photos(frozen, options.images, options.steps, options.weights)
     print(report(fitted))
     if options.out is not None:

@@ -25,7 +25,7 @@ from bdfm_train.data.photos import Photo, aligned_crops
 from bdfm_train.data.shards import Shard
 from bdfm_train.errors import MeasureError
 from bdfm_train.networks.representation import represent
-from bdfm_train.networks.segmentation import SegmentationNetwork, normalise
+from bdfm_train.networks.segmentation import normalise
 
 from .datasets.labels import STRONGEST
 from .statistics import auc, icc31, mean_absolute_error
@@ -63,7 +63,7 @@ class Figures:
 
 
 @torch.no_grad()
-def read(segmentation: SegmentationNetwork, regressor: nn.Module, crops: NDArray[np.uint8]) -> FloatArray:
+def read(segmentation: nn.Module, regressor: nn.Module, crops: NDArray[np.uint8]) -> FloatArray:
     """R's parameters (n, 269), cut to [0, 1], of aligned crops (n, s, s)."""
     regressor.eval()
     device = next(regressor.parameters()).device
@@ -75,7 +75,7 @@ def read(segmentation: SegmentationNetwork, regressor: nn.Module, crops: NDArray
 
 
 def measure(
-    segmentation: SegmentationNetwork, regressor: nn.Module, size: int, renders: list[Shard], photos: list[Photo]
+    segmentation: nn.Module, regressor: nn.Module, size: int, renders: list[Shard], photos: list[Photo]
 ) -> Figures:
     """R's figures.
 

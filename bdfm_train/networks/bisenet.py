@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .light_cnn import BRIGHTNESS, CONTRAST
 from .segmentation import CLASSES
 from .vgg16 import DEVIATION, MEAN
 
@@ -28,6 +29,10 @@ PUBLISHED_CLASSES: Final = tuple(theirs for theirs, _ in _TABLE)
 """The 19 classes of the published network."""
 COUNTS_AS: Final = tuple(CLASSES.index(ours) for _, ours in _TABLE)
 """Which of our 14 classes each of them counts as."""
+
+SIDE: Final = 384
+"""Of the pictures that crops are enlarged to: eyes are then as far apart, 128 pixels, as in those it was trained on
+(whole heads, 512 pixels)."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,27 @@ class BiSeNet(nn.Module):
         stages, context = self.cp((images - self.mean) / self.deviation)
         fused = self.ffm(stages[0], context)
         return ParsedFace(stages, fused, self.conv_out(fused))
+
+
+class BiSeNetOnCrops(nn.Module):
+    """The published BiSeNet in place of our own F_seg: normalised grey crops in.
+
+    Attributes:
+        fused_channels: of f_gb.
+    """
+
+    WIDTH: Final = 64
+    """Channels of its first stage, ResNet18's own."""
+    fused_channels: Final = 256
+
+    def __init__(self, network: BiSeNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: Tensor) -> ParsedFace:
+        """What is seen in normalised crops (n, 1, s, s); maps are those of pictures of :data:`SIDE`."""
+        grey = functional.interpolate(crops, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+        return self.network((grey * CONTRAST + BRIGHTNESS).clamp(0.0, 1.0).expand(-1, 3, -1, -1))
 
 
 def _mean(x: Tensor) -> Tensor:

@@ -22,10 +22,10 @@ def build_reader(config: Config) -> FaceReader:
     return FaceReader(config.network.width, config.network.blocks, config.network.crop_size)
 
 
-def build_regressor(config: Config) -> ParameterRegressor:
-    """An untrained R of the size that the configuration asks for."""
+def build_regressor(config: Config, fused_channels: int | None = None) -> ParameterRegressor:
+    """An untrained R of the size that the configuration asks for; f_gb has the channels of our own F_seg by default."""
     network = config.network
-    return ParameterRegressor(network.width, network.regressor_channels, network.regressor_size)
+    return ParameterRegressor(network.width, network.regressor_channels, network.regressor_size, fused_channels)
 
 
 def load_config(checkpoint: Path, command: str = "reader") -> Config:
@@ -70,7 +70,8 @@ def load_regressor(checkpoint: Path) -> ParameterRegressor:
     Raises:
         CheckpointError: the file is missing or belongs to another size of network.
     """
-    regressor = build_regressor(load_config(checkpoint, "regressor"))
+    weights = read_checkpoint(checkpoint, "regressor", ("regressor",))["regressor"]
+    regressor = build_regressor(load_config(checkpoint, "regressor"), _fused_channels(weights))
     _fill(regressor, checkpoint, "regressor", "regressor")
     return regressor.eval()
 
@@ -109,6 +110,12 @@ def read_checkpoint(path: Path, command: str, keys: tuple[str, ...]) -> dict[str
     if not isinstance(state, dict) or not set(keys) <= state.keys():
         raise CheckpointError(f"{path} is no checkpoint of python -m bdfm_train {command}. Move it away to start anew.")
     return state
+
+
+def _fused_channels(weights: dict[str, torch.Tensor]) -> int | None:
+    """Of the f_gb that R was trained on: the published BiSeNet's has more than our own F_seg's."""
+    first = weights.get("pose.reduce.0.weight")
+    return None if first is None else first.shape[1]
 
 
 def _fill(network: torch.nn.Module, checkpoint: Path, command: str, key: str) -> None:

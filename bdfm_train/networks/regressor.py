@@ -49,12 +49,13 @@ class ParameterRegressor(nn.Module):
         width: channels of F_seg's first stage.
         channels: width of the sub-regressors.
         size: side that maps are pooled to before they are joined.
+        fused_channels: of f_gb; twice the width in our own F_seg.
     """
 
-    def __init__(self, width: int, channels: int, size: int) -> None:
+    def __init__(self, width: int, channels: int, size: int, fused_channels: int | None = None) -> None:
         super().__init__()
         local = (2 + 4 + 4 + 8) * width
-        self.pose = SubRegressor(2 * width, N_POSE, channels, size)
+        self.pose = SubRegressor(fused_channels or 2 * width, N_POSE, channels, size)
         self.identity = SubRegressor(local, N_IDENTITY, channels, size)
         self.action_units = SubRegressor(local, N_AU, channels, size)
         self.brow_style = SubRegressor(2 * width, N_BROW_STYLES, channels, size)

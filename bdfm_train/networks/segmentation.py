@@ -112,6 +112,9 @@ class SegmentationNetwork(nn.Module):
         width: channels of the first stage; 64 is ResNet18's own.
         blocks: residual blocks of the four stages; (2, 2, 2, 2) is ResNet18's own.
         crop_size: side of the input, a multiple of 16.
+
+    Attributes:
+        fused_channels: of f_gb.
     """
 
     EMBEDDING: Final = 256
@@ -119,6 +122,7 @@ class SegmentationNetwork(nn.Module):
     def __init__(self, width: int, blocks: tuple[int, int, int, int], crop_size: int) -> None:
         super().__init__()
         w = width
+        self.fused_channels = 2 * w
         self.stem = ConvBlock(1, w, 5, 2)
         self.stage1 = _stage(w, w, blocks[0], 1)
         self.stage2 = _stage(w, 2 * w, blocks[1], 2)

@@ -12,9 +12,11 @@ from torch.nn import functional
 from bdfm_infer.alignment import CROP_SIZE
 from bdfm_infer.parameters import base_face
 from bdfm_train.config import PaperLossConfig
+from bdfm_train.errors import ConfigError
+from bdfm_train.networks.bisenet import BiSeNetOnCrops
 from bdfm_train.networks.generator import aligned_crops
 from bdfm_train.networks.representation import Representation, represent
-from bdfm_train.networks.segmentation import SegmentationNetwork, normalise
+from bdfm_train.networks.segmentation import FaceFeatures, SegmentationNetwork, normalise
 
 from . import losses
 from .steps import frozen_statistics
@@ -22,22 +24,25 @@ from .steps import frozen_statistics
 
 @dataclass(frozen=True)
 class Seen:
-    """What F_seg gives of n pictures: f_gb (n, 2 width, s/4, s/4), T, and landmarks (n, 68, 2) in crop units."""
+    """What F_seg gives of n pictures: f_gb (n, 2 width, s/4, s/4), T, and landmarks (n, 68, 2) in crop units.
+
+    The published BiSeNet reads no landmarks, and its maps have other sizes.
+    """
 
     fused: Tensor
     t: Representation
-    landmarks: Tensor
+    landmarks: Tensor | None
 
     def __getitem__(self, part: slice) -> Seen:
         """Some of the pictures."""
         t = {field.name: getattr(self.t, field.name)[part] for field in fields(self.t)}
-        return Seen(self.fused[part], Representation(**t), self.landmarks[part])
+        return Seen(self.fused[part], Representation(**t), None if self.landmarks is None else self.landmarks[part])
 
 
 def join(a: Seen, b: Seen) -> Seen:
-    """The pictures of both."""
+    """What R reads of the pictures of both: no landmarks."""
     t = {field.name: torch.cat([getattr(a.t, field.name), getattr(b.t, field.name)]) for field in fields(a.t)}
-    return Seen(torch.cat([a.fused, b.fused]), Representation(**t), torch.cat([a.landmarks, b.landmarks]))
+    return Seen(torch.cat([a.fused, b.fused]), Representation(**t), None)
 
 
 @dataclass(frozen=True)
@@ -46,15 +51,20 @@ class FrozenNetworks:
 
     Attributes:
         generator: G, from (n, 269) to RGB (n, 3, 128, 128) in [0, 1].
-        segmentation: F_seg.
+        segmentation: F_seg, ours or the published BiSeNet.
         recognition: F_rec, from normalised crops (n, 1, 96, 96) to (n, 256); ours or the published LightCNN.
         crop_size: side of F_seg's input.
     """
 
     generator: nn.Module
-    segmentation: SegmentationNetwork
+    segmentation: SegmentationNetwork | BiSeNetOnCrops
     recognition: nn.Module
     crop_size: int
+
+    @property
+    def fused_channels(self) -> int:
+        """Of f_gb."""
+        return self.segmentation.fused_channels
 
     @property
     def device(self) -> torch.device:
@@ -74,7 +84,8 @@ class FrozenNetworks:
         features = self.segmentation(crops)
         t = represent(features)
         floats = {field.name: getattr(t, field.name).float() for field in fields(t)}
-        return Seen(features.fused, Representation(**floats), features.landmarks.float())
+        landmarks = features.landmarks.float() if isinstance(features, FaceFeatures) else None
+        return Seen(features.fused, Representation(**floats), landmarks)
 
     def draw(self, y: Tensor) -> Tensor:
         """G's pictures of parameters (n, 269)."""
@@ -115,6 +126,8 @@ class PaperObjective(nn.Module):
         with torch.no_grad():
             base = torch.from_numpy(base_face())[None].to(frozen.device)
             self.base_face = frozen.see_drawn(frozen.draw(base))
+        if config.content == "heatmaps" and self.base_face.landmarks is None:
+            raise ConfigError("The published BiSeNet reads no landmarks. Take our own F_seg, or compare T.")
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
         """Losses by name, before their weights, of aligned photos (n, s, s) uint8."""
@@ -130,7 +143,8 @@ class PaperObjective(nn.Module):
         if config.content == "T":
             found["content"] = losses.content_loss(drawn[:n].t, real.t)
         elif config.content == "heatmaps":
-            found["content"] = losses.heatmap_loss(drawn[:n].landmarks, real.landmarks)
+            assert drawn.landmarks is not None and real.landmarks is not None
+            found["content"] = losses.heatmap_loss(drawn.landmarks[:n], real.landmarks)
         if config.identity:
             with torch.no_grad():
                 person = frozen.recognise(crops)

@@ -79,7 +79,7 @@ def train_paper(
     """
     torch.manual_seed(seed)
     settings, checkpoint, device = config.paper, work / CHECKPOINT, process.device
-    regressor = build_regressor(config)
+    regressor = build_regressor(config, frozen.fused_channels)
     if start is not None:
         try:
             regressor.load_state_dict(start.state_dict())
@@ -167,8 +167,11 @@ def _resume(
     state = read_checkpoint(checkpoint, "paper", _KEYS)
     if state["settings"] != _settings(config):
         raise CheckpointError(f"{checkpoint} was trained with other settings. Choose another folder, or move it away.")
-    regressor.load_state_dict(state["trained"])
-    average.network.load_state_dict(state["regressor"])
+    try:
+        regressor.load_state_dict(state["trained"])
+        average.network.load_state_dict(state["regressor"])
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint} was trained on another F_seg. Choose another folder.") from error
     optimizer.load_state_dict(state["optimizer"])
     return int(state["step"])
 

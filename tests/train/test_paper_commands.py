@@ -15,6 +15,8 @@ from bdfm_train import cli
 from bdfm_train.config import Config
 from bdfm_train.config import __file__ as config_file
 from bdfm_train.config.generator import GeneratorConfig
+from bdfm_train.networks import bisenet
+from bdfm_train.networks.bisenet import BiSeNet
 from bdfm_train.networks.checkpoints import build_reader, load_regressor, write_checkpoint
 from bdfm_train.networks.generator import Generator
 from bdfm_train.networks.identity import IdentityNetwork
@@ -101,3 +103,24 @@ def test_paper_and_ablation_train_r(files: list[str], tmp_path: Path, capsys: py
     assert len(rows) == 4 and rows[3].startswith("| without loopback loss | 0.60, 0.64 | 0.52, 0.37 |")
     assert cli.main(["ablation", "full", *common, "--seed", "1", *options]) != 0
     assert "another budget" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")
+def test_r_trains_on_the_published_bisenet(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bisenet, "SIDE", 32)
+    torch.save(BiSeNet().state_dict(), tmp_path / "bisenet.pth")
+    narrow, wide, work = tmp_path / "tiny.toml", tmp_path / "wide.toml", tmp_path / "work"
+    wide.write_text(narrow.read_text(encoding="utf-8").replace("width = 8", "width = 64"), encoding="utf-8")
+    rest = files[files.index("--generator") :]
+    options = ["paper", "--bisenet", str(tmp_path / "bisenet.pth"), *rest, "--steps", "1", "--device", "cpu"]
+    assert cli.main([*options, "--config", str(wide), "--work", str(work)]) == 0
+    assert load_regressor(work / CHECKPOINT).pose.reduce[0].in_channels == 256
+    capsys.readouterr()
+    assert cli.main([*options, "--config", str(narrow), "--work", str(tmp_path / "other")]) != 0
+    assert "Choose --config paper" in capsys.readouterr().err
+    write_checkpoint({"average": build_reader(Config.load(str(wide))).state_dict()}, tmp_path / "reader.pt")
+    ours = ["paper", *files, "--steps", "2", "--device", "cpu", "--config", str(wide), "--work", str(work)]
+    assert cli.main(ours) != 0
+    assert "another F_seg" in capsys.readouterr().err

@@ -136,7 +136,7 @@ def test_two_processes_train_one_r(tmp_path: Path) -> None:
             from bdfm_train.networks.checkpoints import build_regressor
             from bdfm_train.training import paper
             built = []
-            paper.build_regressor = lambda config: built.append(build_regressor(config)) or built[0]
+            paper.build_regressor = lambda *sizes: built.append(build_regressor(*sizes)) or built[0]
             with processes("cpu") as process:
                 folder = Path({str(tmp_path)!r})
                 train_paper(tiny_config(), tiny_networks(), photos(), folder, 2, process, intervals=OFTEN)

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from bdfm_infer.alignment import FIVE_POINTS
 from bdfm_train.errors import PublishedWeightsError
 from bdfm_train.face_model.labels import LABELS
-from bdfm_train.networks import published
-from bdfm_train.networks.bisenet import COUNTS_AS, PUBLISHED_CLASSES, BiSeNet, ParsedFace
+from bdfm_train.networks import bisenet, published
+from bdfm_train.networks.bisenet import COUNTS_AS, PUBLISHED_CLASSES, BiSeNet, BiSeNetOnCrops, ParsedFace
 from bdfm_train.networks.light_cnn import BRIGHTNESS, CONTRAST, LightCnn29, LightCnnIdentity, MaxFeatureMap
 from bdfm_train.networks.representation import represent
 from bdfm_train.networks.vgg16 import Vgg16
@@ -242,3 +242,22 @@ def test_t_is_made_of_the_published_bisenet_too() -> None:
     assert t.eyes.shape == t.brows.shape == (1, 128, 8, 12)
     assert t.nose.shape == t.mouth.shape == (1, 256, 4, 6)
     assert t.face.shape == (1, 512, 2, 3)
+
+
+def test_bisenet_sees_a_crop_as_grey_at_the_scale_of_its_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In aligned pictures of CelebA-HQ the eyes are a quarter of the side apart, 128 of 512 pixels."""
+    eyes = np.linalg.norm(FIVE_POINTS[1] - FIVE_POINTS[0]) * bisenet.SIDE
+    assert eyes == pytest.approx(128, rel=0.05)
+    assert bisenet.SIDE % 32 == 0
+    monkeypatch.setattr(bisenet, "SIDE", 64)
+    network = BiSeNetOnCrops(BiSeNet()).eval()
+    seen: list[Tensor] = []
+    network.network.register_forward_hook(lambda _network, inputs, _out: seen.append(inputs[0]))
+    crops = torch.zeros(1, 1, 96, 96, requires_grad=True)
+    face = network(crops)
+    torch.testing.assert_close(seen[0], torch.full((1, 3, 64, 64), BRIGHTNESS))
+    assert face.fused.shape[1] == network.fused_channels
+    assert face.stages[0].shape[1] == 2 * network.WIDTH
+    represent(face).eyes.sum().backward()
+    assert crops.grad is not None
+    assert float(crops.grad.abs().sum()) > 0
