@@ -81,9 +81,13 @@ def report(sources: Mapping[str, Path], predictor: Predictor, reference: Referen
 
 def _report(key: str, dataset: Dataset, predictor: Predictor, reference: Reference | None, every: int) -> str:
     readings = read_dataset(dataset, predictor, every)
-    if not readings.found.any():
-        raise MeasureError(f"{dataset.title}: no face was found in any of {len(readings.labels)} labelled frames.")
     labelled = sum(len(clip.frames[::every]) for clip in dataset.clips)
+    if not readings.found.any():
+        absent = labelled - len(readings.labels)
+        raise MeasureError(
+            f"{dataset.title}: no face was found in any of {labelled} labelled frames"
+            + (f", of which the videos lack {absent}: their numbers count from 0." if absent else ".")
+        )
     lines = [
         f"{PAPER[key]['title'] if key in PAPER else dataset.title}: {len(np.unique(readings.subjects))} people, "
         f"face found in {int(readings.found.sum())} of {labelled} labelled frames; the others are left out"

@@ -215,16 +215,50 @@ def test_a_label_out_of_range_names_file_and_line(disfa_root: Path, text: str) -
         disfa.load(disfa_root)
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n", "1\n", "2,0\n1,0\n"])
+@pytest.mark.parametrize("text", ["", "a,b\n", "1\n", "2,0\n1,0\n", "0,0\n1,0\n", "-1,0\n", "1;0\n", "1,0,3\n"])
 def test_another_form_of_label_file_is_an_error(disfa_root: Path, text: str) -> None:
     write(disfa_root / "ActionUnit_Labels" / "SN004" / "SN004_au9.txt", text)
     with pytest.raises(DatasetError, match=r"SN004_au9\.txt"):
         disfa.load(disfa_root)
 
 
+def test_files_of_bytes_that_are_no_text_are_named(disfa_root: Path, ck_plus_root: Path) -> None:
+    (disfa_root / "ActionUnit_Labels" / "SN004" / "SN004_au9.txt").write_bytes(b"\xff\xfe1,0\n")
+    with pytest.raises(DatasetError, match=r"SN004_au9\.txt cannot be read"):
+        disfa.load(disfa_root)
+    path = ck_plus_root / "peak_facs.txt"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(DatasetError, match=r"peak_facs\.txt cannot be read"):
+        ck_plus._peak(path)
+
+
+@pytest.mark.parametrize("text", ["12 9", "12 nan"])
+def test_an_intensity_of_ck_plus_out_of_range_names_the_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DatasetError, match=r"facs\.txt, line 2: label .* is out of range"):
+        ck_plus._peak(write(tmp_path / "facs.txt", f"1 2\n{text}\n"))
+
+
+@pytest.mark.parametrize("text", ["12", "a b", "1e400 2", "nan 2"])
+def test_another_form_of_facs_file_is_an_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DatasetError, match=r"facs\.txt, line 1: expected unit and intensity"):
+        ck_plus._peak(write(tmp_path / "facs.txt", text))
+
+
+@pytest.mark.parametrize(("frame", "phase"), [("0", "2"), ("x", "2"), ("3", "9"), ("", "0")])
+def test_a_marker_of_mmi_that_cannot_be_is_an_error(mmi_root: Path, frame: str, phase: str) -> None:
+    text = f'<A><ActionUnit Number="12"><Marker Frame="{frame}" Type="{phase}"/></ActionUnit></A>'
+    write(mmi_root / "Sessions" / "1" / "S001-001-oao_aucs.xml", text)
+    with pytest.raises(DatasetError, match=r"aucs\.xml: a marker has Frame"):
+        mmi.load(mmi_root)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("file,subject,AU12\na.png,p,1,7\n", "line 2 has not as many cells"),
+        ("file,subject,AU12\na.png,p\n", "line 2 has not as many cells"),
+        ("# own\n# labels\nfile,subject,AU12\na.png,,1\n", "line 4: subject is empty"),
+        ("file,frame,subject,AU12\na.png,2,p,1\na.png,2,p,3\n", r"Frame 2 of .*a\.png has two rows"),
         ("file,subject,AU12\nmissing.png,p,1\n", "missing.png is missing"),
         ("file,subject,AU12\na.png,p,7\n", "AU12: label 7 is out of range"),
         ("file,subject,AU12\na.png,p,strong\n", "AU12 is 'strong'"),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -163,3 +164,7 @@ def test_no_set_and_no_face_are_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "labels.csv").write_text("file,subject,AU12\ngrey.png,p,1\n", encoding="utf-8")
     assert main(["tables", "--labels", str(tmp_path / "labels.csv")]) == MeasureError.exit_code
     assert "no face was found in any of 1 labelled frames" in capsys.readouterr().err
+    shutil.copy(EXAMPLES / "sample.mp4", tmp_path)
+    (tmp_path / "labels.csv").write_text("file,frame,subject,AU12\nsample.mp4,90000,p,1\n", encoding="utf-8")
+    assert main(["tables", "--labels", str(tmp_path / "labels.csv")]) == MeasureError.exit_code
+    assert "of 1 labelled frames, of which the videos lack 1" in capsys.readouterr().err

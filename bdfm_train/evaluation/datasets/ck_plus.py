@@ -61,13 +61,17 @@ def _peak(path: Path) -> FloatArray:
     """Labels (23,) of a peak: units that are not listed are at rest; the closing of eyes and jaw are not coded."""
     labels = unknown(1)[0]
     labels[[i for i, name in enumerate(AU_NAMES) if name.startswith("AU")]] = 0
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read ({error}). Unpack the labels again.") from error
+    for number, line in enumerate(lines, 1):
         cells = line.split()
         if not cells:
             continue
         try:
             code, intensity = int(float(cells[0])), float(cells[1])
-        except (IndexError, ValueError):
+        except (IndexError, ValueError, OverflowError):
             raise DatasetError(f"{path}, line {number}: expected unit and intensity, not {line.strip()!r}.") from None
         checked(intensity, STRONGEST, f"{path}, line {number}")
         unit = unit_name(code)

@@ -39,7 +39,7 @@ def _clip(root: Path, videos: Path, labels: Path, subject: str, units: tuple[str
         path = labels / subject / f"{subject}_au{int(unit[2:])}.txt"
         if not path.is_file():
             raise wrong_layout(KEY, root, f"{path.relative_to(root)} is missing")
-        columns[unit] = read_intensities(path)
+        columns[unit] = read_intensities(path, first=1)
     frames = np.unique(np.concatenate([numbers for numbers, _ in columns.values()]))
     table = unknown(len(frames))
     for unit, (numbers, values) in columns.items():

@@ -103,11 +103,16 @@ def first_folder(key: str, root: Path, names: Iterable[str]) -> Path:
     raise wrong_layout(key, root, f"there is no folder {' or '.join(names)}")
 
 
-def read_intensities(path: Path, not_coded: int | None = None) -> tuple[NDArray[np.int64], FloatArray]:
+def read_intensities(path: Path, not_coded: int | None = None, first: int = 0) -> tuple[NDArray[np.int64], FloatArray]:
     """Lines of ``frame,intensity``: frames (n,) ascending and intensities (n,) in [0, 5], NaN where ``not_coded``.
 
+    Args:
+        path: the file.
+        not_coded: stands for an intensity that nobody coded.
+        first: least number of a frame.
+
     Raises:
-        DatasetError: the file is missing, a line is none of that form, or an intensity is out of range.
+        DatasetError: the file is missing, a line is none of that form, or a frame or an intensity is out of range.
     """
     frames, values = [], []
     try:
@@ -116,13 +121,17 @@ def read_intensities(path: Path, not_coded: int | None = None) -> tuple[NDArray[
                 if not row:
                     continue
                 try:
-                    frames.append(int(row[0]))
-                    value = float(row[1])
+                    frame, value = int(row[0]), float(row[1])
+                    if len(row) > 2 or frame < first:
+                        raise ValueError
                 except (IndexError, ValueError):
-                    raise DatasetError(f"{path}, line {number}: expected frame,intensity, not {row}.") from None
+                    raise DatasetError(
+                        f"{path}, line {number}: expected frame,intensity, frames from {first}, not {','.join(row)!r}."
+                    ) from None
+                frames.append(frame)
                 values.append(np.nan if value == not_coded else checked(value, STRONGEST, f"{path}, line {number}"))
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read ({error.strerror}). Unpack the labels again.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read ({error}). Unpack the labels again.") from error
     if not frames or (np.diff(frames) <= 0).any():
         raise DatasetError(f"{path}: expected a line of frame,intensity for each frame, in order.")
     return np.array(frames, np.int64), np.array(values, np.float32)

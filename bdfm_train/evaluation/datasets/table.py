@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +35,8 @@ def load(path: Path) -> Dataset:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read ({error}). Name a CSV file of labels.") from error
-    reader = csv.DictReader(line for line in lines if not line.startswith("#"))
+    kept = [(number, line) for number, line in enumerate(lines, 1) if not line.startswith("#")]
+    reader = csv.DictReader(line for _, line in kept)
     columns = set(reader.fieldnames or ())
     if not columns >= {"file", "subject"} or not columns & set(AU_NAMES) or columns - {*PLACE, *AU_NAMES}:
         raise DatasetError(
@@ -42,14 +44,18 @@ def load(path: Path) -> Dataset:
             f"subject, and action units of {', '.join(AU_NAMES)}."
         )
     groups: dict[tuple[str, Path | None], list[tuple[int, Path, FloatArray]]] = defaultdict(list)
-    for number, row in enumerate(reader, 2):
-        where = f"{path}, row {number}"
+    for row in reader:
+        where = f"{path}, line {kept[reader.line_num - 1][0]}"
+        if None in row or None in row.values():
+            raise DatasetError(f"{where} has not as many cells as there are columns.")
+        if not row["subject"]:
+            raise DatasetError(f"{where}: subject is empty. Give each person a name.")
         file = path.parent / (row["file"] or "")
         if not file.is_file():
             raise DatasetError(f"{where}: {file} is missing.")
         frame = _frame(row.get("frame") or "", where)
         video = file if frame != NO_FRAME else None
-        groups[row["subject"] or "", video].append((frame, file, _labels(row, where)))
+        groups[row["subject"], video].append((frame, file, _labels(row, where)))
     clips = tuple(_clip(subject, video, rows) for (subject, video), rows in groups.items())
     if not clips:
         raise DatasetError(f"{path} has no row of labels.")
@@ -80,4 +86,6 @@ def _clip(subject: str, video: Path | None, rows: list[tuple[int, Path, FloatArr
     if video is None:
         return Clip(subject, tuple(file for _, file, _ in rows), np.arange(len(rows)), np.stack([r[2] for r in rows]))
     rows = sorted(rows, key=lambda row: row[0])
+    if doubled := [row[0] for row, following in pairwise(rows) if row[0] == following[0]]:
+        raise DatasetError(f"Frame {doubled[0]} of {video} has two rows of labels. Leave one.")
     return Clip(subject, video, np.array([frame for frame, _, _ in rows]), np.stack([labels for _, _, labels in rows]))
