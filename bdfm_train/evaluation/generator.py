@@ -101,7 +101,7 @@ def report(generator: Generator, pairs: Pairs, segmentation: SegmentationNetwork
     lines = []
     for name, kind in (("uniform", pairs.uniform), ("as faces occur", ~pairs.uniform)):
         real = pairs.images[kind]
-        mean = np.broadcast_to((real.mean(0) + 0.5).astype(np.uint8), real.shape)
+        mean = np.repeat((real.mean(0, keepdims=True) + 0.5).astype(np.uint8), len(real), axis=0)
         for what, images in (("G", drawn[kind]), ("mean picture", mean)):
             it = likeness(real, images, segmentation)
             lines.append(
