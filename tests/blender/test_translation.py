@@ -92,6 +92,16 @@ def test_what_is_drawn_is_a_literal_or_was_translated_before():
     assert wrong == []
 
 
+def test_what_is_drawn_out_of_a_table_is_looked_up():
+    wrong = []
+    for name, tree in trees():
+        for value in (value for call in calls(tree) for value in drawn(call)):
+            table = value.value if isinstance(value, ast.Subscript) else value
+            if isinstance(table, ast.Name) and table.id.isupper():
+                wrong.append(f"{name}:{value.lineno} {table.id}")
+    assert wrong == []
+
+
 @pytest.mark.parametrize("function", ["poll_message_set", "status_text_set"])
 def test_what_blender_does_not_look_up_is_looked_up_by_us(function):
     wrong = []
