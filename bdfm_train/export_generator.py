@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes G as ``bdfm_infer`` runs it: ``python -m bdfm_train generator-export``."""
+"""Writes G (paper, section 2.2) as ``bdfm_infer`` runs it: ``python -m bdfm_train generator-export``."""
 
 from __future__ import annotations
 

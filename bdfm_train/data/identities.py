@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Batches for F_rec: several views of each of many people, of whom some are photos of which only one view exists."""
+"""Batches for F_rec (paper, section 2.5): several views of each of many people, some of them photos with one."""
 
 from __future__ import annotations
 

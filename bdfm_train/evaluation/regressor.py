@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What R is worth by itself, without the plain head: on renders whose truth is known, and on photos judged by eye."""
+"""What R (paper, section 2.4) is worth without the plain head: on renders, and on photos judged by eye."""
 
 from __future__ import annotations
 

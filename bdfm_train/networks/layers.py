@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Layers that the networks share."""
+"""Layers that the networks share; attention and squeeze-and-excitation are those of R (paper, section 2.4)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Loads weights that others published: VGG16, LightCNN-29 v2, BiSeNet of face-parsing.PyTorch.
+"""Loads weights that others published: VGG16, BiSeNet of face-parsing.PyTorch, LightCNN-29 v2 (paper, 2.2, 2.3, 2.5).
 
 Their code is free, but they were trained on pictures whose terms allow research alone (ImageNet, MS-Celeb-1M and
 CASIA-WebFace, CelebAMask-HQ). Nothing of them ships with this project or went into what ships; whoever gives a file is

@@ -175,6 +175,18 @@ def test_vgg16_gives_the_three_maps_of_the_perceptual_loss() -> None:
     assert float(images.grad.abs().sum()) > 0
 
 
+def test_vgg16_maps_are_relu2_2_3_3_and_4_3() -> None:
+    """The last ReLU before the pooling that ends a stage: after 4, 7 and 10 convolutions."""
+    network = Vgg16()
+    done: list[Tensor] = []
+    for layer in network.features:
+        if isinstance(layer, nn.ReLU):
+            layer.register_forward_hook(lambda _layer, _inputs, out: done.append(out))
+    maps = network(torch.rand(1, 3, 16, 16))
+    assert len(done) == 10
+    assert all(a is done[number - 1] for a, number in zip(maps, (4, 7, 10), strict=True))
+
+
 def test_vgg16_takes_rgb_from_0_to_1_and_normalises_it_itself() -> None:
     network = Vgg16()
     seen: list[Tensor] = []
