@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS, POSE_SLICE, base_face
 from bdfm_train.config import NAMES, Config, NetworkConfig, PaperLossConfig
+from bdfm_train.errors import ConfigError
 from bdfm_train.networks.checkpoints import build_reader, build_regressor
 from bdfm_train.networks.generator import Generator
 from bdfm_train.networks.identity import IdentityNetwork
@@ -224,6 +225,23 @@ def test_which_picture_each_loss_looks_at() -> None:
     assert asleep["loopback"].item() == pytest.approx(first + second, rel=1e-5)
     half = PaperObjective(Reads(y, lambda drawn: base(len(drawn))), mirrors, replace(config, lambda_le=0.5))(crops)
     assert half["loopback"].item() == pytest.approx(first + 0.5 * second, rel=1e-5)
+
+
+class Landmarkless(Mirrors):
+    """F_seg that reads no landmarks, as the published BiSeNet."""
+
+    def see_drawn(self, pictures: Tensor) -> Seen:
+        return replace(super().see_drawn(pictures), landmarks=None)
+
+
+def test_without_landmarks_t_can_be_compared_and_heatmaps_cannot() -> None:
+    config = Config.load("paper").paper.loss
+    blind = Landmarkless(nn.Identity(), nn.Identity(), nn.Identity(), SIZE)  # type: ignore[arg-type]
+    crops = torch.randint(0, 256, (2, SIZE, SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    found = PaperObjective(Reads(base(), lambda drawn: drawn), blind, config)(crops)
+    assert set(found) == {"content", "identity", "parameter", "loopback", "adversarial"}
+    with pytest.raises(ConfigError, match="reads no landmarks"):
+        PaperObjective(Reads(base(), lambda drawn: drawn), blind, replace(config, content="heatmaps"))
 
 
 def test_generated_pictures_leave_the_batch_statistics_alone(parts: tuple[nn.Module, FrozenNetworks]) -> None:
