@@ -4,26 +4,24 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-
-from bdfm_infer.errors import BdfmError
+from typing import TYPE_CHECKING
 
 from . import cli_evaluation, cli_generator, cli_identity, cli_paper, cli_rig_fit, cli_sheets
+from .command import run
 from .config import Config
 from .face_model.sources import sources_root
+
+if TYPE_CHECKING:
+    from .training.work import Length
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        options.run(options)
-    except BdfmError as error:
-        print(f"bdfm_train: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(lambda: options.run(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     confidence.add_argument("--pattern", default="*.npz", help="names of the shards (default: %(default)s)")
     confidence.add_argument("--negatives", type=Path, required=True, help="crops that the command negatives wrote")
     confidence.add_argument("--faces", type=Path, required=True, help="crops that the command faces wrote")
-    confidence.add_argument("--minutes", type=float, default=8.0)
+    _add_length(confidence, minutes=8.0)
     confidence.add_argument("--seed", type=int, default=0)
     confidence.add_argument("--threads", type=int, default=2)
     confidence.add_argument("--out", type=Path, required=True, help="checkpoint to write")
@@ -114,13 +112,27 @@ def _add_run(parser: argparse.ArgumentParser, minutes: float) -> None:
     parser.add_argument("--pattern", default="*.npz", help="names of the shards (default: %(default)s)")
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and the log; resumes from it")
     parser.add_argument("--changed", type=Path, help="photos that the command changed-photos wrote")
-    parser.add_argument("--minutes", type=float, default=minutes)
+    _add_length(parser, minutes)
+    cli_paper.add_own_losses(parser)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
 
 
+def _add_length(parser: argparse.ArgumentParser, minutes: float) -> None:
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, default=minutes, help="of the whole run (default: %(default)s)")
+    length.add_argument("--steps", type=int, help="of the whole run, in place of minutes: the same figures each time")
+
+
+def _length(options: argparse.Namespace) -> Length:
+    from .training.work import Length
+
+    return Length(options.minutes, options.steps)
+
+
 def _reader(options: argparse.Namespace) -> None:
-    from .training.reader import train_reader
+    from .training.own_losses import load_losses
+    from .training.reader import Losses, train_reader
     from .training.steps import limit_threads
 
     limit_threads(options.threads)
@@ -131,10 +143,11 @@ def _reader(options: argparse.Namespace) -> None:
         options.shards,
         options.pattern,
         options.work,
-        options.minutes,
+        _length(options),
         options.seed,
         options.negatives,
         options.changed,
+        load_losses(options.loss, [item.name for item in fields(Losses)]),
     )
     print(path)
 
@@ -151,7 +164,7 @@ def _confidence(options: argparse.Namespace) -> None:
         options.pattern,
         options.negatives,
         options.faces,
-        options.minutes,
+        _length(options),
         options.seed,
         options.out,
     )
@@ -177,28 +190,27 @@ def _changed_photos(options: argparse.Namespace) -> None:
 
 
 def _negatives(options: argparse.Namespace) -> None:
-    import numpy as np
-
+    from .arrays import write_array
     from .detector.mine import mine_negatives
 
-    np.save(options.out, mine_negatives(sources_root(), options.weights, options.count, options.seed))
+    write_array(options.out, mine_negatives(sources_root(), options.weights, options.count, options.seed))
     print(options.out)
 
 
 def _faces(options: argparse.Namespace) -> None:
-    import numpy as np
-
+    from .arrays import write_arrays
     from .detector.faces import Renders
     from .detector.mine import mine_faces
 
     renders = [Renders.load(path) for path in options.renders]
     mined = mine_faces(sources_root(), options.weights, renders, options.count, options.seed)
-    np.savez(options.out, **mined._asdict())
+    write_arrays(options.out, mined._asdict())
     print(f"{options.out}: {len(mined.crops)} crops of faces, {len(mined.beside)} beside them")
 
 
 def _regressor(options: argparse.Namespace) -> None:
-    from .training.regressor import train_regressor
+    from .training.own_losses import load_losses
+    from .training.regressor import WEIGHTS, train_regressor
     from .training.steps import limit_threads
 
     limit_threads(options.threads)
@@ -208,10 +220,11 @@ def _regressor(options: argparse.Namespace) -> None:
         options.shards,
         options.pattern,
         options.work,
-        options.minutes,
+        _length(options),
         options.seed,
         options.start,
         options.changed,
+        load_losses(options.loss, WEIGHTS),
     )
     print(path)
 

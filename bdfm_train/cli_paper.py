@@ -24,6 +24,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     paper.add_argument("--work", type=Path, required=True, help="folder for checkpoint and log; resumes from it")
     paper.add_argument("--steps", type=int, help="length of the whole run; the configuration's by default")
     paper.add_argument("--seed", type=int, default=0)
+    add_own_losses(paper)
     _add_device(paper)
     paper.set_defaults(run=_paper)
 
@@ -63,6 +64,12 @@ def _add_frozen(parser: argparse.ArgumentParser) -> None:
     recognition = parser.add_mutually_exclusive_group(required=True)
     recognition.add_argument("--identity", type=Path, help="F_rec's checkpoint, from the command identity")
     recognition.add_argument("--light-cnn", type=Path, help="the published LightCNN-29 v2 in place of our own F_rec")
+
+
+def add_own_losses(parser: argparse.ArgumentParser) -> None:
+    """The option ``--loss``."""
+    text = "Python files, a loss of your own in each: bdfm_train/training/own_losses.py says of what form"
+    parser.add_argument("--loss", type=Path, nargs="+", default=[], metavar="FILE", help=text)
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
@@ -106,11 +113,13 @@ def _paper(options: argparse.Namespace) -> None:
     from .data.photos import aligned_crops, load_photos
     from .evaluation.curves import read_log, table
     from .networks.checkpoints import load_regressor
-    from .training.paper import LOG, train_paper
+    from .training.own_losses import load_losses
+    from .training.paper import LOG, NAMES, train_paper
     from .training.processes import processes
 
     torch.set_num_threads(options.threads)
     config = Config.load(options.config)
+    own = load_losses(options.loss, NAMES)
     frozen = _frozen(options, config)
     photos = aligned_crops(load_photos(sources_root(), "train"), config.network.crop_size)
     with processes(options.device) as process:
@@ -123,6 +132,7 @@ def _paper(options: argparse.Namespace) -> None:
             process,
             options.seed,
             None if options.start is None else load_regressor(options.start),
+            own=own,
         )
         if process.rank == 0:
             if (log := options.work / LOG).exists():

@@ -76,6 +76,13 @@ class DivergedError(BdfmError):
     exit_code = 37
 
 
+class ArraysError(BdfmError):
+    """A file of arrays (renders, crops, photos) is missing, damaged or of another kind, or cannot be written."""
+
+    code = "bad_arrays"
+    exit_code = 38
+
+
 class FitError(BdfmError):
     """A head cannot be fitted to what was given as landmarks."""
 

@@ -29,6 +29,7 @@ from bdfm_infer.parameters import (
 )
 from bdfm_infer.take import Row, TakeWriter
 
+from .command import run
 from .face_model.camera import sensor_noise
 from .face_model.head import Head
 from .face_model.labels import LABEL
@@ -245,4 +246,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

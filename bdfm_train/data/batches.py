@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import random
 import threading
@@ -89,14 +90,18 @@ class BatchMaker:
         changed: Sequence[Photo] = (),
     ) -> None:
         self.photos, self.pool, self.counts, self.mined, self.size = photos, pool, counts, mined, size
-        self.changed = changed
-        self.rng = np.random.default_rng(seed)
+        self.changed, self.seed = changed, seed
         unknown = np.full(N_AU, np.nan, np.float32)
         self.graded = GradedChoice(np.stack([unknown if p.grades is None else p.grades for p in photos]))
-        self.choice = random.Random(seed)
+        self._begin(0)
 
-    def draw(self) -> Batch:
-        """The next batch."""
+    def _begin(self, number: int) -> None:
+        self.rng = np.random.default_rng((self.seed, number))
+        self.choice = random.Random(f"{self.seed} {number}")
+
+    def draw(self, number: int = 0) -> Batch:
+        """The batch of that number; the same number, seed and shards give the same one."""
+        self._begin(number)
         n_renders, n_photos, n_negatives = self.counts
         photos = [photo_crop(self._photo(), self.rng, self.size) for _ in range(n_photos)]
         renders = [
@@ -139,17 +144,23 @@ class BatchMaker:
         return misplaced_crop(shard.images[index], shard.landmarks[index], self.rng)
 
 
-def feed(maker: BatchMaker, ahead: int = 6) -> Iterator[Batch]:
-    """Batches made by a thread while the network computes."""
-    batches: queue.Queue[Batch] = queue.Queue(ahead)
+def feed(maker: BatchMaker, first: int = 0, ahead: int = 6) -> Iterator[Batch]:
+    """Batches from the number ``first`` on, made by a thread while the network computes; its errors are raised here."""
+    batches: queue.Queue[Batch | Exception] = queue.Queue(ahead)
 
     def work() -> None:
-        while True:
-            batches.put(maker.draw())
+        try:
+            for number in itertools.count(first):
+                batches.put(maker.draw(number))
+        except Exception as error:
+            batches.put(error)
 
     threading.Thread(target=work, daemon=True).start()
     while True:
-        yield batches.get()
+        batch = batches.get()
+        if isinstance(batch, Exception):
+            raise batch
+        yield batch
 
 
 def normalised(crops: Sequence[FloatArray]) -> Tensor:

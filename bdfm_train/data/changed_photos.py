@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bdfm_infer import alignment
 from bdfm_infer.parameters import AU_NAMES
+from bdfm_train.arrays import read_arrays, write_arrays
 from bdfm_train.errors import SourcesError
 from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.landmark_fit import intensities_of
@@ -82,32 +83,35 @@ def changed_photos(head: Head, photos: list[Photo], count: int, seed: int) -> li
 
 
 def save_changed_photos(photos: list[Photo], path: Path) -> None:
-    """Write what :func:`changed_photos` made; the file appears when it is whole."""
-    draft = path.with_name(path.name + ".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with draft.open("wb") as file:
-        np.savez_compressed(
-            file,
-            names=[photo.name for photo in photos],
-            images=np.stack([photo.image for photo in photos]),
-            landmarks=np.stack([photo.landmarks for photo in photos]),
-            ovals=np.stack([photo.oval for photo in photos]),
-            changes=np.stack([photo.origin.change for photo in photos if photo.origin]),
-        )
-    draft.replace(path)
+    """Write what :func:`changed_photos` made; the file appears when it is whole.
+
+    Raises:
+        ArraysError: it cannot be written.
+    """
+    arrays = {
+        "names": np.array([photo.name for photo in photos]),
+        "images": np.stack([photo.image for photo in photos]),
+        "landmarks": np.stack([photo.landmarks for photo in photos]),
+        "ovals": np.stack([photo.oval for photo in photos]),
+        "changes": np.stack([photo.origin.change for photo in photos if photo.origin]),
+    }
+    write_arrays(path, arrays, compressed=True)
 
 
 def load_changed_photos(path: Path, photos: list[Photo]) -> list[Photo]:
     """Photos of changed expression, each with its origin among ``photos``.
 
     Raises:
-        SourcesError: the file is missing, or was made of other photos.
+        ArraysError: the file is missing or damaged.
+        SourcesError: it was made of other photos.
     """
-    if not path.exists():
-        raise SourcesError(f"{path} is missing. Make it first: python -m bdfm_train changed-photos --help")
     by_name = {photo.name: photo for photo in photos}
-    with np.load(path) as file:
-        rows = [file[key] for key in ("names", "images", "landmarks", "ovals", "changes")]
+    rows = read_arrays(
+        path,
+        ("names", "images", "landmarks", "ovals", "changes"),
+        "file of changed photos",
+        "bdfm_train changed-photos",
+    )
     if unknown := sorted({str(name) for name in rows[0]} - by_name.keys()):
         raise SourcesError(f"{path}: {unknown[0]} is no photo of training. Make the file anew.")
     return [

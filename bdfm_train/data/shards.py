@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bdfm_infer.parameters import N_PARAMETERS
+from bdfm_train.arrays import read_arrays
+from bdfm_train.errors import ArraysError
 
 N_TARGETS: Final = 25
 """Pose and action units, the first values of the parameter vector."""
@@ -35,10 +39,18 @@ class Shard:
 
     @classmethod
     def load(cls, path: Path) -> Shard:
-        """Read one file."""
-        with np.load(path) as data:
-            landmarks = data["landmarks"].astype(np.float32)
-            return cls(data["images"], data["parameters"], landmarks, data["labels"], str(data["head"]))
+        """Read one file.
+
+        Raises:
+            ArraysError: it is missing, damaged, or no shard of renders.
+        """
+        names = [item.name for item in fields(cls)]
+        images, parameters, landmarks, labels, head = read_arrays(
+            path, names, "shard of renders", "bdfm_train.face_model.renders"
+        )
+        if parameters.shape != (len(images), N_PARAMETERS) or landmarks.shape != (len(images), 68, 2):
+            raise ArraysError(f"{path} holds renders of another form. Make it again.")
+        return cls(images, parameters, landmarks.astype(np.float32), labels, str(head))
 
 
 @dataclass
@@ -57,8 +69,16 @@ class ShardPool:
     shards: dict[str, Shard] = field(default_factory=dict)
 
     def refresh(self) -> bool:
-        """Take in new files; whether there were any."""
+        """Take in new files; whether there were any.
+
+        Raises:
+            ArraysError: there is no file, or one is damaged.
+        """
         paths = sorted(self.folder.glob(self.pattern), key=lambda path: path.stat().st_mtime)[-self.limit :]
+        if not paths:
+            raise ArraysError(
+                f"{self.folder} holds no {self.pattern}. Make renders: python -m bdfm_train.face_model.renders --help"
+            )
         new = {path.name: self.shards.get(path.name) or Shard.load(path) for path in paths}
         changed = new.keys() != self.shards.keys()
         self.shards = new

@@ -21,6 +21,7 @@ from bdfm_infer.alignment import five_points
 from bdfm_infer.detector import Detector
 from bdfm_infer.network import Weights
 from bdfm_infer.predictor import LONGER_SIDES, Predictor
+from bdfm_train.command import run
 from bdfm_train.data.photos import load_photos
 from bdfm_train.detector.backgrounds import BODY, load_textures, pattern, texture_crop
 from bdfm_train.detector.bodies import body_scenes
@@ -225,4 +226,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

@@ -10,7 +10,10 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from bdfm_train.command import run
 from bdfm_train.detector.model import Detector
+from bdfm_train.errors import CheckpointError
+from bdfm_train.networks.checkpoints import read_checkpoint
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "bdfm_infer" / "weights" / "detector.onnx"
 
@@ -28,9 +31,16 @@ class _Exported(nn.Module):
 
 
 def load(checkpoint: Path) -> Detector:
-    """The averaged network of a checkpoint that training wrote, ready to evaluate."""
+    """The averaged network of a checkpoint that training wrote, ready to evaluate.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or another network's.
+    """
     network = Detector()
-    network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
+    try:
+        network.load_state_dict(read_checkpoint(checkpoint, "detector.train", ("average",))["average"])
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint} was trained with another network: {error}") from error
     return network.eval()
 
 
@@ -68,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

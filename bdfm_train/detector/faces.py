@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer.alignment import five_points
+from bdfm_train.arrays import read_arrays, write_arrays
 from bdfm_train.data.photos import Photo
 from bdfm_train.face_model.labels import LABEL
 
@@ -70,13 +71,21 @@ class Renders:
 
     @classmethod
     def load(cls, path: Path) -> Renders:
-        """Read what :meth:`save` wrote."""
-        with np.load(path) as data:
-            return cls(data["images"], data["labels"], data["landmarks"], data["yaw"])
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ArraysError: the file is missing, damaged or another one.
+        """
+        names = [item.name for item in fields(cls)]
+        return cls(*read_arrays(path, names, "file of renders for the detector", "bdfm_train.detector.render"))
 
     def save(self, path: Path) -> None:
-        """Write an .npz."""
-        np.savez(path, images=self.images, labels=self.labels, landmarks=self.landmarks, yaw=self.yaw)
+        """Write an .npz.
+
+        Raises:
+            ArraysError: it cannot be written.
+        """
+        write_arrays(path, vars(self))
 
     def __len__(self) -> int:
         return len(self.images)

@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from bdfm_train.command import run
 from bdfm_train.detector.faces import Renders
 from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.looks import random_look, random_view
@@ -64,7 +65,7 @@ def renders(head: Head, performances: Performances | None, count: int, seed: int
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
-    parser.add_argument("--head", choices=("a", "b"), required=True)
+    parser.add_argument("--head", required=True, help="which built head: a, b, or one of your own")
     parser.add_argument("--count", type=int, default=4500)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--even", action="store_true", help="yaw even over -90 to 90 degrees")
@@ -78,4 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

@@ -2,13 +2,15 @@
 """Trains the detector on one core: ``python -m bdfm_train.detector.train --renders HEADS.npz ... --out DIR``.
 
 Needs ``BDFM_SOURCES`` and the files that ``bdfm_train.detector.render`` writes. Stopped and called again with the same
-folder it goes on. Negatives that the network takes for a face come back in later batches.
+folder it goes on, to the same weights as if it had not been stopped. Negatives that the network takes for a face come
+back in later batches.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import math
 import time
 from collections import defaultdict, deque
@@ -22,13 +24,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from bdfm_train.command import run
 from bdfm_train.data.photos import load_photos
 from bdfm_train.detector.backgrounds import backgrounds
 from bdfm_train.detector.data import SHAPES, Composer, Sample, targets
 from bdfm_train.detector.faces import Face, Image, Renders, face_of_photo, spread
 from bdfm_train.detector.model import STRIDE, Detector, point_loss, score_loss
+from bdfm_train.errors import CheckpointError
 from bdfm_train.face_model.sources import sources_root
-from bdfm_train.networks.checkpoints import write_checkpoint
+from bdfm_train.networks.checkpoints import read_checkpoint, write_checkpoint
+from bdfm_train.training.work import descend, make_folder
 
 POSITIVES: Final = 16
 NEGATIVES: Final = 4
@@ -46,8 +51,12 @@ POINTS: Final = 4.0
 """Weight of the points' loss beside the score's."""
 
 REPORT: Final = 500
-CHECKED: Final = (128, 160)
 """Steps between checkpoints."""
+CHECKED: Final = (128, 160)
+"""Height and width of the pictures that each checkpoint is reported on."""
+
+_SEED: Final = 100
+_LONGEST_GRADIENT: Final = 5.0
 
 
 class Batch(NamedTuple):
@@ -69,14 +78,16 @@ def batch_of(samples: list[Sample]) -> Batch:
 
 
 class _Pictures(IterableDataset[Batch]):
-    """Endless batches, positives first."""
+    """Endless batches from a step on, positives first; what a step shows depends on its number alone."""
 
-    def __init__(self, composer: Composer) -> None:
-        self.composer = composer
+    def __init__(self, composer: Composer, first: int) -> None:
+        self.composer, self.first = composer, first
 
     def __iter__(self) -> Iterator[Batch]:
         cv2.setNumThreads(1)
-        while True:
+        for step in itertools.count(self.first):
+            self.composer.rng = np.random.default_rng((_SEED, step))
+            cv2.setRNGSeed(step)
             shape = SHAPES[self.composer.rng.integers(len(SHAPES))]
             positives = [self.composer.positive(shape) for _ in range(POSITIVES)]
             yield batch_of(positives + [self.composer.negative(shape) for _ in range(NEGATIVES)])
@@ -85,22 +96,29 @@ class _Pictures(IterableDataset[Batch]):
 class _HardNegatives:
     """Pictures without a face that were mistaken for one, by shape."""
 
-    def __init__(self) -> None:
-        self.kept: dict[tuple[int, ...], deque[Batch]] = defaultdict(lambda: deque(maxlen=128))
+    def __init__(self, kept: list[Tensor]) -> None:
+        self.kept: dict[tuple[int, ...], deque[Tensor]] = defaultdict(lambda: deque(maxlen=128))
+        for image in kept:
+            self.kept[image.shape].append(image)
+
+    def state(self) -> list[Tensor]:
+        """All of them, (h, w) uint8, to begin with in a resumed run."""
+        return [image for images in self.kept.values() for image in images]
 
     def extended(self, batch: Batch, rng: np.random.Generator) -> Batch:
         """The batch with :data:`HARD` of them at its end, where there are so many of its shape."""
         kept = self.kept[batch.images.shape[2:]]
         if len(kept) < HARD:
             return batch
-        old = [kept[i] for i in rng.choice(len(kept), HARD, replace=False)]
-        return Batch(*(torch.cat(parts) for parts in zip(batch, *old, strict=True)))
+        chosen = [kept[i].numpy() for i in rng.choice(len(kept), HARD, replace=False)]
+        old = batch_of([Sample(image, np.zeros((0, 5, 2), np.float32)) for image in chosen])
+        return Batch(*(torch.cat(parts) for parts in zip(batch, old, strict=True)))
 
     def keep(self, batch: Batch, scores: Tensor) -> None:
         """Keep those of the fresh negatives whose best score is above :data:`MISTAKEN`."""
         for i in range(POSITIVES, POSITIVES + NEGATIVES):
             if scores[i] > MISTAKEN:
-                self.kept[batch.images.shape[2:]].append(Batch(*(part[i : i + 1].clone() for part in batch)))
+                self.kept[batch.images.shape[2:]].append(batch.images[i, 0].clone())
 
 
 def found(network: Detector, samples: list[Sample]) -> tuple[float, float, float]:
@@ -143,29 +161,28 @@ def train(out: Path, steps: int, photos: list[Face], checks: list[Face], renders
         photos, renders: faces to learn from.
         checks: faces of held-out photos, reported on at each checkpoint.
         pool: backgrounds (n, h, w) uint8.
+
+    Raises:
+        CheckpointError: the checkpoint to resume is damaged or another network's, or cannot be written.
+        DivergedError: a loss is not finite; the last checkpoint is intact.
     """
     torch.set_num_threads(1)
-    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(_SEED)
+    make_folder(out)
     path = out / "detector.pt"
     network = Detector().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).requires_grad_(False).eval()
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.01)
-    step = 0
-    if path.is_file():
-        state = torch.load(path, weights_only=True)
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        step = state["step"]
+    step, kept = _resume(path, network, average, optimizer) if path.is_file() else (0, [])
     samples = _pictures_for_checks(Composer(checks, [], pool, seed=1))
-    pictures = _Pictures(Composer(photos, renders, pool, seed=100 + step))
+    pictures = _Pictures(Composer(photos, renders, pool, _SEED), step)
     feed = iter(DataLoader(pictures, batch_size=None, num_workers=1, prefetch_factor=6))
-    hard, rng = _HardNegatives(), np.random.default_rng(step)
+    hard = _HardNegatives(kept)
     start, losses = time.monotonic(), deque[tuple[float, float]](maxlen=REPORT)
     while True:
         share = min(step / steps, 1.0)
         if step % REPORT == 0 or share >= 1:
-            state = {"network": network.state_dict(), "average": average.state_dict()}
+            state = {"network": network.state_dict(), "average": average.state_dict(), "hard": hard.state()}
             write_checkpoint(state | {"optimizer": optimizer.state_dict(), "step": step}, path)
             recall, error, silent = found(average, samples)
             score, place = np.mean(losses, 0) if losses else (math.nan, math.nan)
@@ -178,20 +195,32 @@ def train(out: Path, steps: int, photos: list[Face], checks: list[Face], renders
                 return
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min((step + 1) / WARM_UP, 0.505 + 0.495 * math.cos(math.pi * share))
-        batch = hard.extended(next(feed), rng)
+        batch = hard.extended(next(feed), np.random.default_rng((step, _SEED)))
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits, points = network(batch.images.float().contiguous(memory_format=torch.channels_last))
         logits, points = logits.float(), points.float()
         on_score = score_loss(logits, batch.heat)
         on_points = point_loss(points, batch.points, batch.spread, batch.weight)
-        optimizer.zero_grad()
-        (on_score + POINTS * on_points).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
+        found_losses = {"score": on_score, "points": on_points}
+        values = descend(found_losses, on_score + POINTS * on_points, optimizer, _LONGEST_GRADIENT, step + 1, path)
         hard.keep(batch, torch.sigmoid(logits.detach()).amax((1, 2)))
-        losses.append((on_score.item(), on_points.item()))
+        losses.append((values["score"], values["points"]))
         step += 1
         follow(average, network, min(AVERAGE, 1 - 1 / (step / 10 + 1)))
+
+
+def _resume(
+    path: Path, network: Detector, average: Detector, optimizer: torch.optim.Optimizer
+) -> tuple[int, list[Tensor]]:
+    """Steps that are done, and pictures that were mistaken."""
+    state = read_checkpoint(path, "detector.train", ("network", "average", "optimizer", "step"))
+    try:
+        network.load_state_dict(state["network"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{path} was trained with another network. Choose another folder.") from error
+    return int(state["step"]), state.get("hard", [])
 
 
 def main() -> None:
@@ -208,4 +237,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

@@ -42,8 +42,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bdfm_infer.errors import BdfmError, WriteError
+from bdfm_infer.errors import WriteError
 from bdfm_infer.parameters import AU_NAMES
+from bdfm_train.arrays import write_arrays
+from bdfm_train.command import run
 from bdfm_train.face_model.action_units import BASE, DATA, Recipe, ShapeKit, action_unit_offsets, read_recipes
 from bdfm_train.face_model.hair import hair_arrays
 from bdfm_train.face_model.ict import IctFaceKit
@@ -167,15 +169,9 @@ def build(out: Path, sources: Sources) -> list[Path]:
         "hair_a": hair_arrays(head_a),
         "hair_b": hair_arrays(head_a, head_b),
     }
-    written = []
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, arrays in files.items():
-            path = out / f"{name}.npz"
-            np.savez_compressed(path, **arrays)
-            written.append(path)
-    except OSError as error:
-        raise WriteError(f"cannot write {out} ({error.strerror}); choose another folder with --out") from error
+    written = [out / f"{name}.npz" for name in files]
+    for path, arrays in zip(written, files.values(), strict=True):
+        write_arrays(path, arrays, compressed=True, error=WriteError)
     return written
 
 
@@ -185,13 +181,13 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m bdfm_train.face_model.build", description="Build both heads from the sources in BDFM_SOURCES."
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the built heads")
-    try:
-        for path in build(parser.parse_args(argv).out, Sources()):
+    out = parser.parse_args(argv).out
+
+    def command() -> None:
+        for path in build(out, Sources()):
             print(f"{path} {path.stat().st_size / 1e6:.1f} MB")
-    except BdfmError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+
+    return run(command)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bdfm_infer.parameters import AU_NAMES, AU_SLICE, IDENTITY_SLICE, N_IDENTITY, N_PARAMETERS, intensity_from_parameter
+from bdfm_train.arrays import DAMAGED
 from bdfm_train.errors import HeadFileError
 
 from .labels import LABEL
@@ -95,6 +96,18 @@ class Hair:
     texture: NDArray[np.uint8]
 
 
+def built_heads(folder: Path) -> list[str]:
+    """Names of the heads in a folder.
+
+    Raises:
+        HeadFileError: there is none.
+    """
+    names = sorted(path.stem.removeprefix("head_") for path in folder.glob("head_*.npz"))
+    if not names:
+        raise HeadFileError(f"{folder} holds no head. Build them: python -m bdfm_train.face_model.build --out {folder}")
+    return names
+
+
 @dataclass(frozen=True)
 class Head:
     """One head in the 269-parameter schema. Model units are about 100 mm, x to the person's left, y up, z forward.
@@ -142,7 +155,7 @@ class Head:
         try:
             parts = [folder / f"{part}_{name}.npz" for part in ("head", "textures", "hair")]
             return cls._from_arrays(name, *(dict(np.load(part, allow_pickle=False)) for part in parts))
-        except (OSError, KeyError, ValueError) as error:
+        except DAMAGED as error:
             raise HeadFileError(
                 f"{folder}: head {name!r} cannot be read ({error}). Build the heads with "
                 f"`python -m bdfm_train.face_model.build --out {folder}`."

@@ -11,8 +11,7 @@ those keep the person's skin, hair and iris, the rest change them too, so that t
 from __future__ import annotations
 
 import argparse
-import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,8 @@ from numpy.typing import NDArray
 
 from bdfm_infer.alignment import five_points
 from bdfm_infer.parameters import AU_BASE, AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS, base_face
+from bdfm_train.arrays import read_arrays, write_arrays
+from bdfm_train.command import run
 from bdfm_train.errors import IdentityShardError
 
 from .camera import photograph
@@ -35,6 +36,7 @@ from .sources import sources_root
 STRENGTH: Final = (0.5, 1.0)
 """Range of the identity prior's strength in training; measuring uses 1 alone."""
 OWN_LOOK_SHARE: Final = 0.5
+_MODULE: Final = "bdfm_train.face_model.identities"
 
 FloatArray = NDArray[np.float32]
 
@@ -66,16 +68,14 @@ class IdentityShard:
         Raises:
             IdentityShardError: the file is missing, damaged, or no shard of identities.
         """
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                names = ("images", "parameters", "landmarks", "shape", "identity")
-                images, parameters, landmarks, shape, identity = (data[name] for name in names)
-                head = str(data["head"])
-        except (OSError, KeyError, ValueError, EOFError) as error:
-            raise IdentityShardError(f"{path} is no shard of identities ({error}). Make it: see {__name__}.") from error
+        names = [item.name for item in fields(cls)]
+        arrays = read_arrays(path, names, "shard of identities", _MODULE, IdentityShardError)
+        images, parameters, landmarks, shape, identity, head = arrays
         if not len(images) == len(parameters) == len(landmarks) == len(shape) == len(identity):
-            raise IdentityShardError(f"{path} is damaged: its arrays differ in length. Make it again: see {__name__}.")
-        return cls(images, parameters, landmarks, shape, identity, head)
+            raise IdentityShardError(
+                f"{path} is damaged: its arrays differ in length. Make it again: python -m {_MODULE} --help"
+            )
+        return cls(images, parameters, landmarks, shape, identity, str(head))
 
     @property
     def first_views(self) -> NDArray[np.bool_]:
@@ -165,22 +165,13 @@ def write_identities(
     rng = np.random.default_rng(seed)
     renderer = Renderer(head, (SIZE, SIZE))
     shard = draw_identities(renderer, Sampler(head, performances, rng), count, views, strength, rng)
-    draft = out.with_name(out.name + ".part")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as stream:
-            np.savez(stream, **vars(shard))
-        draft.replace(out)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise IdentityShardError(f"{out} cannot be written ({error.strerror or error}). Free some space.") from error
+    write_arrays(out, vars(shard), error=IdentityShardError)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
-    parser.add_argument("--head", choices=("a", "b"), required=True)
+    parser.add_argument("--head", required=True, help="which built head: a, b, or one of your own")
     parser.add_argument("--count", type=int, default=500, help="identities")
     parser.add_argument("--views", type=int, default=6, help="pictures of each")
     parser.add_argument(
@@ -197,4 +188,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
-import zipfile
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +19,8 @@ from numpy.typing import NDArray
 
 from bdfm_infer import alignment
 from bdfm_infer.parameters import BROW_SLICE, N_BROW_STYLES, N_PARAMETERS, POSE_SLICE, degrees_from_parameter
+from bdfm_train.arrays import read_arrays, write_arrays
+from bdfm_train.command import run
 from bdfm_train.errors import PairsError
 
 from .head import Head
@@ -33,6 +33,7 @@ from .sources import sources_root
 SIZE: Final = 128
 SHARD_SIZE: Final = 4000
 PREFIX: Final = "pairs"
+_MODULE: Final = "bdfm_train.face_model.pairs"
 
 FloatArray = NDArray[np.float32]
 
@@ -62,16 +63,11 @@ class Pairs:
         Raises:
             PairsError: the file is no shard of pairs.
         """
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                names = ("images", "parameters", "landmarks", "uniform")
-                images, parameters, landmarks, uniform = (data[name] for name in names)
-                head = str(data["head"])
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise PairsError(f"{path} is no shard of pairs ({error}). Make it again: see {__name__}.") from error
+        names = [item.name for item in fields(cls)]
+        images, parameters, landmarks, uniform, head = read_arrays(path, names, "shard of pairs", _MODULE, PairsError)
         if images.shape[1:] != (SIZE, SIZE, 3) or parameters.shape != (len(images), N_PARAMETERS):
-            raise PairsError(f"{path} holds pairs of another form. Make it again: see {__name__}.")
-        return cls(images, parameters.astype(np.float32), landmarks, uniform, head)
+            raise PairsError(f"{path} holds pairs of another form. Make it again: python -m {_MODULE} --help")
+        return cls(images, parameters.astype(np.float32), landmarks, uniform, str(head))
 
 
 class PairRenderer:
@@ -155,23 +151,13 @@ def write_pairs(
 
 
 def _save(pairs: Pairs, path: Path) -> None:
-    draft = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as stream:
-            arrays = vars(pairs) | {"parameters": pairs.parameters.astype(np.float16)}
-            np.savez(stream, **arrays)
-        draft.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise PairsError(f"{path} cannot be written ({error.strerror or error}). Free some space and go on.") from error
+    write_arrays(path, vars(pairs) | {"parameters": pairs.parameters.astype(np.float16)}, error=PairsError)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
-    parser.add_argument("--head", choices=("a", "b"), required=True)
+    parser.add_argument("--head", required=True, help="which built head: a, b, or one of your own")
     parser.add_argument("--count", type=int, default=80_000)
     parser.add_argument("--shard-size", type=int, default=SHARD_SIZE)
     parser.add_argument("--seed", type=int, default=0)
@@ -186,4 +172,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

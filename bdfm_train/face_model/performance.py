@@ -84,4 +84,5 @@ def _units_of_arkit(shape: dict[str, FloatArray]) -> FloatArray:
         "eye_closed_left": shape["EyeBlinkLeft"],
         "eye_closed_right": shape["EyeBlinkRight"],
     }
-    return np.clip(np.stack([units[name] for name in AU_NAMES], axis=1), 0, 1).astype(np.float32)
+    still = np.zeros_like(shape["JawOpen"])  # units of which ARKit has no shape
+    return np.clip(np.stack([units.get(name, still) for name in AU_NAMES], axis=1), 0, 1).astype(np.float32)

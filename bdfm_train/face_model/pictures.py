@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from bdfm_infer.parameters import AU_NAMES, AU_SLICE, base_face
+from bdfm_train.command import run
 
 from .head import Head
 from .looks import View, default_look
@@ -58,4 +59,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

@@ -12,15 +12,17 @@ import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer.parameters import N_PARAMETERS, base_face
+from bdfm_train.arrays import write_arrays
+from bdfm_train.command import run
 
 from .camera import photograph
-from .head import Head
+from .head import Head, built_heads
 from .looks import default_look, random_look, random_view
 from .performance import Performances
 from .render import Render, Renderer
@@ -62,7 +64,11 @@ def grey(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8
 def write_shard(
     head: Head, performances: Performances | None, count: int, seed: int, out: Path, wide: bool = False
 ) -> None:
-    """Render ``count`` faces into ``out`` (.npz); the file appears when it is whole. ``wide``: yaw to 90 degrees."""
+    """Render ``count`` faces into ``out`` (.npz); the file appears when it is whole. ``wide``: yaw to 90 degrees.
+
+    Raises:
+        ArraysError: it cannot be written.
+    """
     renderer = Renderer(head, (SIZE, SIZE))
     rng = np.random.default_rng((seed, 1))
     images = np.empty((count, SIZE, SIZE), np.uint8)
@@ -76,12 +82,8 @@ def write_shard(
         landmarks[i] = sample.render.landmarks
         labels[i] = sample.render.labels[::2, ::2]
         roll[i] = sample.rotation[2]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = out.with_name(out.name + ".tmp")
-    with draft.open("wb") as stream:
-        np.savez(stream, images=images, parameters=parameters, landmarks=landmarks, labels=labels, roll=roll,
-                 head=head.name)  # fmt: skip
-    draft.replace(out)
+    arrays: dict[str, NDArray[Any]] = {"images": images, "parameters": parameters, "landmarks": landmarks}
+    write_arrays(out, arrays | {"labels": labels, "roll": roll, "head": np.array(head.name)})
 
 
 def benchmark(head: Head, performances: Performances | None, count: int = 300) -> None:
@@ -108,7 +110,7 @@ def benchmark(head: Head, performances: Performances | None, count: int = 300) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
-    parser.add_argument("--head", choices=("a", "b"), help="which head; both where left out (benchmark only)")
+    parser.add_argument("--head", help="a, b, or one of your own; all where left out (benchmark only)")
     parser.add_argument("--count", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--wide", action="store_true", help="yaw to 90 degrees")
@@ -117,7 +119,7 @@ def main() -> None:
     arguments = parser.parse_args()
     performances = Performances(sources_root())
     if arguments.benchmark:
-        for name in [arguments.head] if arguments.head else ["a", "b"]:
+        for name in [arguments.head] if arguments.head else built_heads(arguments.heads):
             benchmark(Head.load(arguments.heads, name), performances)
         return
     if not arguments.head or not arguments.out:
@@ -127,4 +129,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

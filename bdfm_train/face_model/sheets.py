@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer.parameters import AU_NAMES, AU_SLICE, BROW_SLICE, N_BROW_STYLES, base_face
+from bdfm_train.command import run
 
 from .glasses import random_glasses
-from .head import Head
+from .head import Head, built_heads
 from .looks import Look, View, default_look
 from .performance import Performances
 from .render import Renderer
@@ -148,10 +149,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the sheets")
     arguments = parser.parse_args()
     performances = Performances(sources_root())
-    for name in ("a", "b"):
+    for name in built_heads(arguments.heads):
         for path in write_sheets(Head.load(arguments.heads, name), performances, arguments.out):
             print(path)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

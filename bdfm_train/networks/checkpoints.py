@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,10 @@ def load_config(checkpoint: Path, command: str = "reader") -> Config:
     Raises:
         CheckpointError: the file is missing or damaged; the message names the command that makes it.
     """
-    return Config.load(read_checkpoint(checkpoint, command, ("config",))["config"])
+    name = read_checkpoint(checkpoint, command, ("config",))["config"]
+    if not isinstance(name, str):
+        raise CheckpointError(f"{checkpoint} is no checkpoint of {_command(command)}.")
+    return Config.load(name)
 
 
 def load_reader(checkpoint: Path) -> FaceReader:
@@ -76,6 +80,14 @@ def load_regressor(checkpoint: Path) -> ParameterRegressor:
     return regressor.eval()
 
 
+def fingerprint(network: torch.nn.Module) -> str:
+    """What tells the weights of two networks apart."""
+    sha = hashlib.sha256()
+    for value in network.state_dict().values():
+        sha.update(value.cpu().numpy().tobytes())
+    return sha.hexdigest()
+
+
 def write_checkpoint(state: dict[str, Any], path: Path) -> None:
     """Write a checkpoint; the file at ``path`` is the older one or the new one, never a part of it.
 
@@ -96,20 +108,24 @@ def write_checkpoint(state: dict[str, Any], path: Path) -> None:
 
 
 def read_checkpoint(path: Path, command: str, keys: tuple[str, ...]) -> dict[str, Any]:
-    """The content of a checkpoint that ``python -m bdfm_train COMMAND`` wrote.
+    """The content of a checkpoint that ``python -m bdfm_train COMMAND`` wrote, or a module of this package.
 
     Raises:
         CheckpointError: the file is missing, damaged, or lacks one of ``keys``.
     """
     if not path.exists():
-        raise CheckpointError(f"{path} is missing. Train first: python -m bdfm_train {command} --help")
+        raise CheckpointError(f"{path} is missing. Train first: {_command(command)} --help")
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # what a damaged file raises depends on where it is damaged
         raise CheckpointError(f"{path} is damaged or no checkpoint ({error}). Move it away to start anew.") from error
     if not isinstance(state, dict) or not set(keys) <= state.keys():
-        raise CheckpointError(f"{path} is no checkpoint of python -m bdfm_train {command}. Move it away to start anew.")
+        raise CheckpointError(f"{path} is no checkpoint of {_command(command)}. Move it away to start anew.")
     return state
+
+
+def _command(name: str) -> str:
+    return f"python -m bdfm_train{'.' if '.' in name else ' '}{name}"
 
 
 def _fused_channels(weights: dict[str, torch.Tensor]) -> int | None:

@@ -8,7 +8,6 @@ learned them, and renders as they come out of frames; the rest are crops that we
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +15,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bdfm_infer.alignment import CROP_SIZE
 from bdfm_infer.parameters import parameter_from_degrees
+from bdfm_train.arrays import read_array, read_arrays
 from bdfm_train.data.augment import photograph
 from bdfm_train.data.batches import Batch, BatchMaker, feed, normalised
 from bdfm_train.data.crops import is_side_view
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
 from bdfm_train.detector.mine import MinedFaces
-from bdfm_train.networks.checkpoints import load_config, load_reader, read_checkpoint, write_checkpoint
+from bdfm_train.errors import CheckpointError
+from bdfm_train.networks.checkpoints import (
+    fingerprint,
+    load_config,
+    load_reader,
+    read_checkpoint,
+    write_checkpoint,
+)
 from bdfm_train.networks.reader import FaceReader, evidence
+
+from .work import Clock, Length, descend
 
 SATURATED_CONFIDENCE = 0.9
 """Confidence of a face turned beyond 60 degrees, where the angle saturates."""
@@ -36,6 +46,7 @@ _MINED, _BESIDE = 32, 12
 _REPEATS, _BATCHES = 6, 4
 """Steps after each new batch, and how many of the batches seen so far make up a step."""
 _LEARNING_RATE = 1e-3
+_SAVE_BATCHES = 25
 
 
 def wanted_confidence(yaw: Tensor) -> Tensor:
@@ -61,11 +72,11 @@ def train_confidence(
     pattern: str,
     negatives: Path,
     faces: Path,
-    minutes: float,
+    length: Length,
     seed: int,
     out: Path,
 ) -> float:
-    """Train for a number of minutes and write the reader anew.
+    """Train, and write the reader anew; a run that was broken off goes on from ``OUT.unfinished``.
 
     What the frozen part makes of each crop is kept and shown again: it costs a hundred times what the confidence costs.
 
@@ -74,41 +85,65 @@ def train_confidence(
         sources: folder that holds ``faces``.
         shards, pattern: folder and names of the renders; wide ones teach side views.
         negatives, faces: crops that the commands ``negatives`` and ``faces`` wrote.
-        minutes: length of the run.
+        length: of the run; its steps are batches. In steps, the same seed gives the same weights, resumed or not.
         seed: of the batches.
         out: checkpoint to write, that of the reader with another confidence.
 
     Returns:
         Mean cross-entropy on the crops of the last tenth of the run, each before it is learned from.
+
+    Raises:
+        ArraysError: there is no shard, or a file is damaged.
+        CheckpointError: a checkpoint is damaged, or cannot be written.
+        DivergedError: the loss is not finite; what was written is intact.
     """
-    torch.manual_seed(seed)
     state = read_checkpoint(checkpoint, "reader", ("average", "config"))
     reader = load_reader(checkpoint).requires_grad_(False)
     face = reader.face.requires_grad_(True)
     pool = ShardPool(shards, pattern, load_config(checkpoint).batch.shards)
     pool.refresh()
-    maker = BatchMaker(load_photos(sources, "train"), pool, _COUNTS, seed, np.load(negatives), reader.crop_size)
-    batches = feed(maker)
-    mined, rng = MinedFaces(**np.load(faces)), np.random.default_rng(seed)
+    mined = MinedFaces(*read_arrays(faces, MinedFaces._fields, "file of faces", "bdfm_train faces"))
+    without_face = read_array(negatives, CROP_SIZE, "bdfm_train negatives")
     optimizer = torch.optim.AdamW(face.parameters(), _LEARNING_RATE, weight_decay=0.05)
-    seen, truth = list[Tensor](), list[Tensor]()
-    began, errors = time.monotonic(), list[float]()
-    while (share := (time.monotonic() - began) / 60.0 / minutes) < 1.0:
+    unfinished = out.with_name(out.name + ".unfinished")
+    seen, truth, errors, minutes = _resume(unfinished, reader, optimizer)
+    maker = BatchMaker(load_photos(sources, "train"), pool, _COUNTS, seed, without_face, reader.crop_size)
+    batches, clock = feed(maker, len(seen)), Clock(minutes)
+    while (share := length.share(len(seen), clock.minutes)) < 1.0:
         for group in optimizer.param_groups:
             group["lr"] = _LEARNING_RATE * (0.5 + 0.5 * math.cos(math.pi * share))
+        rng = np.random.default_rng((seed, len(seen)))
         new, wanted = _evidence(reader, next(batches), mined, rng)
         with torch.no_grad():
             errors.append(_error(face, new, wanted).item())
         seen.append(new)
         truth.append(wanted)
         for _ in range(_REPEATS):
-            chosen = torch.randint(len(seen), (_BATCHES,)).tolist()
+            chosen = rng.integers(len(seen), size=_BATCHES).tolist()
             error = _error(face, torch.cat([seen[i] for i in chosen]), torch.cat([truth[i] for i in chosen]))
-            optimizer.zero_grad()
-            error.backward()
-            optimizer.step()
+            descend({"confidence": error}, error, optimizer, math.inf, len(seen), unfinished)
+        if len(seen) % _SAVE_BATCHES == 0:
+            run = {"face": face.state_dict(), "optimizer": optimizer.state_dict(), "minutes": clock.minutes}
+            data = {"seen": seen, "truth": truth, "errors": errors, "reader": fingerprint(reader.segmentation)}
+            write_checkpoint(run | data, unfinished)
     write_checkpoint(state | {"average": reader.state_dict()}, out)
-    return float(np.mean(errors[-max(1, len(errors) // 10) :]))
+    unfinished.unlink(missing_ok=True)
+    return float(np.mean(errors[-max(1, len(errors) // 10) :])) if errors else math.nan
+
+
+def _resume(
+    unfinished: Path, reader: FaceReader, optimizer: torch.optim.Optimizer
+) -> tuple[list[Tensor], list[Tensor], list[float], float]:
+    """Evidence, wanted confidence and error of each batch so far, and minutes."""
+    if not unfinished.exists():
+        return [], [], [], 0.0
+    keys = ("face", "optimizer", "minutes", "seen", "truth", "errors", "reader")
+    state = read_checkpoint(unfinished, "confidence", keys)
+    if state["reader"] != fingerprint(reader.segmentation):
+        raise CheckpointError(f"{unfinished} belongs to another reader. Move it away, or choose another --out.")
+    reader.face.load_state_dict(state["face"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["seen"], state["truth"], state["errors"], float(state["minutes"])
 
 
 def _evidence(reader: FaceReader, batch: Batch, mined: MinedFaces, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

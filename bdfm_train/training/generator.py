@@ -6,11 +6,11 @@ The first steps learn pictures of 32 pixels, where a step costs a third: what mo
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 import numpy as np
@@ -19,17 +19,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bdfm_train.config.generator import GeneratorConfig
-from bdfm_train.errors import CheckpointError, DivergedError, PairsError
+from bdfm_train.errors import CheckpointError, PairsError
 from bdfm_train.face_model.pairs import PREFIX, Pairs
 from bdfm_train.networks.checkpoints import read_checkpoint, write_checkpoint
 from bdfm_train.networks.generator import COARSE_SIZE, SIZE, Generator, perceptual_distance
 
 from .average import WeightAverage
+from .work import make_folder, write_line
 
 COMMAND: Final = "generator"
 _KEYS: Final = ("generator", "average", "optimizer", "step", "config", "head")
 _LOG_STEPS: Final = 100
 _SAVE_STEPS: Final = 500
+_LONGEST_GRADIENT: Final = 1.0
 
 
 class PairPool:
@@ -134,7 +136,7 @@ def train_generator(
     checkpoint, step = work / "generator.pt", 0
     if checkpoint.exists():
         step = _resume(checkpoint, config, head, generator, average, optimizer)
-    work.mkdir(parents=True, exist_ok=True)
+    make_folder(work)
 
     def save() -> None:
         state = {
@@ -149,30 +151,22 @@ def train_generator(
 
     began, first = time.monotonic(), step
     recent: list[dict[str, float]] = []
-    with (work / "generator.jsonl").open("a", encoding="utf-8") as log:
-        while step < steps:
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(config, step, steps)
-            y, real = pool.draw(config.batch, np.random.default_rng((seed, step)))
-            coarse = step < config.coarse_steps
-            losses = _step(generator, y, real, features, config, coarse, optimizer)
-            step += 1
-            average.update(generator, step)
-            if not all(map(math.isfinite, losses.values())):
-                raise DivergedError(
-                    f"A loss of G is not finite at step {step}: {losses}. Lower learning_rate and start again; "
-                    f"{checkpoint} still holds the last good state."
-                )
-            recent.append(losses)
-            if step % _LOG_STEPS == 0:
-                rate = round((step - first) / (time.monotonic() - began), 2)
-                means = {name: round(sum(one[name] for one in recent) / len(recent), 5) for name in losses}
-                record = {"step": step, "pairs": len(pool), "steps_a_second": rate} | means
-                print(json.dumps(record), file=log, flush=True)
-                recent.clear()
-                pool.refresh()
-            if step % _SAVE_STEPS == 0:
-                save()
+    while step < steps:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, step, steps)
+        y, real = pool.draw(config.batch, np.random.default_rng((seed, step)))
+        recent.append(_step(generator, y, real, features, config, step, optimizer, checkpoint))
+        step += 1
+        average.update(generator, step)
+        if step % _LOG_STEPS == 0:
+            rate = round((step - first) / (time.monotonic() - began), 2)
+            names = recent[-1].keys()
+            means = {name: round(fmean(one[name] for one in recent if name in one), 5) for name in names}
+            write_line(work / "generator.jsonl", {"step": step, "pairs": len(pool), "steps_a_second": rate} | means)
+            recent.clear()
+            pool.refresh()
+        if step % _SAVE_STEPS == 0:
+            save()
     save()
     return checkpoint
 
@@ -221,11 +215,12 @@ def _step(
     real: Tensor,
     features: nn.Module | None,
     config: GeneratorConfig,
-    coarse: bool,
+    step: int,
     optimizer: torch.optim.Optimizer,
+    checkpoint: Path,
 ) -> dict[str, float]:
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        if coarse:
+        if step < config.coarse_steps:
             small = functional.avg_pool2d(real, SIZE // COARSE_SIZE)
             losses = generator_losses(generator.coarse(y).float(), small, None)
         else:

@@ -9,7 +9,6 @@ off each render's embedding.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from dataclasses import dataclass
@@ -23,15 +22,17 @@ from torch import Tensor, nn
 from bdfm_infer.alignment import N_LANDMARKS
 from bdfm_train.config import TrainingConfig
 from bdfm_train.data.identities import Counts, IdentityBatch, IdentityPool
-from bdfm_train.errors import CheckpointError, DivergedError
+from bdfm_train.errors import CheckpointError
 from bdfm_train.networks.checkpoints import read_checkpoint, write_checkpoint
 from bdfm_train.networks.identity import IdentityNetwork
 
 from .average import WeightAverage
 from .steps import learning_rate
+from .work import descend, make_folder, write_line
 
 _CPU: Final = torch.device("cpu")
 _KEYS: Final = ("network", "average", "optimizer", "step")
+_LONGEST_GRADIENT: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def train_identity(
     checkpoint, step = work / "identity.pt", 0
     if checkpoint.exists():
         step = _resume(checkpoint, network, average, optimizer)
-    work.mkdir(parents=True, exist_ok=True)
+    make_folder(work)
 
     def save() -> None:
         state = {
@@ -140,34 +141,31 @@ def train_identity(
 
     began, first = time.monotonic(), step
     losses: list[dict[str, float]] = []
-    with (work / "identity.jsonl").open("a", encoding="utf-8") as log:
-        while step < steps:
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(settings.training, step, step / steps)
-            batch = pool.draw(settings.counts, np.random.default_rng((seed, step)))
-            loss = _step(network, batch, settings, optimizer)
-            if not all(map(math.isfinite, loss.values())):
-                raise DivergedError(
-                    f"A loss of F_rec is not finite, {loss}, at step {step}. Lower the learning rate and start again; "
-                    f"{checkpoint} still holds the last good state."
-                )
-            step += 1
-            losses.append(loss)
-            average.update(network.network, step)
-            if step % settings.log_steps == 0:
-                rate = (step - first) / (time.monotonic() - began)
-                means = {name: round(float(np.mean([loss[name] for loss in losses])), 4) for name in loss}
-                record = {"step": step, "steps_a_second": round(rate, 3)} | means
-                print(json.dumps(record), file=log, flush=True)
-                losses.clear()
-            if step % settings.save_steps == 0:
-                save()
+    while step < steps:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(settings.training, step, step / steps)
+        batch = pool.draw(settings.counts, np.random.default_rng((seed, step)))
+        losses.append(_step(network, batch, settings, optimizer, step + 1, checkpoint))
+        step += 1
+        average.update(network.network, step)
+        if step % settings.log_steps == 0:
+            rate = (step - first) / (time.monotonic() - began)
+            means = {name: round(float(np.mean([loss[name] for loss in losses])), 4) for name in losses[0]}
+            write_line(work / "identity.jsonl", {"step": step, "steps_a_second": round(rate, 3)} | means)
+            losses.clear()
+        if step % settings.save_steps == 0:
+            save()
     save()
     return checkpoint
 
 
 def _step(
-    network: ShapedNetwork, batch: IdentityBatch, settings: IdentitySettings, optimizer: torch.optim.Optimizer
+    network: ShapedNetwork,
+    batch: IdentityBatch,
+    settings: IdentitySettings,
+    optimizer: torch.optim.Optimizer,
+    number: int,
+    checkpoint: Path,
 ) -> dict[str, float]:
     network.train()
     device = network.shape.weight.device
@@ -176,13 +174,8 @@ def _step(
         embeddings, shapes = network(crops.contiguous(memory_format=torch.channels_last))
     contrast = contrastive_loss(embeddings, person, settings.temperature)
     shape = (shapes[: len(truth)].float() - truth).square().mean()
-    total = contrast + settings.shape * shape
-    if torch.isfinite(total):
-        optimizer.zero_grad()
-        total.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-        optimizer.step()
-    return {"contrast": contrast.item(), "shape": shape.item()}
+    losses = {"contrast": contrast, "shape": shape}
+    return descend(losses, contrast + settings.shape * shape, optimizer, _LONGEST_GRADIENT, number, checkpoint)
 
 
 def _resume(checkpoint: Path, network: ShapedNetwork, average: WeightAverage, optimizer: torch.optim.Optimizer) -> int:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -19,6 +20,7 @@ from bdfm_train.networks.representation import Representation, represent
 from bdfm_train.networks.segmentation import FaceFeatures, SegmentationNetwork, normalise
 
 from . import losses
+from .own_losses import OwnLoss
 from .steps import frozen_statistics
 
 
@@ -117,12 +119,15 @@ class PaperObjective(nn.Module):
         regressor: R.
         frozen: the others, on R's device.
         config: weights. A loss of weight 0 is not computed.
+        own: further losses.
     """
 
-    def __init__(self, regressor: nn.Module, frozen: FrozenNetworks, config: PaperLossConfig) -> None:
+    def __init__(
+        self, regressor: nn.Module, frozen: FrozenNetworks, config: PaperLossConfig, own: Sequence[OwnLoss] = ()
+    ) -> None:
         super().__init__()
         self.regressor = regressor
-        self.frozen, self.config = frozen, config
+        self.frozen, self.config, self.own = frozen, config, own
         with torch.no_grad():
             base = torch.from_numpy(base_face())[None].to(frozen.device)
             self.base_face = frozen.see_drawn(frozen.draw(base))
@@ -155,7 +160,7 @@ class PaperObjective(nn.Module):
             found["loopback"] = self._loopback(base_units, drawn[n:], losses.with_base_identity(shown))
         if config.adversarial:
             found["adversarial"] = losses.adversarial_loss(drawn[n:].t, self.base_face.t)
-        return found
+        return found | {loss.name: loss.compute(y, drawn[:n], real) for loss in self.own}
 
     def _loopback(self, base_units: Tensor, seen_base_units: Seen, base_identity: Tensor) -> Tensor:
         frozen = self.frozen

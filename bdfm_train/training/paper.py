@@ -6,10 +6,9 @@ G, F_seg and F_rec are frozen. The same seed, photos and number of steps give th
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -21,20 +20,24 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bdfm_train.config import Config
-from bdfm_train.errors import CheckpointError, DivergedError
+from bdfm_train.errors import CheckpointError
 from bdfm_train.networks.checkpoints import build_regressor, read_checkpoint, write_checkpoint
 from bdfm_train.networks.regressor import ParameterRegressor
 
 from .average import WeightAverage
 from .losses import total_loss
 from .objective import FrozenNetworks, PaperObjective
+from .own_losses import OwnLoss
 from .processes import Processes
 from .steps import learning_rate
+from .work import descend, make_folder, write_line
 
 CHECKPOINT: Final = "paper.pt"
 LOG: Final = "paper.jsonl"
 _KEYS: Final = ("regressor", "trained", "optimizer", "step", "config", "settings")
 _LONGEST_GRADIENT: Final = 2.0
+NAMES: Final = ("content", "identity", "parameter", "loopback", "adversarial", "total")
+"""What the log holds of each step."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ def train_paper(
     seed: int = 0,
     start: ParameterRegressor | None = None,
     intervals: Intervals = Intervals(),
+    own: Sequence[OwnLoss] = (),
 ) -> Path:
     """Train R, resuming from ``work`` where a run was broken off.
 
@@ -68,6 +72,7 @@ def train_paper(
         seed: of weights and batches.
         start: R's weights to begin with; random ones where there is none.
         intervals: how often to log and save.
+        own: losses beside the paper's.
 
     Returns:
         Path of the checkpoint, which ``load_regressor`` reads.
@@ -88,9 +93,9 @@ def train_paper(
     regressor.to(device).train()
     average = WeightAverage(regressor, settings.training.average)
     optimizer = torch.optim.AdamW(regressor.parameters(), weight_decay=settings.training.weight_decay)
-    step = _resume(checkpoint, config, regressor, average, optimizer) if checkpoint.exists() else 0
-    objective = process.spread(PaperObjective(regressor, frozen.to(device), settings.loss))
-    work.mkdir(parents=True, exist_ok=True)
+    step = _resume(checkpoint, _settings(config, own), regressor, average, optimizer) if checkpoint.exists() else 0
+    objective = process.spread(PaperObjective(regressor, frozen.to(device), settings.loss, own))
+    make_folder(work)
 
     def save() -> None:
         state = {
@@ -99,7 +104,7 @@ def train_paper(
             "optimizer": optimizer.state_dict(),
             "step": step,
             "config": config.name,
-            "settings": _settings(config),
+            "settings": _settings(config, own),
         }
         if process.rank == 0:
             write_checkpoint(state, checkpoint)
@@ -110,7 +115,9 @@ def train_paper(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings.training, step, step / steps)
         rng = np.random.default_rng((seed, step, process.rank))
-        losses = _step(objective, draw(photos, settings.photos, rng).to(device), optimizer, config, checkpoint, step)
+        losses = _step(
+            objective, draw(photos, settings.photos, rng).to(device), optimizer, config, own, checkpoint, step
+        )
         step += 1
         average.update(regressor, step)
         for name, value in losses.items():
@@ -118,7 +125,7 @@ def train_paper(
         if step % intervals.log == 0 or step == steps:
             if process.rank == 0:
                 rate = {"steps_a_second": round((step - first) / (time.monotonic() - began), 3)}
-                _write_line(work / LOG, {"step": step} | {k: round(fmean(v), 5) for k, v in since.items()} | rate)
+                write_line(work / LOG, {"step": step} | {k: round(fmean(v), 5) for k, v in since.items()} | rate)
             since.clear()
         if step % intervals.save == 0:
             save()
@@ -134,38 +141,37 @@ def draw(photos: NDArray[np.uint8], count: int, rng: np.random.Generator) -> Ten
 
 
 def _step(
-    objective: nn.Module, crops: Tensor, optimizer: torch.optim.Optimizer, config: Config, checkpoint: Path, step: int
+    objective: nn.Module,
+    crops: Tensor,
+    optimizer: torch.optim.Optimizer,
+    config: Config,
+    own: Sequence[OwnLoss],
+    checkpoint: Path,
+    step: int,
 ) -> dict[str, float]:
+    weights = {loss.name: loss.weight for loss in own}
     with torch.autocast(crops.device.type, dtype=torch.bfloat16):
         losses = objective(crops)
-    total = total_loss(losses, config.paper.loss)
-    optimizer.zero_grad()
-    total.backward()
-    length = nn.utils.clip_grad_norm_(objective.parameters(), _LONGEST_GRADIENT).item()
-    values = {name: value.item() for name, value in (losses | {"total": total}).items()}
-    if not math.isfinite(length) or not all(map(math.isfinite, values.values())):
-        raise DivergedError(
-            f"A loss of R or its gradient is not finite at step {step + 1}: {values}. Lower learning_rate in the "
-            f"configuration and start again; {checkpoint} still holds the last good state, if one was written."
-        )
-    optimizer.step()
-    return values
+    total = total_loss({name: losses[name] for name in losses if name not in weights}, config.paper.loss)
+    for name, weight in weights.items():
+        total = total + weight * losses[name]
+    return descend(losses | {"total": total}, total, optimizer, _LONGEST_GRADIENT, step + 1, checkpoint)
 
 
-def _settings(config: Config) -> dict[str, Any]:
-    network = asdict(config.network)
-    return {"network": network | {"blocks": list(config.network.blocks)}, "loss": asdict(config.paper.loss)}
+def _settings(config: Config, own: Sequence[OwnLoss]) -> dict[str, Any]:
+    network = asdict(config.network) | {"blocks": list(config.network.blocks)}
+    return {"network": network, "loss": asdict(config.paper.loss) | {loss.name: loss.weight for loss in own}}
 
 
 def _resume(
     checkpoint: Path,
-    config: Config,
+    settings: dict[str, Any],
     regressor: ParameterRegressor,
     average: WeightAverage,
     optimizer: torch.optim.Optimizer,
 ) -> int:
     state = read_checkpoint(checkpoint, "paper", _KEYS)
-    if state["settings"] != _settings(config):
+    if state["settings"] != settings:
         raise CheckpointError(f"{checkpoint} was trained with other settings. Choose another folder, or move it away.")
     try:
         regressor.load_state_dict(state["trained"])
@@ -174,8 +180,3 @@ def _resume(
         raise CheckpointError(f"{checkpoint} was trained on another F_seg. Choose another folder.") from error
     optimizer.load_state_dict(state["optimizer"])
     return int(state["step"])
-
-
-def _write_line(path: Path, record: dict[str, float]) -> None:
-    with path.open("a", encoding="utf-8") as log:
-        print(json.dumps(record), file=log)

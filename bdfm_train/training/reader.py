@@ -9,28 +9,30 @@ those that are used later; a few renders go with the photos, so that what no pho
 
 from __future__ import annotations
 
-import json
-import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bdfm_infer.alignment import CROP_SIZE
 from bdfm_infer.parameters import N_POSE
+from bdfm_train.arrays import read_array
 from bdfm_train.config import Config
 from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
 from bdfm_train.data.changed_photos import load_changed_photos
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
+from bdfm_train.errors import CheckpointError
 from bdfm_train.networks.checkpoints import build_reader, read_checkpoint, write_checkpoint
 from bdfm_train.networks.reader import FaceReader, Reading
 
 from .average import WeightAverage
 from .confidence import confidence_error
+from .own_losses import OwnLoss
 from .steps import (
     action_unit_error,
     emphasis_of,
@@ -44,12 +46,16 @@ from .steps import (
     steadiness_error,
     with_mirror_images,
 )
+from .work import Clock, Length, descend, make_folder, seed_step, write_line
 
 MOMENTUM = 0.05
 """Of the running batch statistics."""
 
 JAW_LINE_WEIGHT = 0.2
 """Weight of the 17 landmarks of the jaw line, whose place along the line is arbitrary."""
+
+_LONGEST_GRADIENT = 2.0
+_LOG_STEPS, _SAVE_STEPS = 200, 400
 
 
 @dataclass(frozen=True)
@@ -129,12 +135,13 @@ def train_reader(
     shards: Path,
     pattern: str,
     work: Path,
-    minutes: float,
+    length: Length,
     seed: int = 0,
     negatives: Path | None = None,
     changed: Path | None = None,
+    own: Sequence[OwnLoss] = (),
 ) -> Path:
-    """Train for a number of minutes, resuming from ``work`` where a run was broken off.
+    """Train, resuming from ``work`` where a run was broken off.
 
     Args:
         config: sizes, weights of the losses, learning rate.
@@ -142,16 +149,23 @@ def train_reader(
         shards: folder where shards of renders lie and may go on arriving.
         pattern: names of the shards.
         work: where checkpoints and the log go.
-        minutes: length of the whole run; the learning rate falls to nothing over it.
+        length: of the whole run; the learning rate falls to nothing over it. In steps, the same seed and shards give
+            the same weights, resumed or not.
         seed: of weights and batches.
         negatives: crops that ``python -m bdfm_train negatives`` wrote.
         changed: photos of changed expression that ``python -m bdfm_train changed-photos`` wrote.
+        own: losses beside those of :class:`Losses`.
 
     Returns:
         Path of the checkpoint with the averaged weights.
+
+    Raises:
+        ArraysError: there is no shard, or one, or the negatives, is damaged.
+        CheckpointError: the checkpoint to resume is damaged or another network's, or cannot be written.
+        DivergedError: a loss is not finite; the last checkpoint is intact.
     """
     torch.manual_seed(seed)
-    work.mkdir(parents=True, exist_ok=True)
+    make_folder(work)
     pool = ShardPool(shards, pattern, config.batch.shards)
     pool.refresh()
     counts = (config.batch.renders, config.batch.photos, config.batch.negatives)
@@ -161,38 +175,53 @@ def train_reader(
     optimizer = torch.optim.AdamW(
         reader.parameters(), config.training.learning_rate, weight_decay=config.training.weight_decay
     )
-    step, spent = 0, 0.0
     checkpoint = work / "reader.pt"
-    if checkpoint.exists():
-        state = read_checkpoint(checkpoint, "reader", ("reader", "average", "optimizer", "step", "minutes"))
-        reader.load_state_dict(state["reader"])
-        average.network.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, spent = state["step"], state["minutes"]
-    mined = None if negatives is None else np.load(negatives)
+    step, minutes = _resume(checkpoint, reader, average, optimizer) if checkpoint.exists() else (0, 0.0)
+    mined = None if negatives is None else read_array(negatives, CROP_SIZE, "bdfm_train negatives")
     photos = load_photos(sources, "train")
     more = () if changed is None else load_changed_photos(changed, photos)
-    batches = feed(BatchMaker(photos, pool, counts, seed + step, mined, config.network.crop_size, more))
-    began = time.monotonic() - spent * 60.0
-    log = (work / "log.jsonl").open("a", encoding="utf-8")
-    while (spent := (time.monotonic() - began) / 60.0) < minutes:
+    batches = feed(BatchMaker(photos, pool, counts, seed, mined, config.network.crop_size, more), step)
+    clock = Clock(minutes)
+    while (share := length.share(step, clock.minutes)) < 1.0:
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config.training, step, spent / minutes)
-        losses = _step(reader, average.network, next(batches), config, step, optimizer)
+            group["lr"] = learning_rate(config.training, step, share)
+        seed_step(seed, step)
+        losses = _step(reader, average.network, next(batches), config, own, step, optimizer, checkpoint)
         step += 1
         average.update(reader, step)
-        if step % 200 == 0:
-            record = {"step": step, "minutes": round(spent, 2), "shards": len(pool.shards)}
-            print(json.dumps(record | losses), file=log, flush=True)
+        if step % _LOG_STEPS == 0:
+            record = {"step": step, "minutes": round(clock.minutes, 2), "shards": len(pool.shards)}
+            write_line(work / "log.jsonl", record | losses)
             pool.refresh()
-        if step % 400 == 0:
-            _save(checkpoint, reader, average, optimizer, step, spent, config)
-    _save(checkpoint, reader, average, optimizer, step, spent, config)
+        if step % _SAVE_STEPS == 0:
+            _save(checkpoint, reader, average, optimizer, step, clock.minutes, config)
+    _save(checkpoint, reader, average, optimizer, step, clock.minutes, config)
     return checkpoint
 
 
+def _resume(
+    checkpoint: Path, reader: FaceReader, average: WeightAverage, optimizer: torch.optim.Optimizer
+) -> tuple[int, float]:
+    """Steps and minutes that are done."""
+    state = read_checkpoint(checkpoint, "reader", ("reader", "average", "optimizer", "step", "minutes"))
+    try:
+        reader.load_state_dict(state["reader"])
+        average.network.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{checkpoint} was trained with another network. Choose another folder.") from error
+    return int(state["step"]), float(state["minutes"])
+
+
 def _step(
-    reader: FaceReader, teacher: nn.Module, batch: Batch, config: Config, step: int, optimizer: torch.optim.Optimizer
+    reader: FaceReader,
+    teacher: nn.Module,
+    batch: Batch,
+    config: Config,
+    own: Sequence[OwnLoss],
+    step: int,
+    optimizer: torch.optim.Optimizer,
+    checkpoint: Path,
 ) -> dict[str, float]:
     n_photos, together = len(batch.photos), config.batch.renders_among_photos
     apart, among = batch.renders[: len(batch.renders) - together], batch.renders[len(batch.renders) - together :]
@@ -208,13 +237,10 @@ def _step(
     losses = reader_losses(batch, renders, photos, negatives, clean, emphasis_of(config))
     weights = asdict(config.loss)
     weights["consistency"] *= min(1.0, max(0.0, (step - 1500) / 2000))
-    values: dict[str, Tensor] = vars(losses)
+    values: dict[str, Tensor] = vars(losses) | {loss.name: loss.compute(batch, renders, photos) for loss in own}
+    weights |= {loss.name: loss.weight for loss in own}
     total: Tensor = sum((weights[name] * value for name, value in values.items()), torch.zeros(()))
-    optimizer.zero_grad()
-    total.backward()
-    nn.utils.clip_grad_norm_(reader.parameters(), 2.0)
-    optimizer.step()
-    return {name: round(value.item(), 5) for name, value in values.items()}
+    return descend(values, total, optimizer, _LONGEST_GRADIENT, step + 1, checkpoint)
 
 
 def _last(x: Tensor) -> Tensor:

@@ -6,8 +6,7 @@ Renders give all 269 parameters (identity on head A alone); on photos a mean tea
 
 from __future__ import annotations
 
-import json
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,15 +14,27 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, POSE_SLICE
+from bdfm_train.config import Config
 from bdfm_train.data.batches import Batch, BatchMaker, feed
 from bdfm_train.data.changed_photos import load_changed_photos
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
-from bdfm_train.networks.checkpoints import build_regressor, load_config, load_reader, load_regressor, write_checkpoint
+from bdfm_train.errors import CheckpointError
+from bdfm_train.networks.checkpoints import (
+    build_regressor,
+    fingerprint,
+    load_config,
+    load_reader,
+    load_regressor,
+    read_checkpoint,
+    write_checkpoint,
+)
+from bdfm_train.networks.regressor import ParameterRegressor
 from bdfm_train.networks.representation import Representation, represent
 from bdfm_train.networks.segmentation import SegmentationNetwork
 
 from .average import WeightAverage
+from .own_losses import OwnLoss
 from .steps import (
     action_unit_error,
     emphasis_of,
@@ -34,6 +45,7 @@ from .steps import (
     steadiness_error,
     with_mirror_images,
 )
+from .work import Clock, Length, descend, make_folder, write_line
 
 
 def regressor_losses(
@@ -65,7 +77,7 @@ def regressor_losses(
     }
 
 
-_WEIGHTS = {
+WEIGHTS = {
     "action_units": 15.0,
     "sides": 10.0,
     "pose": 5.0,
@@ -74,6 +86,9 @@ _WEIGHTS = {
     "consistency": 2.0,
     "judged": 15.0,
 }
+"""Of the losses by name."""
+_LONGEST_GRADIENT = 2.0
+_LOG_STEPS, _SAVE_STEPS = 100, 200
 
 
 def train_regressor(
@@ -82,12 +97,13 @@ def train_regressor(
     shards: Path,
     pattern: str,
     work: Path,
-    minutes: float,
+    length: Length,
     seed: int = 0,
     start: Path | None = None,
     changed: Path | None = None,
+    own: Sequence[OwnLoss] = (),
 ) -> Path:
-    """Train R for a number of minutes.
+    """Train R, resuming from ``work`` where a run was broken off.
 
     Args:
         checkpoint: of a face reader, whose F_seg is frozen.
@@ -95,44 +111,94 @@ def train_regressor(
         shards: folder of renders.
         pattern: names of the shards.
         work: where ``regressor.pt`` and the log go.
-        minutes: length of the run.
+        length: of the whole run; in steps, the same seed and shards give the same weights, resumed or not.
         seed: of weights and batches.
-        start: R's weights to go on from, trained on an earlier F_seg of the same size.
+        start: R's weights to begin with, trained on an earlier F_seg of the same size.
         changed: photos of changed expression that ``python -m bdfm_train changed-photos`` wrote.
+        own: losses beside those of :data:`WEIGHTS`.
 
     Returns:
         Path of R's averaged weights.
+
+    Raises:
+        ArraysError: there is no shard, or one is damaged.
+        CheckpointError: a checkpoint is damaged or of another network, the one to resume of another F_seg, or cannot be
+            written.
+        DivergedError: a loss is not finite; the last checkpoint is intact.
     """
     torch.manual_seed(seed)
-    work.mkdir(parents=True, exist_ok=True)
+    make_folder(work)
     reader = load_reader(checkpoint)
     config = load_config(checkpoint)
     segmentation = reader.segmentation.requires_grad_(False).eval()
     pool = ShardPool(shards, pattern, config.batch.shards)
     pool.refresh()
     counts = (config.batch.renders, config.batch.photos, 1)
-    photos = load_photos(sources, "train")
-    more = () if changed is None else load_changed_photos(changed, photos)
-    batches = feed(BatchMaker(photos, pool, counts, seed, size=config.network.crop_size, changed=more))
-    regressor = build_regressor(config) if start is None else load_regressor(start)
+    regressor = build_regressor(config) if start is None else _of_size(load_regressor(start), config, start)
     regressor.train()
     average = WeightAverage(regressor, config.training.average)
     rate = config.training.learning_rate
     optimizer = torch.optim.AdamW(regressor.parameters(), rate, weight_decay=config.training.weight_decay)
-    emphasis = emphasis_of(config)
-    began, step = time.monotonic(), 0
-    with (work / "regressor.jsonl").open("a", encoding="utf-8") as log:
-        while (share := (time.monotonic() - began) / 60.0 / minutes) < 1.0:
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(config.training, step, share)
-            losses = _step(segmentation, regressor, average.network, next(batches), emphasis, optimizer)
-            step += 1
-            average.update(regressor, step)
-            if step % 100 == 0:
-                print(json.dumps({"step": step, "minutes": round(share * minutes, 2)} | losses), file=log, flush=True)
-    path = work / "regressor.pt"
-    write_checkpoint({"regressor": average.network.state_dict(), "config": config.name, "step": step}, path)
+    path, f_seg = work / "regressor.pt", fingerprint(segmentation)
+    step, minutes = _resume(path, f_seg, regressor, average, optimizer) if path.exists() else (0, 0.0)
+    photos = load_photos(sources, "train")
+    more = () if changed is None else load_changed_photos(changed, photos)
+    batches = feed(BatchMaker(photos, pool, counts, seed, size=config.network.crop_size, changed=more), step)
+    emphasis, clock = emphasis_of(config), Clock(minutes)
+
+    def save() -> None:
+        state = {
+            "regressor": average.network.state_dict(),
+            "trained": regressor.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "step": step,
+            "minutes": clock.minutes,
+            "f_seg": f_seg,
+            "config": config.name,
+        }
+        write_checkpoint(state, path)
+
+    while (share := length.share(step, clock.minutes)) < 1.0:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config.training, step, share)
+        losses = _step(
+            segmentation, regressor, average.network, next(batches), emphasis, own, optimizer, step + 1, path
+        )
+        step += 1
+        average.update(regressor, step)
+        if step % _LOG_STEPS == 0:
+            write_line(work / "regressor.jsonl", {"step": step, "minutes": round(clock.minutes, 2)} | losses)
+            pool.refresh()
+        if step % _SAVE_STEPS == 0:
+            save()
+    save()
     return path
+
+
+def _of_size(regressor: ParameterRegressor, config: Config, path: Path) -> ParameterRegressor:
+    wanted = {name: value.shape for name, value in build_regressor(config).state_dict().items()}
+    if wanted != {name: value.shape for name, value in regressor.state_dict().items()}:
+        raise CheckpointError(f"{path}: R to start from is not of the size of configuration {config.name}.")
+    return regressor
+
+
+def _resume(
+    path: Path, f_seg: str, regressor: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer
+) -> tuple[int, float]:
+    """Steps and minutes that are done."""
+    keys = ("regressor", "trained", "optimizer", "step", "minutes", "f_seg")
+    state = read_checkpoint(path, "regressor", keys)
+    if state["f_seg"] != f_seg:
+        raise CheckpointError(
+            f"{path} was trained on another F_seg. Choose another folder; --start {path} begins with these weights."
+        )
+    try:
+        regressor.load_state_dict(state["trained"])
+        average.network.load_state_dict(state["regressor"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{path} was trained with another network. Choose another folder.") from error
+    return int(state["step"]), float(state["minutes"])
 
 
 def _step(
@@ -141,7 +207,10 @@ def _step(
     teacher: nn.Module,
     batch: Batch,
     emphasis: Tensor,
+    own: Sequence[OwnLoss],
     optimizer: torch.optim.Optimizer,
+    number: int,
+    path: Path,
 ) -> dict[str, float]:
     teacher.eval()
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -153,12 +222,10 @@ def _step(
         read = regressor(*joined).float()
     n = len(batch.renders)
     losses = regressor_losses(batch, read[:n], read[n:], clean, emphasis)
-    total: Tensor = sum((_WEIGHTS[name] * value for name, value in losses.items()), torch.zeros(()))
-    optimizer.zero_grad()
-    total.backward()
-    nn.utils.clip_grad_norm_(regressor.parameters(), 2.0)
-    optimizer.step()
-    return {name: round(value.item(), 5) for name, value in losses.items()}
+    losses |= {loss.name: loss.compute(batch, read[:n], read[n:]) for loss in own}
+    weights = WEIGHTS | {loss.name: loss.weight for loss in own}
+    total: Tensor = sum((weights[name] * value for name, value in losses.items()), torch.zeros(()))
+    return descend(losses, total, optimizer, _LONGEST_GRADIENT, number, path)
 
 
 def _seen(segmentation: SegmentationNetwork, crops: Tensor) -> tuple[Tensor, Representation]:

@@ -21,6 +21,7 @@ from bdfm_train.networks.generator import Generator
 from bdfm_train.networks.identity import IdentityNetwork
 from bdfm_train.training import paper
 from bdfm_train.training.objective import FrozenNetworks
+from bdfm_train.training.own_losses import load_losses
 from bdfm_train.training.paper import CHECKPOINT, LOG, Intervals, train_paper
 from bdfm_train.training.processes import Processes, processes
 
@@ -92,7 +93,7 @@ def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_leaves_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stop_at(monkeypatch, 3, float("nan"))
-    with pytest.raises(DivergedError, match=r"step 4.*Lower learning_rate"):
+    with pytest.raises(DivergedError, match=r"step 4.*Lower the learning rate"):
         run(tmp_path, 5)
     state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
     assert state["step"] == 2
@@ -257,3 +258,16 @@ def test_a_log_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(MeasureError, match=r"x\.jsonl"):
         read_log(tmp_path / "x.jsonl")
     assert table({1: {"a": 1.0}}).splitlines()[1].split() == ["1", "1"]
+
+
+def test_a_loss_of_one_s_own_joins_the_paper_s(tmp_path: Path) -> None:
+    path = tmp_path / "calm.py"
+    path.write_text("WEIGHT = 3.0\ndef loss(y, drawn, real):\n    return (y[:, :2] - 0.5).abs().mean()\n")
+    own = load_losses([path], paper.NAMES)
+    train_paper(tiny_config(), tiny_networks(), photos(), tmp_path / "own", 1, ONE, intervals=OFTEN, own=own)
+    run(tmp_path / "plain", 1)
+    mine, plain = (read_log(tmp_path / name / LOG)[1] for name in ("own", "plain"))
+    assert mine["calm"] > 0.0 and "calm" not in plain
+    assert mine["total"] == pytest.approx(plain["total"] + 3.0 * mine["calm"], abs=2e-4)
+    with pytest.raises(CheckpointError, match="other settings"):
+        run(tmp_path / "own", 2)

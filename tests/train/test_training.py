@@ -31,6 +31,7 @@ from bdfm_train.training.steps import (
     steadiness_error,
     with_mirror_images,
 )
+from bdfm_train.training.work import Length
 
 SOURCES = os.environ.get("BDFM_SOURCES")
 needs_sources = pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")
@@ -264,7 +265,7 @@ def test_confidence_is_trained_alone(tmp_path: Path) -> None:
     negatives, faces = tmp_path / "negatives.npy", tmp_path / "faces.npz"
     crops = np.load(negatives)
     np.savez(faces, crops=crops, yaw=np.linspace(-90, 90, 8, dtype=np.float32), beside=crops)
-    train_confidence(tmp_path / "reader.pt", Path(SOURCES), tmp_path, "one.npz", negatives, faces, 0.02, 0, out)
+    train_confidence(tmp_path / "reader.pt", Path(SOURCES), tmp_path, "one.npz", negatives, faces, Length(0.02), 0, out)
     after = torch.load(out, weights_only=True)
     changed = {name for name, value in after["average"].items() if not torch.equal(value, before[name])}
     assert changed and all(name.startswith("face.") for name in changed)
@@ -323,10 +324,10 @@ def test_a_short_training_runs_and_resumes(tmp_path: Path) -> None:
     assert SOURCES
     np.savez(tmp_path / "one.npz", **vars(make_shard(12)))
     work = tmp_path / "work"
-    path = train_reader(tiny_config(), Path(SOURCES), tmp_path, "*.npz", work, minutes=0.02)
+    path = train_reader(tiny_config(), Path(SOURCES), tmp_path, "*.npz", work, Length(0.02))
     first = torch.load(path, weights_only=True)
     assert first["step"] >= 1
-    path = train_reader(tiny_config(), Path(SOURCES), tmp_path, "*.npz", work, minutes=first["minutes"] + 0.02)
+    path = train_reader(tiny_config(), Path(SOURCES), tmp_path, "*.npz", work, Length(first["minutes"] + 0.02))
     again = torch.load(path, weights_only=True)
     assert again["step"] > first["step"]
     assert not torch.equal(first["average"]["head.0.weight"], again["average"]["head.0.weight"])

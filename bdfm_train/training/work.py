@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""What every training does alike: how long it lasts, its folder and log, steps that end where a loss is no number."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bdfm_train.errors import CheckpointError, DivergedError
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a whole run lasts, over its restarts: ``steps`` where they are given, else ``minutes`` of the clock.
+
+    Only a length in steps gives the same figures again, since the learning rate falls over the length.
+    """
+
+    minutes: float = 0.0
+    steps: int | None = None
+
+    def share(self, step: int, minutes: float) -> float:
+        """How much of the run is done after so many steps and minutes; 1 or more at its end."""
+        if self.steps is not None:
+            return step / self.steps if self.steps else 1.0
+        return minutes / self.minutes if self.minutes > 0.0 else 1.0
+
+
+class Clock:
+    """Minutes that a run has taken, with those of its earlier parts.
+
+    Args:
+        minutes: of the earlier parts.
+    """
+
+    def __init__(self, minutes: float = 0.0) -> None:
+        self._began = time.monotonic() - minutes * 60.0
+
+    @property
+    def minutes(self) -> float:
+        """So far."""
+        return (time.monotonic() - self._began) / 60.0
+
+
+def make_folder(work: Path) -> None:
+    """The folder of a training, where it is not there yet.
+
+    Raises:
+        CheckpointError: it cannot be made.
+    """
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"{work} is no folder that can be written ({error.strerror}). Name another.") from error
+
+
+def write_line(path: Path, record: Mapping[str, float]) -> None:
+    """Add a line of JSON to a log; a line that does not fit on the disk leaves nothing behind.
+
+    Raises:
+        CheckpointError: it cannot be written; the checkpoint beside it is intact.
+    """
+    size = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("a", encoding="utf-8") as log:
+            print(json.dumps(record), file=log)
+    except OSError as error:
+        with suppress(OSError):
+            os.truncate(path, size)
+        raise CheckpointError(
+            f"{path} cannot be written ({error.strerror}). Free some space and start again; the last checkpoint is "
+            "intact."
+        ) from error
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Make what torch draws in a step depend on seed and step alone, so that a resumed run draws the same."""
+    torch.manual_seed((seed << 32) + step)
+
+
+def descend(
+    losses: Mapping[str, Tensor], total: Tensor, optimizer: torch.optim.Optimizer, longest: float, step: int, path: Path
+) -> dict[str, float]:
+    """One step of gradient descent.
+
+    Args:
+        losses: by name, what ``total`` was made of.
+        total: what is made smaller.
+        optimizer: of the weights.
+        longest: length to which the gradient is cut.
+        step: number of this step, from 1.
+        path: checkpoint of the run, for the message.
+
+    Returns:
+        The losses as numbers, rounded, ``total`` not among them.
+
+    Raises:
+        DivergedError: a loss or the gradient is not finite; the weights are as before.
+    """
+    optimizer.zero_grad()
+    total.backward()
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    length = nn.utils.clip_grad_norm_(weights, longest).item()
+    values = {name: loss.item() for name, loss in losses.items()}
+    if not math.isfinite(length) or not all(map(math.isfinite, values.values())):
+        raise DivergedError(
+            f"A loss or its gradient is not finite at step {step}: {values}. Lower the learning rate and start again; "
+            f"{path} still holds the last good state, if one was written."
+        )
+    optimizer.step()
+    return {name: round(value, 5) for name, value in values.items()}
