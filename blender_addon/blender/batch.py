@@ -92,7 +92,9 @@ def run(
                 raise BatchError(rpt_("part of another character by now. Remove it from the list, and add that one."))
             report = yield from _bake(job, character, choose(character), time, options)
         except ReferenceError:
-            yield Outcome(job.name, reason=rpt_("{job}: deleted while the others were baked.").format(job=job.name))
+            yield Outcome(
+                job.name, reason=rpt_("{character}: deleted while the others were baked.").format(character=job.name)
+            )
             continue
         except BdfmError as error:
             yield Outcome(job.name, reason=_with_name(job.name, str(error)))

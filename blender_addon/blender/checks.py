@@ -115,9 +115,9 @@ def _unwritable(character: Character, channels: Sequence[Channel]) -> Iterator[F
             yield Finding(
                 "linked",
                 rpt_(
-                    "{id_block!r} is linked from {filepath!r}, so Blender would lose the keyframes on "
+                    "{name!r} is linked from {library!r}, so Blender would lose the keyframes on "
                     "saving. Make it local, or make a library override of the object and of its mesh."
-                ).format(id_block=id_block.name, filepath=id_block.library.filepath),
+                ).format(name=id_block.name, library=id_block.library.filepath),
                 partial(make_overrides, character),
                 blocks=True,
             )
@@ -126,8 +126,8 @@ def _unwritable(character: Character, channels: Sequence[Channel]) -> Iterator[F
         if animation is not None and animation.use_tweak_mode:
             yield Finding(
                 "tweaked",
-                rpt_("{id_block}: an NLA strip is being tweaked. Leave tweak mode (Tab in the NLA editor).").format(
-                    id_block=id_block.name
+                rpt_("{name}: an NLA strip is being tweaked. Leave tweak mode (Tab in the NLA editor).").format(
+                    name=id_block.name
                 ),
                 partial(leave_tweak_mode, animation),
                 blocks=True,
@@ -161,12 +161,12 @@ def _keys(character: Character, channels: Sequence[Channel]) -> Iterator[Finding
             yield Finding(
                 "range",
                 rpt_(
-                    "{channel} goes from {slider_min:g} to {slider_max:g}, the take from {low:.2f} to "
-                    "{high:.2f}. Widen its range to see all of it."
+                    "{channel} goes from {least:g} to {most:g}, the take from {low:.2f} to {high:.2f}. Widen "
+                    "its range to see all of it."
                 ).format(
                     channel=channel_name(channel),
-                    slider_min=key.slider_min,
-                    slider_max=key.slider_max,
+                    least=key.slider_min,
+                    most=key.slider_max,
                     low=low,
                     high=high,
                 ),
@@ -240,9 +240,9 @@ def _locks(character: Character, channels: Sequence[Channel]) -> Iterator[Findin
             yield Finding(
                 "locked",
                 rpt_(
-                    "{character}: the {what} of bone {bone!r} is locked. Keyframes move it all the same, but "
+                    "{character}: the {move} of bone {bone!r} is locked. Keyframes move it all the same, but "
                     "it cannot be corrected by hand."
-                ).format(character=character.name, what=_move_name(channel), bone=bone.name),
+                ).format(character=character.name, move=_move_name(channel), bone=bone.name),
                 partial(unlock, bone, what, channel.index),
             )
 
@@ -268,9 +268,9 @@ def _scale(character: Character) -> Iterator[Finding]:
 def channel_name(channel: Channel) -> str:
     """What a channel is, as an artist finds it."""
     if channel.kind == "shape_key":
-        return rpt_("{owner}: shape key {channel!r}").format(owner=channel.owner, channel=channel.name)
+        return rpt_("{owner}: shape key {name!r}").format(owner=channel.owner, name=channel.name)
     if channel.kind == "custom_property":
-        return rpt_("{owner}: the property {channel!r}").format(owner=channel.owner, channel=channel.name)
+        return rpt_("{owner}: the property {name!r}").format(owner=channel.owner, name=channel.name)
     return rpt_("Bone {owner!r}: its {move}").format(owner=channel.owner, move=_move_name(channel))
 
 

@@ -56,9 +56,9 @@ def widen_range(key: bpy.types.ShapeKey, low: float, high: float) -> None:
     if high > HIGHEST_RANGE or low < -HIGHEST_RANGE:
         raise MendError(
             rpt_(
-                "Shape key {key!r} would have to go from {low:g} to {high:g}; Blender ends at "
+                "Shape key {name!r} would have to go from {low:g} to {high:g}; Blender ends at "
                 "{end:g}. Lower the weight in the mapping."
-            ).format(key=key.name, low=low, high=high, end=HIGHEST_RANGE)
+            ).format(name=key.name, low=low, high=high, end=HIGHEST_RANGE)
         )
     key.slider_max = max(key.slider_max, high)
     key.slider_min = min(key.slider_min, low)
@@ -128,14 +128,14 @@ def make_overrides(character: Character) -> None:
         made = _override_of(item)
         if made is None:
             raise MendError(
-                rpt_("{item!r}: Blender makes no library override of it. Make it local instead.").format(item=item.name)
+                rpt_("{name!r}: Blender makes no library override of it. Make it local instead.").format(name=item.name)
             )
         _take_place(item, made)
     objects = [_override_of(item) if item in linked else item for item in character.objects]
     for data in dict.fromkeys(item.data for item in objects if item is not None and item.data is not None):
         if data.library is not None and data.override_create(remap_local_usages=True) is None:
             raise MendError(
-                rpt_("{data!r}: Blender makes no library override of it. Make it local instead.").format(data=data.name)
+                rpt_("{name!r}: Blender makes no library override of it. Make it local instead.").format(name=data.name)
             )
 
 

@@ -66,8 +66,8 @@ def why_not_kept(top: Object) -> str:
     """Why nothing can be kept with the character of this top object, and what to do; empty where it can."""
     if top.library is None:
         return ""
-    return rpt_("{top!r} is linked from a library, so Blender would lose the choice. Make a library override.").format(
-        top=top.name
+    return rpt_("{name!r} is linked from a library, so Blender would lose the choice. Make a library override.").format(
+        name=top.name
     )
 
 

@@ -246,8 +246,8 @@ def numbered_from(first: Path) -> tuple[Path, ...]:
         found = {path: alike.fullmatch(path.name) for path in first.parent.iterdir()}
     except OSError as error:
         raise SourceError(
-            rpt_("{folder} cannot be read: {strerror}. Choose another movie clip.").format(
-                folder=first.parent, strerror=error.strerror
+            rpt_("{folder} cannot be read: {reason}. Choose another movie clip.").format(
+                folder=first.parent, reason=error.strerror
             )
         ) from error
     numbers = {path: int(match[1]) for path, match in found.items() if match is not None}

@@ -48,9 +48,7 @@ class LoadedTake:
         except BdfmError as error:
             facts = self.path.with_suffix(".json")
             raise TakeFormatError(
-                rpt_("{facts}: {error} Or move that file away to read the values alone.").format(
-                    facts=facts, error=error
-                )
+                rpt_("{file}: {error} Or move that file away to read the values alone.").format(file=facts, error=error)
             ) from error
         self._cleaning = Cleaning()
         self.raw = self._smoothed = self._performance = Performance.from_take(self.take, self.name)

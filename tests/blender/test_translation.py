@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
+from string import Formatter
 
 import pytest
 from addon_texts import (
@@ -69,6 +70,20 @@ def test_what_is_looked_up_was_not_filled_in_before():
                 if is_filled_in or isinstance(value, ast.JoinedStr | ast.BinOp):
                     wrong.append(f"{name}:{call.lineno}")
     assert wrong == []
+
+
+def test_every_field_of_a_text_is_filled_in_by_its_name():
+    count, wrong = 0, []
+    for name, tree in trees():
+        for call in calls(tree, "format"):
+            inner = call.func.value if isinstance(call.func, ast.Attribute) else None
+            if isinstance(inner, ast.Call) and called(inner) in LOOKUPS:
+                found = texts(options(inner.args[0]))
+                fields = {field for text in found for _, field, _, _ in Formatter().parse(text) if field is not None}
+                count += 1
+                if call.args or fields != {word.arg for word in call.keywords}:
+                    wrong.append(f"{name}:{call.lineno} {fields}")
+    assert count > 80 and wrong == []
 
 
 def test_lookups_bear_the_names_that_blenders_tool_looks_for():
