@@ -13,6 +13,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add them to the command line."""
     expressions = commands.add_parser("expressions", help="AUC on the photos judged by eye")
     _add_weights(expressions)
+    expressions.add_argument(
+        "--worst", type=int, default=0, metavar="N", help="name the N photos most wrongly read, too"
+    )
     expressions.set_defaults(run=_expressions)
 
     judges = commands.add_parser("judges", help="how far the judges of the photos agree")
@@ -66,9 +69,12 @@ def _judges(options: argparse.Namespace) -> None:
 def _expressions(options: argparse.Namespace) -> None:
     from bdfm_infer import Predictor
 
-    from .evaluation.expressions import read_judged, report
+    from .evaluation.expressions import read_judged, report, worst
 
-    print(report(read_judged(sources_root(), Predictor(options.weights))))
+    readings = read_judged(sources_root(), Predictor(options.weights))
+    print(report(readings))
+    if options.worst > 0:
+        print(f"\n{worst(readings, options.worst)}")
 
 
 def _set_aside(options: argparse.Namespace) -> None:

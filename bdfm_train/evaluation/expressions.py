@@ -133,7 +133,7 @@ def report(readings: JudgedReadings) -> str:
     ]
     for kind, units in READ_BY.items():
         truth = readings.truth[kind]
-        score = readings.action_units[:, [AU_NAMES.index(unit) for unit in units]].sum(1)
+        score = _score(readings, units)
         low, high = auc_interval(truth, score)
         value = auc(truth, score)
         verdict = (
@@ -143,6 +143,23 @@ def report(readings: JudgedReadings) -> str:
             f"{kind:13s} {int(truth.sum()):8d} {value:6.3f}  {low:.3f} to {high:.3f}  {GOALS[kind]:5.2f}  {verdict}"
         )
     return "\n".join([*lines, "", *matrix(readings)])
+
+
+def worst(readings: JudgedReadings, count: int) -> str:
+    """For each judgement, the photos that show it and are read as least, and those that do not and are read as most."""
+    lines = []
+    for kind, units in READ_BY.items():
+        truth, score = readings.truth[kind], _score(readings, units) / len(units)
+        order = np.argsort(score, kind="stable")
+        for what, chosen in (("missed in", order[truth[order]]), ("wrongly in", order[~truth[order]][::-1])):
+            names = ", ".join(f"{readings.names[i]} ({score[i]:.2f})" for i in chosen[:count])
+            lines.append(f"{kind}, by {' and '.join(units)}, most {what}: {names}")
+    return "\n".join(lines)
+
+
+def _score(readings: JudgedReadings, units: tuple[str, ...]) -> NDArray[np.float64]:
+    """(n,) sum of the units."""
+    return readings.action_units[:, [AU_NAMES.index(unit) for unit in units]].sum(1)
 
 
 def matrix(readings: JudgedReadings) -> list[str]:

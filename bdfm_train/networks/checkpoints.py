@@ -102,8 +102,9 @@ def write_checkpoint(state: dict[str, Any], path: Path) -> None:
     except (OSError, RuntimeError) as error:  # torch reports a full disk as either
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+        reason = error.strerror if isinstance(error, OSError) else "not all of it went onto the disk"
         raise CheckpointError(
-            f"{path} cannot be written ({error}). Free some space and start again; the last checkpoint is intact."
+            f"{path} cannot be written ({reason}). Free some space and start again; the last checkpoint is intact."
         ) from error
 
 

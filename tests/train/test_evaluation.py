@@ -15,7 +15,7 @@ from bdfm_infer.parameters import AU_NAMES
 from bdfm_train.data.photos import Photo
 from bdfm_train.errors import MeasureError
 from bdfm_train.evaluation import mirror
-from bdfm_train.evaluation.expressions import BELONGS, READ_BY, JudgedReadings, matrix, report
+from bdfm_train.evaluation.expressions import BELONGS, READ_BY, JudgedReadings, matrix, report, worst
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "clip" / "sample.mp4"
 
@@ -63,6 +63,18 @@ def test_report_keeps_the_table_of_goals() -> None:
     assert lines[0] == "20 photos judged by eye, face found in 20"
     assert lines[1].split()[:3] == ["judgement", "positive", "AUC"]
     assert [line.split()[0] for line in lines[2:9]] == list(READ_BY)
+
+
+def test_the_photos_that_are_read_most_wrongly_are_named() -> None:
+    truth = {kind: [1, 1, 0, 0] for kind in READ_BY}
+    readings = judged({"AU12": [0.9, 0.1, 0.2, 0.8], "AU01": [1.0, 0.4, 0.0, 0.2]}, truth)
+    lines = worst(readings, 1).splitlines()
+    assert lines[:2] == [
+        "smile, by AU12, most missed in: 1.jpg (0.10)",
+        "smile, by AU12, most wrongly in: 3.jpg (0.80)",
+    ]
+    assert "brow_raise, by AU01 and AU02, most missed in: 1.jpg (0.20)" in lines
+    assert len(lines) == 2 * len(READ_BY)
 
 
 class HalvesPredictor(Predictor):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -271,3 +272,17 @@ def test_a_loss_of_one_s_own_joins_the_paper_s(tmp_path: Path) -> None:
     assert mine["total"] == pytest.approx(plain["total"] + 3.0 * mine["calm"], abs=2e-4)
     with pytest.raises(CheckpointError, match="other settings"):
         run(tmp_path / "own", 2)
+
+
+def test_torchrun_takes_the_documented_line_with_every_option() -> None:
+    """Without the two dashes torchrun takes ``--start`` for one of its own options."""
+    from torch.distributed.run import parse_args
+
+    page = (Path(config_file).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    line = re.search(r"^ +torchrun (.* bdfm_train paper)", page, re.MULTILINE)
+    assert line
+    names = ("reader", "generator", "identity", "start", "work", "steps", "seed", "loss", "device", "threads")
+    own = [part for name in names for part in (f"--{name}", "1")]
+    found = parse_args([*line[1].split(), *own])
+    assert found.module and found.training_script == "bdfm_train"
+    assert found.training_script_args == ["paper", *own]
