@@ -119,7 +119,8 @@ def read_checkpoint(path: Path, command: str, keys: tuple[str, ...]) -> dict[str
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # what a damaged file raises depends on where it is damaged
-        raise CheckpointError(f"{path} is damaged or no checkpoint ({error}). Move it away to start anew.") from error
+        reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else "is damaged or no checkpoint"
+        raise CheckpointError(f"{path} {reason}. Name another, or move it away to start anew.") from error
     if not isinstance(state, dict) or not set(keys) <= state.keys():
         raise CheckpointError(f"{path} is no checkpoint of {_command(command)}. Move it away to start anew.")
     return state

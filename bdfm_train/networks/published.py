@@ -134,7 +134,7 @@ def _state(path: Path, publication: Publication) -> dict[str, Tensor]:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what a damaged file raises depends on where it is damaged
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0].partition(". ")[0]
         raise PublishedWeightsError(
             f"{path} cannot be read as weights ({reason}). Get {publication.source} anew."
         ) from error
