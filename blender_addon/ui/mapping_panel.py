@@ -36,9 +36,10 @@ class BDFM_UL_targets(bpy.types.UIList):
     ) -> None:
         content = item.content()
         label, picture = KIND_LABELS.get(content.get("kind", ""), (n_("Target"), "QUESTION"))
-        row = layout.row(align=True)
+        row = layout.split(factor=0.5 if "axis" in content else 0.72, align=True)
         row.label(text=content.get("name") or content.get("bone") or iface_(label), icon=picture, translate=False)
         if "axis" in content:
+            row = row.split(factor=0.6, align=True)
             move = iface_(MOVE_LABELS.get(content.get("kind", ""), label))
             row.label(text=f"{move} {iface_(str(content['axis']).title())}", translate=False)
         row.prop(item, "amount", text="", emboss=False)

@@ -23,9 +23,10 @@ AXES = (*BONE_AXES, *BODY_AXES)
 AXIS_ITEMS = [(axis, axis.title(), "") for axis in AXES]
 TARGET_SIDES = ("both", "left", "right")
 ROTATION_LABELS = ("Head Yaw", "Head Pitch", "Head Roll")
-SOURCE_ITEMS = [(name, f"{name}  {meaning}", meaning) for name, meaning in ACTION_UNITS.items()] + [
-    (name, label, "Head rotation in degrees") for name, label in zip(ROTATION, ROTATION_LABELS, strict=True)
-]
+SOURCE_ITEMS = [
+    (name, f"{name}  {meaning}" if name.startswith("AU") else meaning, meaning)
+    for name, meaning in ACTION_UNITS.items()
+] + [(name, label, "Head rotation in degrees") for name, label in zip(ROTATION, ROTATION_LABELS, strict=True)]
 
 
 def _short(value: float) -> float:

@@ -233,7 +233,8 @@ def draw_posing(layout: UILayout, context: Context) -> None:
     row = layout.row(align=True)
     row.operator("bdfm.step_action_unit", text="", icon="TRIA_LEFT").step = -1
     icon = "CHECKMARK" if unit in done else "RADIOBUT_OFF"
-    row.label(text=f"{place}/{count}  {unit}", icon=icon, translate=False)
+    number = unit if unit.startswith("AU") else ""
+    row.label(text=f"{place}/{count}  {number}", icon=icon, translate=False)
     row.operator("bdfm.step_action_unit", text="Skip", icon="TRIA_RIGHT").step = 1
     layout.label(text=iface_(ACTION_UNITS[unit]), translate=False)
     layout.operator("bdfm.capture_pose", icon="POSE_HLT")

@@ -25,7 +25,7 @@ import build_addon  # noqa: E402
 
 ANY_BLENDER = {"blender_version_min": "4.2.0", "blender_version_max": "6.0.0"}
 SCREEN = (1280, 1000)
-LIMIT_S = 900
+LIMIT_S = 1800
 PREPARE = (
     "import sys; sys.path.insert(0, '.'); from examples.characters import arkit_head, scene; "
     "arkit_head.build(); scene.save('character.blend')"
@@ -58,8 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     top = options.chroot or Path("/")
     with tempfile.TemporaryDirectory(prefix="artist-", dir=top / ("home" if options.chroot else "tmp")) as folder:
         stage = Path(folder)
-        for name in ("hands.py", "story.py"):
-            shutil.copy(HERE / name, stage)
+        for path in HERE.glob("*.py"):
+            shutil.copy(path, stage)
         (stage / "tests" / "blender").mkdir(parents=True)
         shutil.copy(ROOT / "tests" / "blender" / "footage.py", stage / "tests" / "blender")
         shutil.copy(ROOT / "examples" / "clip" / "sample.mp4", stage)
