@@ -225,8 +225,5 @@ def _step(
             losses = generator_losses(generator.coarse(y).float(), small, None)
         else:
             losses = generator_losses(generator(y).float(), real, features, config.perceptual_share)
-    optimizer.zero_grad()
-    total_loss(losses, config.perceptual).backward()
-    nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
-    optimizer.step()
-    return {name: value.item() for name, value in losses.items()}
+    total = total_loss(losses, config.perceptual)
+    return descend(losses, total, optimizer, _LONGEST_GRADIENT, step + 1, checkpoint)

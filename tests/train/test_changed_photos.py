@@ -15,7 +15,7 @@ from bdfm_train.data.changed_photos import changed_photos, load_changed_photos, 
 from bdfm_train.data.crops import photo_crop
 from bdfm_train.data.photos import Photo, load_photos
 from bdfm_train.data.shards import Shard, ShardPool
-from bdfm_train.errors import SourcesError
+from bdfm_train.errors import ArraysError, SourcesError
 from bdfm_train.face_model.head import Head
 
 
@@ -57,7 +57,7 @@ def test_they_come_back_from_their_file_with_their_origins(
         np.testing.assert_array_equal(one.origin.change, other.origin.change)
     with pytest.raises(SourcesError, match="no photo of training"):
         load_changed_photos(path, originals[:1])
-    with pytest.raises(SourcesError, match="changed-photos"):
+    with pytest.raises(ArraysError, match="changed-photos"):
         load_changed_photos(tmp_path / "none.npz", originals)
 
 
