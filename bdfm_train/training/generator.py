@@ -25,7 +25,7 @@ from bdfm_train.networks.checkpoints import read_checkpoint, write_checkpoint
 from bdfm_train.networks.generator import COARSE_SIZE, SIZE, Generator, perceptual_distance
 
 from .average import WeightAverage
-from .work import make_folder, write_line
+from .work import descend, make_folder, write_line
 
 COMMAND: Final = "generator"
 _KEYS: Final = ("generator", "average", "optimizer", "step", "config", "head")
@@ -39,7 +39,7 @@ class PairPool:
 
     Args:
         folder: where shards lie and may go on arriving.
-        head: ``a`` or ``b``.
+        head: name of the head.
     """
 
     def __init__(self, folder: Path, head: str) -> None:
@@ -113,7 +113,7 @@ def train_generator(
     Args:
         config: sizes and settings.
         pairs: folder of shards; new ones are taken in meanwhile.
-        head: ``a`` or ``b``.
+        head: name of the head.
         work: where the checkpoint and the log go.
         steps: length of the whole run; the learning rate falls to nothing over it.
         features: of the perceptual loss; None leaves it out.
