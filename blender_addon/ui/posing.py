@@ -110,6 +110,7 @@ class BDFM_OT_start_posing(ReportingOperator):
         else:
             character = find_character(context, "")
             begin_blank(context, character)
+            own.source = AU_NAMES[0]
         own.rest, own.before = pose_capture.keep(character), before
         _show(context, _pose_unit(own))
 

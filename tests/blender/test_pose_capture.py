@@ -117,6 +117,16 @@ def test_a_rig_mapped_by_poses_bakes_the_same_channels(rig, part, pose, known, t
     np.testing.assert_allclose(shown[1], shown[0], atol=2e-5)
 
 
+def test_a_new_mapping_begins_with_the_first_unit_an_edited_one_where_it_is(rig):
+    own().source = "AU12"
+    bpy.ops.bdfm.start_posing()
+    assert own().source == AU_NAMES[0]
+    bpy.ops.bdfm.finish_posing()
+    own().source = "AU12"
+    bpy.ops.bdfm.start_posing()
+    assert own().source == "AU12"
+
+
 def test_a_cancel_puts_everything_back(rig, pose):
     rig.pose.bones["lip.L"].rotation_quaternion = (0.9, 0.1, 0.2, 0.3)
     rig.pose.bones["jaw"].rotation_euler = (0.1, 7.0, -0.3)

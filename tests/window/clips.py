@@ -100,13 +100,16 @@ def pick_face(hands: Hands) -> Acts[None]:
 
 def work_off_queue(hands: Hands) -> Acts[None]:
     """Three clips wait. The first is captured, the X beside the bar stops the second, the third keeps waiting."""
+    from footage import sample_frames, write_clip  # its cv2 came with the zip
+
     settings, state = bpy.context.scene.bdfm, capture_state()
+    long = write_clip(STAGE / "long.avi", sample_frames(120) * 10)
     yield from hands.fold("BDFM_PT_queue", "bdfm.load_take(", 0)
     while state.queue:
         count = len(state.queue)
         yield from hands.click_button("bdfm.queue_remove()", across=EDGE)
         yield from hands.until(lambda: len(state.queue) < count, 5, "an older clip leaves the queue")  # noqa: B023
-    for source, face in ((STAGE / "two.avi", "PICKED"), (STAGE / "sample.mp4", "LARGEST"), (STAGE / "two.avi", "ALL")):
+    for source, face in ((STAGE / "two.avi", "PICKED"), (long, "LARGEST"), (STAGE / "two.avi", "ALL")):
         settings.source, settings.capture.face = str(source), face
         yield from hands.drawing()
         yield from hands.click_button("bdfm.enqueue()", across=EDGE)
@@ -115,7 +118,7 @@ def work_off_queue(hands: Hands) -> Acts[None]:
     yield from hands.find("bdfm.cancel_capture()", across=EDGE)
     button = hands.place
     yield from hands.over_view()
-    running = lambda: state.queue[1].state == "RUNNING" and state.factor > 0.1  # noqa: E731
+    running = lambda: state.queue[1].state == "RUNNING" and state.factor > 0.05  # noqa: E731
     yield from hands.until(running, 240, "the second clip is captured")
     yield from hands.picture("22-queue", hands.sidebar)
     hands.show_overlap(True)
