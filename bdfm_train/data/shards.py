@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bdfm_infer.parameters import N_PARAMETERS
+from bdfm_infer.parameters import N_AU, N_PARAMETERS, N_POSE
 from bdfm_train.arrays import read_arrays
 from bdfm_train.errors import ArraysError
 
-N_TARGETS: Final = 25
+N_TARGETS: Final = N_POSE + N_AU
 """Pose and action units, the first values of the parameter vector."""
 
 

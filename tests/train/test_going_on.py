@@ -59,6 +59,8 @@ from pathlib import Path
 import numpy as np, os, torch
 from bdfm_infer.parameters import AU_NAMES, N_PARAMETERS, base_face
 from bdfm_train.config import Config
+from bdfm_train.data.crops import mirror_parameters
+from bdfm_train.data.shards import N_TARGETS
 from bdfm_train.face_model.build import recipes
 from bdfm_train.face_model.performance import Performances
 from bdfm_train.networks.checkpoints import build_reader
@@ -66,6 +68,7 @@ from bdfm_train.networks.generator import Generator
 unit = AU_NAMES.index("AU11")
 assert len(AU_NAMES) == 24 and base_face().shape == (N_PARAMETERS,) == (270,)
 assert all("AU11" in recipes(head) for head in "ab")
+assert mirror_parameters(np.zeros(N_TARGETS, np.float32)).shape == (26,)
 reading = build_reader(Config.load("lite")).eval()(torch.zeros(1, 1, 96, 96))
 assert reading.parameters.shape == (1, 26)
 assert Generator((8,) * 7).eval()(torch.zeros(1, N_PARAMETERS)).shape == (1, 3, 128, 128)
