@@ -84,7 +84,7 @@ WEIGHTS = {
     "identity": 5.0,
     "brow_style": 0.05,
     "consistency": 2.0,
-    "judged": 15.0,
+    "judged": 50.0,
 }
 """Of the losses by name."""
 _LONGEST_GRADIENT = 2.0
