@@ -14,7 +14,6 @@ import bpy
 import numpy as np
 import pytest
 from addon_texts import LOOKUPS, looked_up_by_blender, looked_up_by_us, registered
-from conftest import ADDON
 from scenes import armature, mapping_data, mesh, select, write_take
 
 LANGUAGE = "be"
@@ -59,7 +58,8 @@ def by_blender(part, monkeypatch):
         bpy.app.translations.unregister("test")
         view.language = "en_US"
         return
-    for module in [module for name, module in sys.modules.items() if name.startswith(ADDON)]:
+    addon = part("ui").__name__.removesuffix("ui")
+    for module in [module for name, module in sys.modules.items() if name.startswith(addon)]:
         for name in (name for name in LOOKUPS if hasattr(module, name)):
             monkeypatch.setattr(module, name, lambda text, context="*": wide(text) if text in known else text)
     yield others
