@@ -54,16 +54,16 @@ def test_a_text_file_is_a_report(settings, tmp_path):
 
 
 def test_a_video_without_a_face_is_a_report_and_its_take_is_kept(settings, tmp_path):
-    source = tmp_path / "noise.avi"
+    source = tmp_path / "sky.avi"
     writer = cv2.VideoWriter(str(source), cv2.VideoWriter_fourcc(*"MJPG"), 30, (160, 120))
-    noise = np.random.default_rng(0)
-    for _ in range(6):
-        writer.write(noise.integers(0, 255, (120, 160, 3), dtype=np.uint8))
+    for number in range(6):
+        row = np.linspace(60 + 5 * number, 200, 160)
+        writer.write(np.repeat(np.tile(row, (120, 1))[:, :, None], 3, axis=2).astype(np.uint8))
     writer.release()
     settings.source = str(source)
     with pytest.raises(RuntimeError, match="face"):
         bpy.ops.bdfm.capture()
-    assert (tmp_path / "takes" / "noise.csv").is_file()
+    assert (tmp_path / "takes" / "sky.csv").is_file()
 
 
 def test_the_captured_take_outlives_the_undo_of_a_bake(settings, tmp_path):

@@ -80,7 +80,7 @@ def show_where_to_install(hands: Hands) -> Acts[None]:
     region = next(region for region in area.regions if region.type == "WINDOW")
     yield from hands.click(region.x + region.width - CORNER, region.y + region.height - CORNER)
     yield 1
-    yield from hands.picture("00-install")
+    hands.save("00-install")
     yield from hands.press("ESC")
     area.type = "VIEW_3D"
     yield 1
