@@ -30,9 +30,9 @@ from bdfm_train.detector.backgrounds import backgrounds
 from bdfm_train.detector.data import SHAPES, Composer, Sample, targets
 from bdfm_train.detector.faces import Face, Image, Renders, face_of_photo, spread
 from bdfm_train.detector.model import STRIDE, Detector, point_loss, score_loss
-from bdfm_train.errors import CheckpointError
 from bdfm_train.face_model.sources import sources_root
-from bdfm_train.networks.checkpoints import read_checkpoint, write_checkpoint
+from bdfm_train.networks.checkpoints import read_checkpoint, restore, write_checkpoint
+from bdfm_train.training.steps import limit_threads
 from bdfm_train.training.work import descend, make_folder
 
 POSITIVES: Final = 16
@@ -84,7 +84,6 @@ class _Pictures(IterableDataset[Batch]):
         self.composer, self.first = composer, first
 
     def __iter__(self) -> Iterator[Batch]:
-        cv2.setNumThreads(1)
         for step in itertools.count(self.first):
             self.composer.rng = np.random.default_rng((_SEED, step))
             cv2.setRNGSeed(step)
@@ -166,7 +165,7 @@ def train(out: Path, steps: int, photos: list[Face], checks: list[Face], renders
         CheckpointError: the checkpoint to resume is damaged or another network's, or cannot be written.
         DivergedError: a loss is not finite; the last checkpoint is intact.
     """
-    torch.set_num_threads(1)
+    limit_threads(1)  # before the fork that makes pictures, which would wait for OpenCV's threads for ever
     torch.manual_seed(_SEED)
     make_folder(out)
     path = out / "detector.pt"
@@ -214,12 +213,7 @@ def _resume(
 ) -> tuple[int, list[Tensor]]:
     """Steps that are done, and pictures that were mistaken."""
     state = read_checkpoint(path, "detector.train", ("network", "average", "optimizer", "step"))
-    try:
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{path} was trained with another network. Choose another folder.") from error
+    restore(path, state, network=network, average=average, optimizer=optimizer)
     return int(state["step"]), state.get("hard", [])
 
 
