@@ -126,6 +126,19 @@ def read_checkpoint(path: Path, command: str, keys: tuple[str, ...]) -> dict[str
     return state
 
 
+def restore(path: Path, state: dict[str, Any], **parts: torch.nn.Module | torch.optim.Optimizer) -> None:
+    """Bring networks and optimizer of a run, by their names in its checkpoint, to where it was broken off.
+
+    Raises:
+        CheckpointError: the checkpoint is of a network of another size.
+    """
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{path} was trained with another network. Choose another folder.") from error
+
+
 def _command(name: str) -> str:
     return f"python -m bdfm_train{'.' if '.' in name else ' '}{name}"
 

@@ -21,7 +21,7 @@ from torch.nn import functional
 from bdfm_train.config.generator import GeneratorConfig
 from bdfm_train.errors import CheckpointError, PairsError
 from bdfm_train.face_model.pairs import PREFIX, Pairs
-from bdfm_train.networks.checkpoints import read_checkpoint, write_checkpoint
+from bdfm_train.networks.checkpoints import read_checkpoint, restore, write_checkpoint
 from bdfm_train.networks.generator import COARSE_SIZE, SIZE, Generator, perceptual_distance
 
 from .average import WeightAverage
@@ -203,9 +203,7 @@ def _resume(
     state = read_checkpoint(checkpoint, COMMAND, _KEYS)
     if state["head"] != head or tuple(state["config"]["widths"]) != config.widths:
         raise CheckpointError(f"{checkpoint} belongs to another head or configuration. Choose another folder.")
-    generator.load_state_dict(state["generator"])
-    average.network.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
+    restore(checkpoint, state, generator=generator, average=average.network, optimizer=optimizer)
     return int(state["step"])
 
 

@@ -22,8 +22,7 @@ from torch import Tensor, nn
 from bdfm_infer.alignment import N_LANDMARKS
 from bdfm_train.config import TrainingConfig
 from bdfm_train.data.identities import Counts, IdentityBatch, IdentityPool
-from bdfm_train.errors import CheckpointError
-from bdfm_train.networks.checkpoints import read_checkpoint, write_checkpoint
+from bdfm_train.networks.checkpoints import read_checkpoint, restore, write_checkpoint
 from bdfm_train.networks.identity import IdentityNetwork
 
 from .average import WeightAverage
@@ -180,10 +179,5 @@ def _step(
 
 def _resume(checkpoint: Path, network: ShapedNetwork, average: WeightAverage, optimizer: torch.optim.Optimizer) -> int:
     state = read_checkpoint(checkpoint, "identity", _KEYS)
-    try:
-        network.load_state_dict(state["network"])
-        average.network.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{checkpoint} was trained with another network: {error}") from error
+    restore(checkpoint, state, network=network, average=average.network, optimizer=optimizer)
     return int(state["step"])

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from bdfm_train.errors import ConfigError
@@ -50,6 +51,21 @@ def load_losses(paths: Sequence[Path], taken: Collection[str]) -> tuple[OwnLoss,
     if doubled := {name for name in names if name in taken or names.count(name) > 1}:
         raise ConfigError(f"There are two losses named {min(doubled)}. Give the file another name.")
     return losses
+
+
+def with_own(
+    losses: Mapping[str, Tensor], weights: Mapping[str, float], own: Sequence[OwnLoss], *seen: object
+) -> tuple[dict[str, Tensor], Tensor]:
+    """The losses with one's own among them, and the weighted sum of all.
+
+    Args:
+        losses, weights: by name.
+        own: losses of one's own.
+        seen: what they are computed from.
+    """
+    together = dict(losses) | {loss.name: loss.compute(*seen) for loss in own}
+    weights = dict(weights) | {loss.name: loss.weight for loss in own}
+    return together, sum((weights[name] * value for name, value in together.items()), torch.zeros(()))
 
 
 def _load(path: Path) -> OwnLoss:

@@ -26,13 +26,12 @@ from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
 from bdfm_train.data.changed_photos import load_changed_photos
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
-from bdfm_train.errors import CheckpointError
-from bdfm_train.networks.checkpoints import build_reader, read_checkpoint, write_checkpoint
+from bdfm_train.networks.checkpoints import build_reader, read_checkpoint, restore, write_checkpoint
 from bdfm_train.networks.reader import FaceReader, Reading
 
 from .average import WeightAverage
 from .confidence import confidence_error
-from .own_losses import OwnLoss
+from .own_losses import OwnLoss, with_own
 from .steps import (
     action_unit_error,
     emphasis_of,
@@ -204,12 +203,7 @@ def _resume(
 ) -> tuple[int, float]:
     """Steps and minutes that are done."""
     state = read_checkpoint(checkpoint, "reader", ("reader", "average", "optimizer", "step", "minutes"))
-    try:
-        reader.load_state_dict(state["reader"])
-        average.network.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{checkpoint} was trained with another network. Choose another folder.") from error
+    restore(checkpoint, state, reader=reader, average=average.network, optimizer=optimizer)
     return int(state["step"]), float(state["minutes"])
 
 
@@ -237,9 +231,7 @@ def _step(
     losses = reader_losses(batch, renders, photos, negatives, clean, emphasis_of(config))
     weights = asdict(config.loss)
     weights["consistency"] *= min(1.0, max(0.0, (step - 1500) / 2000))
-    values: dict[str, Tensor] = vars(losses) | {loss.name: loss.compute(batch, renders, photos) for loss in own}
-    weights |= {loss.name: loss.weight for loss in own}
-    total: Tensor = sum((weights[name] * value for name, value in values.items()), torch.zeros(()))
+    values, total = with_own(vars(losses), weights, own, batch, renders, photos)
     return descend(values, total, optimizer, _LONGEST_GRADIENT, step + 1, checkpoint)
 
 

@@ -27,6 +27,7 @@ from bdfm_train.networks.checkpoints import (
     load_reader,
     load_regressor,
     read_checkpoint,
+    restore,
     write_checkpoint,
 )
 from bdfm_train.networks.regressor import ParameterRegressor
@@ -34,7 +35,7 @@ from bdfm_train.networks.representation import Representation, represent
 from bdfm_train.networks.segmentation import SegmentationNetwork
 
 from .average import WeightAverage
-from .own_losses import OwnLoss
+from .own_losses import OwnLoss, with_own
 from .steps import (
     action_unit_error,
     emphasis_of,
@@ -192,12 +193,7 @@ def _resume(
         raise CheckpointError(
             f"{path} was trained on another F_seg. Choose another folder; --start {path} begins with these weights."
         )
-    try:
-        regressor.load_state_dict(state["trained"])
-        average.network.load_state_dict(state["regressor"])
-        optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{path} was trained with another network. Choose another folder.") from error
+    restore(path, state, trained=regressor, regressor=average.network, optimizer=optimizer)
     return int(state["step"]), float(state["minutes"])
 
 
@@ -222,9 +218,7 @@ def _step(
         read = regressor(*joined).float()
     n = len(batch.renders)
     losses = regressor_losses(batch, read[:n], read[n:], clean, emphasis)
-    losses |= {loss.name: loss.compute(batch, read[:n], read[n:]) for loss in own}
-    weights = WEIGHTS | {loss.name: loss.weight for loss in own}
-    total: Tensor = sum((weights[name] * value for name, value in losses.items()), torch.zeros(()))
+    losses, total = with_own(losses, WEIGHTS, own, batch, read[:n], read[n:])
     return descend(losses, total, optimizer, _LONGEST_GRADIENT, number, path)
 
 
