@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import cli_evaluation, cli_generator, cli_identity, cli_paper, cli_rig_fit, cli_sheets
+from .cli_options import add_device, add_own_losses
 from .command import run
 from .config import Config
 from .face_model.sources import sources_root
@@ -113,9 +114,11 @@ def _add_run(parser: argparse.ArgumentParser, minutes: float) -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and the log; resumes from it")
     parser.add_argument("--changed", type=Path, help="photos that the command changed-photos wrote")
     _add_length(parser, minutes)
-    cli_paper.add_own_losses(parser)
+    add_own_losses(parser)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    add_device(parser, threads=2)
+    text = "processes that make batches; with a GPU as many as there are cores (default: a thread, enough for a CPU)"
+    parser.add_argument("--workers", type=int, default=0, help=text)
 
 
 def _add_length(parser: argparse.ArgumentParser, minutes: float) -> None:
@@ -132,23 +135,27 @@ def _length(options: argparse.Namespace) -> Length:
 
 def _reader(options: argparse.Namespace) -> None:
     from .training.own_losses import load_losses
+    from .training.processes import processes
     from .training.reader import Losses, train_reader
     from .training.steps import limit_threads
 
     limit_threads(options.threads)
     config = Config.load(options.config)
-    path = train_reader(
-        config,
-        sources_root(),
-        options.shards,
-        options.pattern,
-        options.work,
-        _length(options),
-        options.seed,
-        options.negatives,
-        options.changed,
-        load_losses(options.loss, [item.name for item in fields(Losses)]),
-    )
+    with processes(options.device, several=False) as process:
+        path = train_reader(
+            config,
+            sources_root(),
+            options.shards,
+            options.pattern,
+            options.work,
+            _length(options),
+            options.seed,
+            options.negatives,
+            options.changed,
+            load_losses(options.loss, [item.name for item in fields(Losses)]),
+            process.device,
+            options.workers,
+        )
     print(path)
 
 
@@ -210,22 +217,26 @@ def _faces(options: argparse.Namespace) -> None:
 
 def _regressor(options: argparse.Namespace) -> None:
     from .training.own_losses import load_losses
+    from .training.processes import processes
     from .training.regressor import WEIGHTS, train_regressor
     from .training.steps import limit_threads
 
     limit_threads(options.threads)
-    path = train_regressor(
-        options.checkpoint,
-        sources_root(),
-        options.shards,
-        options.pattern,
-        options.work,
-        _length(options),
-        options.seed,
-        options.start,
-        options.changed,
-        load_losses(options.loss, WEIGHTS),
-    )
+    with processes(options.device, several=False) as process:
+        path = train_regressor(
+            options.checkpoint,
+            sources_root(),
+            options.shards,
+            options.pattern,
+            options.work,
+            _length(options),
+            options.seed,
+            options.start,
+            options.changed,
+            load_losses(options.loss, WEIGHTS),
+            process.device,
+            options.workers,
+        )
     print(path)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .cli_options import add_device
 from .config.generator import OWN_CONFIG, GeneratorConfig
 
 
@@ -21,7 +22,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--vgg16", type=Path, help="published VGG16: perceptual loss by its features, as in the paper")
     train.add_argument("--start", type=Path, help="another head's G to start from")
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--threads", type=int, default=1)
+    add_device(train)
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser("generator-eval", help="G against the renderer on pairs never seen")
@@ -45,6 +46,7 @@ def _train(options: argparse.Namespace) -> None:
     from .networks.generator import SegmentationFeatures
     from .networks.published import load_vgg16
     from .training.generator import train_generator
+    from .training.processes import processes
 
     torch.set_num_threads(options.threads)
     features: nn.Module | None = None
@@ -53,11 +55,19 @@ def _train(options: argparse.Namespace) -> None:
     elif options.reader is not None:
         features = SegmentationFeatures(load_reader(options.reader).segmentation)
     config = GeneratorConfig.load(options.config)
-    print(
-        train_generator(
-            config, options.pairs, options.head, options.work, options.steps, features, options.seed, options.start
+    with processes(options.device, several=False) as process:
+        path = train_generator(
+            config,
+            options.pairs,
+            options.head,
+            options.work,
+            options.steps,
+            features,
+            options.seed,
+            options.start,
+            process.device,
         )
-    )
+    print(path)
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .cli_options import add_device
 from .face_model.sources import sources_root
 
 
@@ -16,10 +17,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     identity.add_argument("--work", type=Path, required=True, help="folder for checkpoint and log; resumes from it")
     identity.add_argument("--steps", type=int, default=2000)
     identity.add_argument("--seed", type=int, default=0)
-    identity.add_argument("--threads", type=int, default=2)
-    identity.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one"
-    )
+    add_device(identity, threads=2)
     identity.set_defaults(run=_identity)
 
     verification = commands.add_parser("verification", help="how well F_rec tells people apart whom it never saw")
@@ -39,7 +37,7 @@ def _identity(options: argparse.Namespace) -> None:
 
     limit_threads(options.threads)
     pool = IdentityPool([IdentityShard.load(path) for path in options.shards], load_photos(sources_root(), "train"))
-    with processes(options.device) as group:
+    with processes(options.device, several=False) as group:
         print(train_identity(pool, options.work, options.steps, options.seed, SETTINGS, group.device))
 
 

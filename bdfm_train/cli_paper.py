@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .cli_options import add_device, add_own_losses
 from .config import Config
 from .face_model.sources import sources_root
 
@@ -25,7 +26,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     paper.add_argument("--steps", type=int, help="length of the whole run; the configuration's by default")
     paper.add_argument("--seed", type=int, default=0)
     add_own_losses(paper)
-    _add_device(paper)
+    add_device(paper)
     paper.set_defaults(run=_paper)
 
     fit = commands.add_parser("fit", help="parameters of photos by gradient descent, beside what bdfm_infer reads")
@@ -34,7 +35,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     fit.add_argument("--steps", type=int, default=150, help="of gradient descent (default: %(default)s)")
     fit.add_argument("--weights", type=Path, help="folder of bdfm_infer's weights; the package's own by default")
     fit.add_argument("--out", type=Path, help="picture: each photo beside what was fitted to it")
-    _add_device(fit)
+    add_device(fit)
     fit.set_defaults(run=_fit)
 
     ablation = commands.add_parser("ablation", help="R without one of the losses, or with another content (Table 3)")
@@ -47,7 +48,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ablation.add_argument("--steps", type=int, default=200, help="of each variant (default: %(default)s)")
     ablation.add_argument("--photos", type=int, help="in a step; the configuration's by default")
     ablation.add_argument("--seed", type=int, default=0)
-    _add_device(ablation)
+    add_device(ablation)
     ablation.set_defaults(run=_ablation)
 
     curves = commands.add_parser("curves", help="curves of a training from its log")
@@ -64,17 +65,6 @@ def _add_frozen(parser: argparse.ArgumentParser) -> None:
     recognition = parser.add_mutually_exclusive_group(required=True)
     recognition.add_argument("--identity", type=Path, help="F_rec's checkpoint, from the command identity")
     recognition.add_argument("--light-cnn", type=Path, help="the published LightCNN-29 v2 in place of our own F_rec")
-
-
-def add_own_losses(parser: argparse.ArgumentParser) -> None:
-    """The option ``--loss``."""
-    text = "Python files, a loss of your own in each: bdfm_train/training/own_losses.py says of what form"
-    parser.add_argument("--loss", type=Path, nargs="+", default=[], metavar="FILE", help=text)
-
-
-def _add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
-    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default: %(default)s)")
 
 
 def _frozen(options: argparse.Namespace, config: Config) -> FrozenNetworks:

@@ -31,10 +31,10 @@ class Jitter:
         shift: deviation of the place, share of the crop.
     """
 
-    points: float = 0.04
-    turn: float = 0.10
-    scale: float = 0.06
-    shift: float = 0.025
+    points: float = 0.03
+    turn: float = 0.07
+    scale: float = 0.05
+    shift: float = 0.02
 
 
 FINE = Jitter()
@@ -61,20 +61,20 @@ def photograph(crop: NDArray[np.uint8], rng: np.random.Generator) -> FloatArray:
     """Blur, loss of resolution, gamma, contrast, brightness, noise and occlusion. Returns (s, s) float32 about 0..1."""
     size = crop.shape[0]
     u = rng.random()
-    if u < 0.25:
+    if u < 0.15:
         crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.4, 1.6))
-    elif u < 0.45:
+    elif u < 0.3:
         share = rng.uniform(0.35, 0.8)
         small = cv2.resize(crop, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
         crop = cv2.resize(small, (size, size))
-    elif u < 0.55:
+    elif u < 0.4:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 60))]
         crop = cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_GRAYSCALE)
     x = np.clip(crop.astype(np.float32) / 255.0, 1e-3, 1.0) ** np.float32(np.exp(rng.normal() * 0.35))
     x = (x - 0.5) * np.float32(np.exp(rng.normal() * 0.25)) + np.float32(0.5 + rng.normal() * 0.1)
-    if rng.random() < 0.4:
+    if rng.random() < 0.25:
         x = x + rng.normal(size=x.shape).astype(np.float32) * np.float32(rng.uniform(0.0, 0.05))
-    if rng.random() < 0.35:
+    if rng.random() < 0.15:
         w, h = rng.integers(8, size // 2, 2)
         left, top = rng.integers(0, size - w), rng.integers(0, size - h)
         x[top : top + h, left : left + w] = rng.random()

@@ -7,14 +7,17 @@ import itertools
 import queue
 import random
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from bdfm_infer.alignment import CROP_SIZE
 from bdfm_infer.parameters import N_AU
@@ -30,6 +33,10 @@ UNKNOWN_CLASS = -100
 _MINED_SHARE = 0.6
 _CHANGED_SHARE = 0.3
 """Of the photos in a batch, where there are photos of changed expression."""
+_REFRESH_SECONDS: Final = 60.0
+"""After which a process that makes batches looks for new shards."""
+_LAST: Final = 2**40
+"""A number that no run reaches."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,10 @@ class Batch:
     photo_change: Tensor
     mirrored: Tensor
     negatives: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
 
 
 class BatchMaker:
@@ -144,8 +155,27 @@ class BatchMaker:
         return misplaced_crop(shard.images[index], shard.landmarks[index], self.rng)
 
 
-def feed(maker: BatchMaker, first: int = 0, ahead: int = 6) -> Iterator[Batch]:
-    """Batches from the number ``first`` on, made by a thread while the network computes; its errors are raised here."""
+def feed(
+    maker: BatchMaker, first: int = 0, ahead: int = 6, device: torch.device | None = None, workers: int = 0
+) -> Iterator[Batch]:
+    """Batches from the number ``first`` on, made while the network computes.
+
+    Args:
+        maker: draws them.
+        first: number of the first one.
+        ahead: how many are made ahead.
+        device: where they go; the CPU by default.
+        workers: processes that make them, each of which looks for new shards by itself; 0 for a thread of this one. A
+            CPU that trains needs no more than the thread, a GPU as many processes as there are cores.
+
+    Raises:
+        ArraysError: a shard that arrived is damaged.
+    """
+    batches = _made_by_processes(maker, first, ahead, workers) if workers else _made_by_thread(maker, first, ahead)
+    return batches if device is None else (batch.to(device) for batch in batches)
+
+
+def _made_by_thread(maker: BatchMaker, first: int, ahead: int) -> Iterator[Batch]:
     batches: queue.Queue[Batch | Exception] = queue.Queue(ahead)
 
     def work() -> None:
@@ -161,6 +191,27 @@ def feed(maker: BatchMaker, first: int = 0, ahead: int = 6) -> Iterator[Batch]:
         if isinstance(batch, Exception):
             raise batch
         yield batch
+
+
+def _made_by_processes(maker: BatchMaker, first: int, ahead: int, workers: int) -> Iterator[Batch]:
+    numbers = range(first, _LAST)
+    loader = DataLoader(
+        _Drawn(maker), batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=max(2, ahead // workers)
+    )
+    return iter(loader)
+
+
+class _Drawn(Dataset[Batch]):
+    """A maker's batches by number, as torch's loader wants them."""
+
+    def __init__(self, maker: BatchMaker) -> None:
+        self.maker, self.looked = maker, time.monotonic()
+
+    def __getitem__(self, number: int) -> Batch:
+        if time.monotonic() - self.looked > _REFRESH_SECONDS:
+            self.looked = time.monotonic()
+            self.maker.pool.refresh()
+        return self.maker.draw(number)
 
 
 def normalised(crops: Sequence[FloatArray]) -> Tensor:

@@ -17,6 +17,8 @@ from .regressor import ParameterRegressor
 from .representation import represent
 from .segmentation import CLASSES, FaceFeatures, SegmentationNetwork, normalise
 
+_HIDDEN = 384
+"""Of the plain head's two hidden layers."""
 _POOLED = 3
 """Side that the last stage and the parsing are pooled to for the confidence."""
 
@@ -50,7 +52,13 @@ class FaceReader(nn.Module):
         self.crop_size = crop_size
         self.segmentation = SegmentationNetwork(width, blocks, crop_size)
         inputs = SegmentationNetwork.EMBEDDING + 2 * N_LANDMARKS
-        self.head = nn.Sequential(nn.Linear(inputs, 192), nn.ReLU(), nn.Linear(192, N_POSE + N_AU))
+        self.head = nn.Sequential(
+            nn.Linear(inputs, _HIDDEN),
+            nn.ReLU(),
+            nn.Linear(_HIDDEN, _HIDDEN),
+            nn.ReLU(),
+            nn.Linear(_HIDDEN, N_POSE + N_AU),
+        )
         inputs += (8 * width + len(CLASSES)) * _POOLED**2
         self.face = nn.Sequential(nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, 1))
 

@@ -61,7 +61,7 @@ def confidence_error(renders: Tensor, photos: Tensor, negatives: Tensor, paramet
         renders, photos, negatives: (n,), (m,), (k,) what was read.
         parameters: (n, 2 or more) of the renders.
     """
-    truth = torch.cat([wanted_confidence(parameters[:, 0]), torch.ones(len(photos)), torch.zeros(len(negatives))])
+    truth = torch.cat([wanted_confidence(parameters[:, 0]), torch.ones_like(photos), torch.zeros_like(negatives)])
     return functional.binary_cross_entropy_with_logits(torch.cat([renders, photos, negatives]), truth)
 
 

@@ -25,7 +25,7 @@ from bdfm_train.networks.checkpoints import read_checkpoint, restore, write_chec
 from bdfm_train.networks.generator import COARSE_SIZE, SIZE, Generator, perceptual_distance
 
 from .average import WeightAverage
-from .work import descend, make_folder, write_line
+from .work import CPU, descend, make_folder, write_line
 
 COMMAND: Final = "generator"
 _KEYS: Final = ("generator", "average", "optimizer", "step", "config", "head")
@@ -95,7 +95,7 @@ def generator_losses(drawn: Tensor, real: Tensor, features: nn.Module | None, sh
 
 def total_loss(losses: dict[str, Tensor], perceptual: float) -> Tensor:
     """L_G (paper, Eq. 3): the content loss, and ``perceptual`` (lambda) times the perceptual one where there is one."""
-    return losses["content"] + perceptual * losses.get("perceptual", torch.zeros(()))
+    return losses["content"] + perceptual * losses.get("perceptual", 0.0)
 
 
 def train_generator(
@@ -107,6 +107,7 @@ def train_generator(
     features: nn.Module | None = None,
     seed: int = 0,
     start: Path | None = None,
+    device: torch.device = CPU,
 ) -> Path:
     """Train G of one head, resuming from ``work`` where a run was broken off.
 
@@ -119,6 +120,7 @@ def train_generator(
         features: of the perceptual loss; None leaves it out.
         seed: of weights and batches. The same seed, shards and steps give the same weights, resumed or not.
         start: checkpoint of a G of these widths, of another head perhaps, whose averaged weights are the first.
+        device: where the networks compute; a checkpoint of one device goes on on another.
 
     Returns:
         Path of the checkpoint.
@@ -130,7 +132,9 @@ def train_generator(
     """
     torch.manual_seed(seed)
     pool = PairPool(pairs, head)
-    generator = Generator(config.widths) if start is None else load_generator(start)[0].train()
+    generator = (Generator(config.widths) if start is None else load_generator(start)[0].train()).to(device)
+    if features is not None:
+        features.to(device)
     average = WeightAverage(generator, config.average)
     optimizer = torch.optim.Adam(generator.parameters(), config.learning_rate, fused=True)
     checkpoint, step = work / "generator.pt", 0
@@ -155,6 +159,7 @@ def train_generator(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, step, steps)
         y, real = pool.draw(config.batch, np.random.default_rng((seed, step)))
+        y, real = y.to(device), real.to(device)
         recent.append(_step(generator, y, real, features, config, step, optimizer, checkpoint))
         step += 1
         average.update(generator, step)
@@ -217,7 +222,7 @@ def _step(
     optimizer: torch.optim.Optimizer,
     checkpoint: Path,
 ) -> dict[str, float]:
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(y.device.type, dtype=torch.bfloat16):
         if step < config.coarse_steps:
             small = functional.avg_pool2d(real, SIZE // COARSE_SIZE)
             losses = generator_losses(generator.coarse(y).float(), small, None)

@@ -27,9 +27,8 @@ from bdfm_train.networks.identity import IdentityNetwork
 
 from .average import WeightAverage
 from .steps import learning_rate
-from .work import descend, make_folder, write_line
+from .work import CPU, descend, make_folder, write_line
 
-_CPU: Final = torch.device("cpu")
 _KEYS: Final = ("network", "average", "optimizer", "step")
 _LONGEST_GRADIENT: Final = 2.0
 
@@ -101,7 +100,7 @@ def train_identity(
     steps: int,
     seed: int = 0,
     settings: IdentitySettings = SETTINGS,
-    device: torch.device = _CPU,
+    device: torch.device = CPU,
 ) -> Path:
     """Train F_rec, resuming from ``work`` where a run was broken off.
 

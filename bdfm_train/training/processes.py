@@ -36,19 +36,22 @@ class Processes:
 
 
 @contextmanager
-def processes(device: str = "auto") -> Iterator[Processes]:
+def processes(device: str = "auto", several: bool = True) -> Iterator[Processes]:
     """Join the processes that ``torchrun`` started; without it there is one.
 
     Args:
         device: ``cpu``, ``cuda``, or ``auto``, which takes a GPU where there is one.
+        several: whether this training can be spread over processes.
 
     Raises:
-        ConfigError: a GPU is asked for and there is none.
+        ConfigError: a GPU is asked for and there is none, or several processes where the training takes one.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("There is no GPU that torch can use. Leave --device out, or choose --device cpu.")
     on_gpu = device != "cpu" and torch.cuda.is_available()
     count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count > 1 and not several:
+        raise ConfigError("This training runs as one process, on one device. Start it without torchrun.")
     chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if on_gpu else torch.device("cpu")
     if count == 1:
         yield Processes(0, 1, chosen)

@@ -45,7 +45,7 @@ from .steps import (
     steadiness_error,
     with_mirror_images,
 )
-from .work import Clock, Length, descend, make_folder, seed_step, write_line
+from .work import CPU, Clock, Length, descend, make_folder, seed_step, write_line
 
 MOMENTUM = 0.05
 """Of the running batch statistics."""
@@ -139,6 +139,8 @@ def train_reader(
     negatives: Path | None = None,
     changed: Path | None = None,
     own: Sequence[OwnLoss] = (),
+    device: torch.device = CPU,
+    workers: int = 0,
 ) -> Path:
     """Train, resuming from ``work`` where a run was broken off.
 
@@ -154,6 +156,8 @@ def train_reader(
         negatives: crops that ``python -m bdfm_train negatives`` wrote.
         changed: photos of changed expression that ``python -m bdfm_train changed-photos`` wrote.
         own: losses beside those of :class:`Losses`.
+        device: where the network computes; a checkpoint of one device goes on on another.
+        workers: processes that make batches (:func:`feed`).
 
     Returns:
         Path of the checkpoint with the averaged weights.
@@ -168,7 +172,7 @@ def train_reader(
     pool = ShardPool(shards, pattern, config.batch.shards)
     pool.refresh()
     counts = (config.batch.renders, config.batch.photos, config.batch.negatives)
-    reader = build_reader(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    reader = build_reader(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     set_momentum(reader, MOMENTUM)
     average = WeightAverage(reader, config.training.average)
     optimizer = torch.optim.AdamW(
@@ -179,7 +183,8 @@ def train_reader(
     mined = None if negatives is None else read_array(negatives, CROP_SIZE, "bdfm_train negatives")
     photos = load_photos(sources, "train")
     more = () if changed is None else load_changed_photos(changed, photos)
-    batches = feed(BatchMaker(photos, pool, counts, seed, mined, config.network.crop_size, more), step)
+    maker = BatchMaker(photos, pool, counts, seed, mined, config.network.crop_size, more)
+    batches = feed(maker, step, device=device, workers=workers)
     clock = Clock(minutes)
     while (share := length.share(step, clock.minutes)) < 1.0:
         for group in optimizer.param_groups:
@@ -219,7 +224,7 @@ def _step(
 ) -> dict[str, float]:
     n_photos, together = len(batch.photos), config.batch.renders_among_photos
     apart, among = batch.renders[: len(batch.renders) - together], batch.renders[len(batch.renders) - together :]
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(batch.photos.device.type, dtype=torch.bfloat16):
         with frozen_statistics(reader):
             renders = Read.of(reader(_last(apart)))
         real = Read.of(reader(_last(torch.cat([batch.photos, among, batch.negatives]))))
@@ -228,7 +233,7 @@ def _step(
             clean = mirror_mean(teacher(_last(with_mirror_images(batch.clean_photos))).parameters.float())
     photos, rest = real.part(slice(n_photos)), real.part(slice(n_photos, None))
     renders, negatives = renders.joined(rest.part(slice(together))), rest.confidence[together:]
-    losses = reader_losses(batch, renders, photos, negatives, clean, emphasis_of(config))
+    losses = reader_losses(batch, renders, photos, negatives, clean, emphasis_of(config, clean.device))
     weights = asdict(config.loss)
     weights["consistency"] *= min(1.0, max(0.0, (step - 1500) / 2000))
     values, total = with_own(vars(losses), weights, own, batch, renders, photos)
@@ -241,7 +246,7 @@ def _last(x: Tensor) -> Tensor:
 
 def _landmark_error(read: Read, truth: Tensor) -> Tensor:
     """Mean absolute error (n, 68, 2) of the finer landmarks, and half of that of the coarse ones."""
-    weights = torch.ones(68)
+    weights = torch.ones(68, device=truth.device)
     weights[:17] = JAW_LINE_WEIGHT
     fine, coarse = (((x - truth).abs() * weights[None, :, None]).mean() for x in (read.landmarks, read.coarse))
     return fine + 0.5 * coarse

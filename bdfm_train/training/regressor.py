@@ -46,7 +46,7 @@ from .steps import (
     steadiness_error,
     with_mirror_images,
 )
-from .work import Clock, Length, descend, make_folder, write_line
+from .work import CPU, Clock, Length, descend, make_folder, write_line
 
 
 def regressor_losses(
@@ -103,6 +103,8 @@ def train_regressor(
     start: Path | None = None,
     changed: Path | None = None,
     own: Sequence[OwnLoss] = (),
+    device: torch.device = CPU,
+    workers: int = 0,
 ) -> Path:
     """Train R, resuming from ``work`` where a run was broken off.
 
@@ -117,6 +119,8 @@ def train_regressor(
         start: R's weights to begin with, trained on an earlier F_seg of the same size.
         changed: photos of changed expression that ``python -m bdfm_train changed-photos`` wrote.
         own: losses beside those of :data:`WEIGHTS`.
+        device: where the networks compute; a checkpoint of one device goes on on another.
+        workers: processes that make batches (:func:`feed`).
 
     Returns:
         Path of R's averaged weights.
@@ -136,16 +140,18 @@ def train_regressor(
     pool.refresh()
     counts = (config.batch.renders, config.batch.photos, 1)
     regressor = build_regressor(config) if start is None else _of_size(load_regressor(start), config, start)
-    regressor.train()
+    regressor.to(device).train()
     average = WeightAverage(regressor, config.training.average)
     rate = config.training.learning_rate
     optimizer = torch.optim.AdamW(regressor.parameters(), rate, weight_decay=config.training.weight_decay)
     path, f_seg = work / "regressor.pt", fingerprint(segmentation)
     step, minutes = _resume(path, f_seg, regressor, average, optimizer) if path.exists() else (0, 0.0)
+    segmentation.to(device)
     photos = load_photos(sources, "train")
     more = () if changed is None else load_changed_photos(changed, photos)
-    batches = feed(BatchMaker(photos, pool, counts, seed, size=config.network.crop_size, changed=more), step)
-    emphasis, clock = emphasis_of(config), Clock(minutes)
+    maker = BatchMaker(photos, pool, counts, seed, size=config.network.crop_size, changed=more)
+    batches = feed(maker, step, device=device, workers=workers)
+    emphasis, clock = emphasis_of(config, device), Clock(minutes)
 
     def save() -> None:
         state = {
@@ -209,7 +215,7 @@ def _step(
     path: Path,
 ) -> dict[str, float]:
     teacher.eval()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(emphasis.device.type, dtype=torch.bfloat16):
         with torch.no_grad():
             clean_photos = with_mirror_images(batch.clean_photos)
             seen = [_seen(segmentation, x) for x in (batch.renders, batch.photos, clean_photos)]

@@ -26,9 +26,9 @@ def action_unit_error(read: Tensor, truth: Tensor) -> Tensor:
     return (read - truth).square() * (1.0 + 3.0 * truth)
 
 
-def emphasis_of(config: Config) -> Tensor:
+def emphasis_of(config: Config, device: torch.device) -> Tensor:
     """Weights (23,) of the action units' errors."""
-    return torch.tensor([config.emphasis.get(name, 1.0) for name in AU_NAMES])
+    return torch.tensor([config.emphasis.get(name, 1.0) for name in AU_NAMES], device=device)
 
 
 CHANGE_WEIGHT = 10.0

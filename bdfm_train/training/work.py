@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from bdfm_train.errors import CheckpointError, DivergedError
+
+CPU: Final = torch.device("cpu")
 
 
 @dataclass(frozen=True)

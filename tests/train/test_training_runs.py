@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -65,7 +66,7 @@ class Training:
         weights: of a checkpoint.
     """
 
-    run: Callable[[Path, int], Path]
+    run: Callable[..., Path]
     unfinished: str
     module: Any
     weights: str
@@ -115,11 +116,12 @@ def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Trai
         detector.train(folder, steps, faces, faces, [], pool)
         return folder / "detector.pt"
 
-    def run_reader(folder: Path, steps: int) -> Path:
-        return reader.train_reader(CONFIG, tmp_path, shards, "*.npz", folder, Length(steps=steps))
+    def run_reader(folder: Path, steps: int, **options: Any) -> Path:
+        return reader.train_reader(CONFIG, tmp_path, shards, "*.npz", folder, Length(steps=steps), **options)
 
-    def run_regressor(folder: Path, steps: int) -> Path:
-        return regressor.train_regressor(data / "reader.pt", tmp_path, shards, "*.npz", folder, Length(steps=steps))
+    def run_regressor(folder: Path, steps: int, **options: Any) -> Path:
+        start = data / "reader.pt"
+        return regressor.train_regressor(start, tmp_path, shards, "*.npz", folder, Length(steps=steps), **options)
 
     return {
         "reader": Training(run_reader, "reader.pt", reader, "average"),
@@ -163,6 +165,42 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     first = torch.load(training.run(tmp_path / "other", 1), weights_only=True)[training.weights]
     assert any(not torch.equal(value, first[key]) for key, value in wanted.items())
     assert not list((tmp_path / "broken").glob("*.part"))
+
+
+@pytest.mark.parametrize("name", ["reader", "regressor"])
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+def test_processes_make_the_batches_that_a_thread_makes(
+    trainings: dict[str, Training], name: str, tmp_path: Path
+) -> None:
+    training = trainings[name]
+    by_thread, by_processes = (
+        torch.load(training.run(tmp_path / f"{workers}", STEPS, workers=workers), weights_only=True)[training.weights]
+        for workers in (0, 2)
+    )
+    assert all(torch.equal(value, by_processes[key]) for key, value in by_thread.items())
+
+
+def test_processes_look_for_new_shards(trainings: dict[str, Training], tmp_path: Path) -> None:
+    shards = tmp_path / "shards"
+    pool = ShardPool(shards, "*.npz", 4)
+    pool.refresh()
+    maker = batches.BatchMaker([photo(0)], pool, (8, 1, 1), 0)
+    numbered = batches._Drawn(maker)
+    shutil.copy(shards / "one.npz", shards / "two.npz")
+    numbered[0]
+    assert list(pool.shards) == ["one.npz"]
+    numbered.looked -= 2 * batches._REFRESH_SECONDS
+    numbered[1]
+    assert sorted(pool.shards) == ["one.npz", "two.npz"]
+
+
+@pytest.mark.parametrize("command_line", ["reader --shards s --work w", "regressor --checkpoint c --shards s --work w"])
+def test_torchrun_is_refused_where_one_process_trains(
+    command_line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert cli.main(command_line.split()) == ConfigError("").exit_code
+    assert "without torchrun" in capsys.readouterr().err
 
 
 @NAMES
