@@ -62,7 +62,8 @@ class Edits:
     Attributes:
         units: by name of action unit; those that are absent are not edited.
         swap: left becomes right and right left, as if the picture were mirrored.
-        complete_blinks: see :mod:`.blinks`; done by :meth:`.cleaning.Cleaning.edited`, which knows the times.
+        complete_blinks: see :mod:`.blinks`; done by :meth:`.cleaning.Cleaning.edited`, which knows the times. On unless
+            it is switched off: a blink that leaves a slit is what no animator wants.
         rotation: factor of yaw, pitch and roll by name, -10 to 10; those that are absent are 1.
 
     Raises:
@@ -72,7 +73,7 @@ class Edits:
     units: Mapping[str, UnitEdit] = field(default_factory=dict)
     swap: bool = False
     rotation: Mapping[str, float] = field(default_factory=dict)
-    complete_blinks: bool = False
+    complete_blinks: bool = True
 
     def __post_init__(self) -> None:
         for name in self.units:
@@ -93,13 +94,9 @@ class Edits:
             if (changed := {key: value for key, value in asdict(unit).items() if value != default[key]})
         }
         rotation = {name: gain for name, gain in self.rotation.items() if gain != 1.0}
-        data = {
-            "units": units,
-            "swap": self.swap,
-            "rotation": rotation,
-            "complete_blinks": self.complete_blinks,
-        }
-        return {key: value for key, value in data.items() if value}
+        data = {"units": units, "swap": self.swap, "rotation": rotation}
+        off = {} if self.complete_blinks else {"complete_blinks": False}
+        return {key: value for key, value in data.items() if value} | off
 
     @classmethod
     def from_json(cls, data: Any) -> Edits:
@@ -112,7 +109,7 @@ class Edits:
             read = data or {}
             units = {str(name): _unit(unit) for name, unit in read.get("units", {}).items()}
             rotation = {str(name): float(gain) for name, gain in read.get("rotation", {}).items()}
-            blinks = bool(read.get("complete_blinks", False))
+            blinks = bool(read.get("complete_blinks", True))
             return cls(units, bool(read.get("swap", False)), rotation, blinks)
         except (AttributeError, TypeError, ValueError) as error:
             reason = error if isinstance(error, ValueError) else "a member is of the wrong type"

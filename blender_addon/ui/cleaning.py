@@ -60,8 +60,8 @@ def _number(name: str, description: str, default: float, **limits: float) -> Any
     )
 
 
-def _switch(name: str, description: str) -> Any:
-    return bpy.props.BoolProperty(name=name, description=description, update=_changed)
+def _switch(name: str, description: str, default: bool = False) -> Any:
+    return bpy.props.BoolProperty(name=name, description=description, default=default, update=_changed)
 
 
 class BDFM_PG_unit(bpy.types.PropertyGroup):
@@ -86,7 +86,7 @@ class BDFM_PG_cleaning(bpy.types.PropertyGroup):
     )
     swap: _switch("Swap Left and Right", "For a video that was recorded mirrored, as by a selfie camera")
     complete_blinks: _switch(
-        "Complete Blinks", "Let quick closures of the eyes close them wholly. Eyes that are held half shut stay so"
+        "Complete Blinks", "Let quick closures of the eyes close them wholly. Eyes that are held half shut stay so", True
     )
     shown: bpy.props.EnumProperty(name="Shown", description="What the list shows of each action unit", items=EDIT_ITEMS)
     preset: bpy.props.StringProperty(

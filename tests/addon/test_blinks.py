@@ -81,8 +81,12 @@ def test_a_blink_beside_a_lost_face() -> None:
 def test_as_an_edit_it_comes_before_the_gains_and_is_stored() -> None:
     values = np.zeros((len(BLINK), len(AU_NAMES) + 3))
     values[:, LEFT] = values[:, RIGHT] = BLINK
-    edits = Edits({"eye_closed_left": UnitEdit(gain=0.5)}, complete_blinks=True)
-    assert Edits.from_json(edits.to_json()) == edits and Edits.from_json({}).complete_blinks is False
+    edits = Edits({"eye_closed_left": UnitEdit(gain=0.5)})
+    off = Edits({"eye_closed_left": UnitEdit(gain=0.5)}, complete_blinks=False)
+    for stored in (edits, off):
+        assert Edits.from_json(stored.to_json()) == stored
+    assert Edits().to_json() == {} and Edits.from_json({}).complete_blinks
     shown = Cleaning(edits=edits).edited(Performance("t", np.arange(len(BLINK)) / 25, values)).values
     assert shown[:, [LEFT, RIGHT]].max(axis=0) == pytest.approx([0.5, 1])
-    assert Cleaning().edited(Performance("t", np.arange(len(BLINK)) / 25, values)).values.max() == max(BLINK)
+    as_read = Cleaning(edits=off).edited(Performance("t", np.arange(len(BLINK)) / 25, values)).values
+    assert as_read[:, [LEFT, RIGHT]].max(axis=0) == pytest.approx([0.5 * max(BLINK), max(BLINK)])
