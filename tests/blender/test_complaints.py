@@ -178,7 +178,8 @@ def test_4_jitter(tmp_path):
 def test_4_dead_channels(part):
     """Channels that never move, or hardly: nose sneer, wide eyes.
 
-    Here every action unit at its strongest moves some ARKit key by a third of its range at least.
+    Here every action unit at its strongest moves some ARKit key by a third of its range at least. That the reader moves
+    the action units that the sample clip shows: ``test_no_channel_is_dead`` in ``tests/infer/test_shipped_weights.py``.
     """
     mapping = part("blender.library").load_library().by_id("arkit")
     resolution = part("core.matching").resolve(mapping, part("core.rig").Rig("Face", {"Face": ARKIT}))
