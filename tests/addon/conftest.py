@@ -6,9 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from rigs import FACE_FORWARD, bone
 
 from blender_addon.core.rig import PropertyOwner, Rig
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine fails no test
+settings.load_profile("unhurried")
 
 
 @pytest.fixture

@@ -255,7 +255,7 @@ def test_refuses_too_many_targets(data: dict[str, Any]) -> None:
         Mapping.from_dict(data)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pick=st.randoms(use_true_random=False), value=VALUES)
 def test_whatever_stands_in_a_mapping_is_read_or_refused(data: dict[str, Any], pick: Random, value: Any) -> None:
     """One value anywhere in the file is replaced; the loader either takes it or says that it does not."""
@@ -299,7 +299,7 @@ def test_one_damaged_file_does_not_hide_the_others(data: dict[str, Any], tmp_pat
     assert len(refused) == 1 and "a.json" in str(refused[0])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(VALUES)
 def test_text_for_people_is_the_same_json(value: Any) -> None:
     assert json.loads(format_json(value)) == value

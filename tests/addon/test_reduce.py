@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -17,7 +17,6 @@ def largest_error(frames: NDArray[np.int64], values: NDArray[np.float64], keep: 
     return float(np.abs(values - np.stack(lines, axis=1)).max())
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), columns=st.integers(1, 4), error=st.sampled_from([0.0, 1e-3, 0.01, 0.1, 1.0, 10.0]))
 def test_every_frame_is_within_the_error(seed: int, columns: int, error: float) -> None:
     random = np.random.default_rng(seed)

@@ -81,7 +81,7 @@ def test_a_rule_for_one_side_leaves_targets_without_side(data: dict[str, Any], r
     assert channels["shape_key", "Head", "Smile.L", None].values == pytest.approx([0.0])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(first=UNIT, second=UNIT, weight=st.floats(-3, 3), low=st.floats(-2, 0), high=st.floats(0, 2))
 def test_limits_hold(
     data: dict[str, Any], rig: Rig, first: float, second: float, weight: float, low: float, high: float

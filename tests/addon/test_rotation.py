@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -44,7 +44,6 @@ def test_small_rotations_keep_their_precision() -> None:
     np.testing.assert_allclose(to_quaternion([[2e-9, 0, 0]]), [[1, 1e-9, 0, 0]], rtol=1e-12)
 
 
-@settings(deadline=None)
 @given(VECTORS, st.sampled_from(EULER_ORDERS))
 def test_euler_angles_give_the_rotation_back(vectors: NDArray[np.float64], order: str) -> None:
     """In Blender's order "XYZ" the turn about x comes first."""
@@ -54,7 +53,6 @@ def test_euler_angles_give_the_rotation_back(vectors: NDArray[np.float64], order
         np.testing.assert_allclose(composed, matrix, atol=1e-6)
 
 
-@settings(deadline=None)
 @given(VECTORS)
 def test_quaternions_and_axis_angle_give_the_rotation_back(vectors: NDArray[np.float64]) -> None:
     quaternions = to_quaternion(vectors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blender_addon.core.errors import TimingError
@@ -50,7 +50,6 @@ def test_equal_rates_give_the_samples_back() -> None:
     np.testing.assert_array_equal(keys.values, samples)
 
 
-@settings(deadline=None)
 @given(
     steps=st.lists(st.floats(0.005, 0.2), min_size=1, max_size=40),
     scene=st.sampled_from(list(SCENES.values())),

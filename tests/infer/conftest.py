@@ -3,9 +3,13 @@ from pathlib import Path
 
 import cv2
 import pytest
+from hypothesis import settings
 from synthetic_face import write_weights
 
 from bdfm_infer import Predictor
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine fails no test
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

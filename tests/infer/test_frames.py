@@ -52,7 +52,7 @@ def test_frames_come_in_order(clip: Path) -> None:
     np.testing.assert_allclose([f.image[60:, 60:].mean() for f in frames], GREYS, atol=HALF_A_STEP)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(st.integers(1, 90), min_size=len(GREYS) - 1, max_size=len(GREYS) - 1))
 def test_times_are_the_streams_own(tmp_path_factory: pytest.TempPathFactory, steps: list[int]) -> None:
     path = write_video(tmp_path_factory.mktemp("v") / "clip.mp4", map(shaded, range(len(GREYS))))

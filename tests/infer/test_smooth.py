@@ -78,7 +78,7 @@ def test_noise_of_a_still_head_falls_and_a_blink_stays() -> None:
         assert shut[:57].max() < 0.02
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.sampled_from(METHODS))
 def test_gaps_are_never_bridged(found: list[bool], method: str) -> None:
     success = np.array(found)

@@ -41,7 +41,7 @@ def on_one_line(name: str) -> str:
     return "".join(" " if ord(c) < 32 or c in "\x7f\x85\u2028\u2029" else c for c in name)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rows())
 def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, made: list[Row]) -> None:
     path = tmp_path_factory.mktemp("take") / "a.b"
