@@ -238,6 +238,8 @@ def draw_posing(layout: UILayout, context: Context) -> None:
     row.label(text=f"{place}/{count}  {number}", icon=icon, translate=False)
     row.operator("bdfm.step_action_unit", text="Skip", icon="TRIA_RIGHT").step = 1
     layout.label(text=iface_(ACTION_UNITS[unit]), translate=False)
+    if unit in ("jaw_left", "jaw_right"):
+        draw_text(layout, iface_("Open only in the picture, to be seen: pose it with the mouth closed"), "INFO")
     layout.operator("bdfm.capture_pose", icon="POSE_HLT")
     draw_head_bone(layout, own)
     row = layout.row(align=True)

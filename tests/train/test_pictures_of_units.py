@@ -10,7 +10,12 @@ from PIL import Image
 
 from bdfm_infer.parameters import AU_NAMES
 from bdfm_train.face_model.head import Head
-from bdfm_train.face_model.pictures import SIZE, write_pictures
+from bdfm_train.face_model.looks import default_look
+from bdfm_train.face_model.pictures import NOSE_BRIDGE, SIZE, posed, write_pictures
+from bdfm_train.face_model.render import Renderer
+
+CHIN = 8
+"""Number of its landmark."""
 
 
 def test_one_small_picture_of_each_action_unit(heads_folder: Path, tmp_path: Path) -> None:
@@ -22,3 +27,19 @@ def test_one_small_picture_of_each_action_unit(heads_folder: Path, tmp_path: Pat
     left, right = (pictures[AU_NAMES.index(f"eye_closed_{side}")] for side in ("left", "right"))
     difference = np.abs(left - right).sum(axis=2)
     assert (difference > 60).sum() > 50, "the eyes close one at a time"
+    left, right = (pictures[AU_NAMES.index(f"jaw_{side}")] for side in ("left", "right"))
+    assert np.abs(left - right).mean() > 6, "the jaw goes to one side or the other"
+
+
+def test_the_jaw_is_seen_whole_and_on_its_side_of_the_middle(heads_folder: Path) -> None:
+    head = Head.load(heads_folder, "b")
+    renderer = Renderer(head, (SIZE, SIZE), supersampling=1)
+    look = default_look(head, renderer.shape)
+    chin, bridge = {}, {}
+    for name in ("AU26", "jaw_left", "jaw_right"):
+        face, view = posed(name)
+        landmarks = renderer(face, look, view).landmarks
+        chin[name], bridge[name] = landmarks[CHIN], landmarks[NOSE_BRIDGE]
+        assert 0 < chin[name][1] < 0.96 * SIZE, f"{name} cuts the chin"
+    for name, sign in (("jaw_left", 1), ("jaw_right", -1)):
+        assert sign * (chin[name] - bridge[name])[0] > SIZE / 20, "the person's left is the picture's right"
