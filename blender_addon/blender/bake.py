@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import bpy
 import numpy as np
@@ -13,11 +12,10 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from numpy.typing import NDArray
 
 from ..core.additive import aligned, property_values
-from ..core.errors import AddonError, NoMappingError
+from ..core.errors import AddonError
 from ..core.gains import strengthened
-from ..core.head import place_head
 from ..core.mapping import Mapping
-from ..core.matching import Missing, resolve
+from ..core.matching import Missing
 from ..core.performance import Performance
 from ..core.reduce import reduce_keys, tolerance
 from ..core.retarget import Channel, retarget
@@ -28,9 +26,9 @@ from .checks import Finding, channel_name, findings
 from .existing import curve_values, modifiers_muted, plays_strips, sampled_values
 from .fcurves import KeyWriter
 from .gains import gains_of
-from .neck import takes_along
+from .neck import placed
 from .properties import FloatArray, Property, properties_of
-from .rig import Character, read_rig
+from .rig import Character
 from .versions import ActionSet, Channels
 
 DEFAULTS = BakeOptions()
@@ -120,20 +118,12 @@ def bake_steps(
     Closed before its end, it leaves the character as it was.
     """
     _refuse_gone(character)
-    resolution = resolve(mapping, read_rig(character))
-    if character.armature is not None:
-        resolution = place_head(resolution, options.head, partial(takes_along, character.armature))
+    resolution = placed(character, mapping, options.head)
     keys = resample(performance.timestamps, performance.values, time).within(options.first, options.last)
     if options.additive:
         keys = keys.filled()
     channels = retarget(resolution, strengthened(keys.values, gains_of(character.top)))
     items = properties_of(character, channels)
-    if not items:
-        raise NoMappingError(
-            rpt_("{character}: with these options nothing of {mapping} is left to bake.").format(
-                character=character.name, mapping=mapping.name
-            )
-        )
     values = yield from _values(items, keys.frames, options)
     found = findings(character, resolution, [_shown(*pair) for pair in zip(items, values, strict=True)])
     _refuse(character, items, found, options)

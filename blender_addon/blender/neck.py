@@ -1,14 +1,42 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rig does with its head when its neck turns."""
+"""Which bones of a character turn with the head of the video, by what its rig does when the neck turns."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from mathutils import Matrix
+
+from ..core.errors import NoMappingError
+from ..core.head import HeadPlacement, place_head
+from ..core.mapping import Mapping
+from ..core.matching import Resolution, resolve
+from .rig import Character, read_rig
 
 TRIAL = 0.5
 """Radians."""
 POSE = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
+
+
+def placed(character: Character, mapping: Mapping, head: HeadPlacement) -> Resolution:
+    """A mapping laid over a character as it is baked, shown and checked.
+
+    Args:
+        head: what turns with the head, see :func:`core.head.place_head`.
+
+    Raises:
+        NoMappingError: nothing of the mapping is on the character, or is left of it.
+    """
+    resolution = place_head(resolve(mapping, read_rig(character)), head, partial(takes_along, character.armature))
+    if not resolution.targets:
+        raise NoMappingError(
+            rpt_("{character}: with these options nothing of {mapping} is left to bake.").format(
+                character=character.name, mapping=mapping.name
+            )
+        )
+    return resolution
 
 
 def takes_along(armature: bpy.types.Object, neck: str, head: str) -> float:

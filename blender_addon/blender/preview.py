@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 
 from ..core.additive import property_values
 from ..core.gains import Gains, strengthened
-from ..core.head import HeadPlacement, place_head
+from ..core.head import HeadPlacement
 from ..core.mapping import Mapping
-from ..core.matching import resolve
-from ..core.performance import Performance
-from ..core.playhead import values_at
 from ..core.retarget import Channel, retarget
-from ..core.timing import SceneTime
+from ..core.timing import Keys
 from .gains import gains_of
-from .rig import Character, places_of, read_rig
+from .neck import placed
+from .rig import Character, places_of
 
 FloatArray = NDArray[np.float64]
 Numbers = tuple[float | None, ...]
@@ -115,15 +113,16 @@ class _Value:
 
 @dataclass(frozen=True)
 class _Table:
-    """Numbers (m, k) of whole frames from ``first`` on; NaN where the face is lost."""
+    """Numbers (m, k) of whole frames from ``first`` on."""
 
-    key: tuple[int, SceneTime, Gains]
-    performance: Performance
+    keys: Keys
+    gains: Gains
     first: int
     numbers: FloatArray
 
-    def holds(self, frame: float) -> bool:
-        return frame == int(frame) and 0 <= frame - self.first < len(self.numbers)
+    def holds(self, keys: Keys, gains: Gains, frame: float) -> bool:
+        inside = frame == int(frame) and 0 <= frame - self.first < len(self.numbers)
+        return inside and self.keys is keys and self.gains == gains
 
 
 class Preview:
@@ -133,13 +132,13 @@ class Preview:
         character, mapping, head: as for a bake.
 
     Raises:
-        NoMappingError: nothing of the mapping is on the character.
+        NoMappingError: nothing of the mapping is on the character, or is left of it.
     """
 
-    def __init__(self, character: Character, mapping: Mapping, head: HeadPlacement = "MAPPED") -> None:
+    def __init__(self, character: Character, mapping: Mapping, head: HeadPlacement) -> None:
         self.name = character.name
         self._top = _Block(character.top)
-        self._resolution = place_head(resolve(mapping, read_rig(character)), head)
+        self._resolution = placed(character, mapping, head)
         self._modes: dict[str, str] = {}
         if character.armature is not None:
             self._modes = {bone.name: bone.rotation_mode for bone in character.armature.pose.bones}
@@ -151,29 +150,26 @@ class Preview:
         self._traces: dict[int, Numbers] = {}
         self._table: _Table | None = None
 
-    def numbers_at(self, performance: Performance, time: SceneTime, frame: float, tabled: bool) -> FloatArray | None:
-        """What a performance makes of the character at a frame of the scene, (k,); None where the face is lost.
+    @property
+    def top(self) -> Any:
+        """The character's top object now; None where it is gone."""
+        return self._top.find()
+
+    def numbers_at(self, keys: Keys, frame: float, tabled: bool) -> FloatArray:
+        """What a bake of these keys would make of the character at a frame of the scene, (k,).
 
         Args:
             tabled: work out all whole frames about this one at once, and take the next ones from there.
         """
-        gains = gains_of(self._top.find())
-        key = (id(performance), time, gains)
-        if tabled and not (self._table is not None and self._table.key == key and self._table.holds(frame)):
-            frames = np.arange(int(frame) - TABLE // 2, int(frame) + TABLE // 2)
-            values = values_at(performance, time.seconds(frames))
-            found = np.isfinite(values).all(axis=1)
-            numbers = np.full((len(frames), len(self._values)), np.nan)
-            numbers[found] = self._numbers(values[found], gains)
-            self._table = _Table(key, performance, int(frames[0]), numbers)
-        if self._table is not None and self._table.key == key and self._table.holds(frame):
-            numbers = self._table.numbers[int(frame) - self._table.first]
-        else:
-            values = values_at(performance, time.seconds(frame))
-            if not np.isfinite(values).all():
-                return None
-            numbers = self._numbers(values, gains)[0]
-        return None if np.isnan(numbers).any() else numbers
+        gains = gains_of(self.top)
+        held = self._table is not None and self._table.holds(keys, gains, frame)
+        if tabled and not held and frame == int(frame):
+            first = int(frame) - TABLE // 2
+            self._table = _Table(keys, gains, first, self._numbers(keys, np.arange(first, first + TABLE), gains))
+            held = True
+        if self._table is not None and held:
+            return self._table.numbers[int(frame) - self._table.first]
+        return self._numbers(keys, np.array([frame]), gains)[0]
 
     def show(self, numbers: FloatArray) -> None:
         """Put one moment, (k,) of :meth:`numbers`, on the character; what stood there is remembered."""
@@ -203,13 +199,14 @@ class Preview:
         if before is not None:
             self._write(owners, before)
 
-    def _numbers(self, values: FloatArray, gains: Gains) -> FloatArray:
-        """What moments of a performance, (m, 26) without NaN, make of the character: (m, k)."""
-        if not len(values):
-            return np.zeros((0, len(self._values)))
-        channels = retarget(self._resolution, strengthened(values, gains))
+    def _numbers(self, keys: Keys, frames: NDArray[Any], gains: Gains) -> FloatArray:
+        """What F-curves with these keys would say at frames (m,): (m, k)."""
+        before, after, share = keys.around(frames)
+        first = before.min()
+        channels = retarget(self._resolution, strengthened(keys.values[first : after.max() + 1], gains))
         columns = [property_values(channel, self._modes.get(channel.owner, "")) for channel in channels]
-        return np.concatenate(columns, axis=1)
+        numbers, share = np.concatenate(columns, axis=1), share[:, None]
+        return numbers[before - first] * (1 - share) + numbers[after - first] * share
 
     def _owners(self) -> list[Any]:
         return [value.find() for value in self._values]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bpy.app.translations import pgettext_rpt as rpt_
@@ -16,6 +17,9 @@ from .rig import Character
 
 PROPERTY = "bdfm_mapping"
 """Custom property of a character's top object: the id of the mapping chosen for it."""
+
+listeners: list[Callable[[], None]] = []
+"""Called when the artist chooses a mapping for a character."""
 
 
 class ChoiceError(AddonError):
@@ -60,6 +64,8 @@ def choose_for(character: Character, identifier: str) -> None:
         character.top[PROPERTY] = identifier
     elif PROPERTY in character.top:
         del character.top[PROPERTY]
+    for listener in listeners:
+        listener()
 
 
 def why_not_kept(top: Object) -> str:

@@ -96,11 +96,25 @@ class Keys:
     def filled(self) -> Keys:
         """Keys at every frame: across a gap the pose is held, then eased into the next, as an F-curve would."""
         frames = np.arange(self.frames[0], self.frames[-1] + 1)
-        before = np.searchsorted(self.frames, frames, side="right") - 1
-        after = np.minimum(before + 1, len(self.frames) - 1)
-        span = np.maximum(self.frames[after] - self.frames[before], 1)
-        share = _ease((frames - self.frames[before]) / span)[:, None]
+        before, after, share = self.around(frames)
+        share = share[:, None]
         return _keys(frames, self.values[before] * (1 - share) + self.values[after] * share)
+
+    def around(self, frames: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
+        """How F-curves with these keys go through any frames (m,), which need not be whole.
+
+        Neighbouring frames are joined by straight lines; across a gap the last find is held, then eased into the next.
+        Before the first key and after the last there is that key alone.
+
+        Returns:
+            (m,) numbers of the key before each frame and of the one after it, and (m,) how much of the second is seen,
+            0 to 1; the rest is of the first.
+        """
+        at = np.clip(np.asarray(frames, np.float64), self.frames[0], self.frames[-1])
+        before = np.searchsorted(self.frames, at, side="right") - 1
+        after = np.minimum(before + 1, len(self.frames) - 1)
+        share = (at - self.frames[before]) / np.maximum(self.frames[after] - self.frames[before], 1)
+        return before, after, np.where(self.gap_starts[before], _ease(share), share)
 
 
 def resample(timestamps: ArrayLike, values: ArrayLike, time: SceneTime) -> Keys:
@@ -162,4 +176,8 @@ def _whole_frames(where: FloatArray) -> NDArray[np.int64]:
 
 
 def _interpolate(frames: NDArray[np.int64], where: FloatArray, what: FloatArray) -> FloatArray:
-    return np.stack([np.interp(frames, where, column) for column in what.T], axis=1)
+    after = np.minimum(np.searchsorted(where, frames), len(where) - 1)
+    before = np.maximum(after - 1, 0)
+    span = where[after] - where[before]
+    share = np.clip((frames - where[before]) / np.where(span > 0, span, 1.0), 0.0, 1.0)[:, None]
+    return what[before] * (1 - share) + what[after] * share

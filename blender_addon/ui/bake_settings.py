@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bpy
 
 from ..blender.bake import scene_time
@@ -27,6 +29,15 @@ HEADS = (
     ("NONE", "None", "The head keeps the rotation that it has"),
 )
 
+listeners: list[Callable[[], None]] = []
+"""Called when the artist changes when, how fast, by which mapping or on which bones the take is baked."""
+
+
+def changed(owner: bpy.types.PropertyGroup | None, context: bpy.types.Context | None) -> None:
+    """For the update of a setting."""
+    for listener in listeners:
+        listener()
+
 
 class BDFM_PG_bake(bpy.types.PropertyGroup):
     target: bpy.props.EnumProperty(name="Target", description="Where the keyframes go", items=TARGETS)
@@ -39,6 +50,7 @@ class BDFM_PG_bake(bpy.types.PropertyGroup):
         soft_min=0.1,
         soft_max=4.0,
         step=10,
+        update=changed,
     )
     additive: bpy.props.BoolProperty(
         name="Additive",
@@ -61,7 +73,9 @@ class BDFM_PG_bake(bpy.types.PropertyGroup):
         precision=3,
         step=0.1,
     )
-    head: bpy.props.EnumProperty(name="Head Rotation", description="What turns with the head in the video", items=HEADS)
+    head: bpy.props.EnumProperty(
+        name="Head Rotation", description="What turns with the head in the video", items=HEADS, update=changed
+    )
     mark: bpy.props.StringProperty(description="Tells this scene's last bake from others", options={"HIDDEN"})
 
 

@@ -21,6 +21,7 @@ from ..core import mapping_edit as edit
 from ..core.errors import AddonError
 from ..core.mapping import Mapping
 from ..core.paths import is_there
+from . import preview
 from .characters import choose_mapping, find_character, forget_rows
 from .operators import ReportingOperator
 from .own_mapping import edited_character
@@ -60,12 +61,13 @@ def save(
     """
     path = edit.save_own(mapping, own_folder(context), overwrite)
     forget_rows()
-    operator.report({"INFO"}, rpt_("Saved as {path}").format(path=path))
+    operator.report({"INFO"}, rpt_("Saved as {path}").format(path=shown(path)))
     if character is not None:
         try:
             choose_for(character, mapping.id)
         except ChoiceError as error:
             operator.report({"WARNING"}, str(error))
+    preview.rebuild()
 
 
 class BDFM_OT_edit_mapping(ReportingOperator):

@@ -3,24 +3,36 @@
 
 Values stand on the characters between two changes of frame alone: they are taken back before Blender evaluates the next
 frame and before the file is saved, and for good when the preview ends: by its button, a bake, a render, another file.
+What is shown is what a bake would make of the same settings.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
 from bdfm_infer.errors import BdfmError
 
-from ..blender import gains
+from ..blender import gains, rig_choice
 from ..blender.preview import Preview
-from . import cleaning
+from ..blender.rig import Character, character_of, read_rig
+from ..core.errors import NoMappingError, TimingError
+from ..core.performance import Performance
+from ..core.timing import Keys, SceneTime, resample
+from . import bake_settings, cleaning
 from .bake_settings import take_time
-from .characters import choose_mapping, is_selected, selected_characters
+from .characters import is_selected, selected_characters
+from .preferences import library
 from .takes import loaded_take, scene_cleaning
 
 _scene = ""
 _running: list[Preview] = []
+_choices: tuple[object, ...] = ()
+"""What the artist had chosen when they began."""
+_resampled: tuple[Performance, SceneTime, Keys | None] | None = None
+"""What was last shown, and its keys; None where there are none."""
 _ended: list[Preview] = []
 """Previews of this file that are over: an undo may bring a state back in which they were on."""
 
@@ -37,28 +49,81 @@ def names() -> list[str]:
 
 def stop(*_: object) -> None:
     """End the preview and put everything back."""
+    global _resampled
     _take_back()
     _ended.extend(_running)
     _running.clear()
+    _resampled = None
 
 
 def refresh(*_: object) -> None:
-    """Show the current frame again: an edit has changed."""
+    """Show the current frame again: an edit or a choice has changed."""
+    scene = bpy.data.scenes.get(_scene)
+    if _running and scene is not None and _chosen(scene) != _choices:
+        rebuild()
     _show(tabled=False)
+
+
+def rebuild() -> None:
+    """Begin again on the same characters: a mapping or a rig has changed. One that no mapping fits is left out."""
+    scene = bpy.data.scenes.get(_scene)
+    tops = [preview.top for preview in _running]
+    stop()
+    if scene is not None:
+        characters = (character_of(top, scene) for top in tops if top is not None)
+        _begin(scene, filter(None, characters))
+
+
+def _begin(scene: bpy.types.Scene, characters: Iterable[Character]) -> list[str]:
+    """Begin the preview. Returns why there is none of some characters."""
+    global _scene, _choices
+    refused = []
+    for character in characters:
+        try:
+            choice = rig_choice.choice_of(character, read_rig(character), library(bpy.context), scene.bdfm.mapping)
+            if not choice.fits:
+                raise NoMappingError(choice.reason)
+            _running.append(Preview(character, choice.fits[0].mapping, scene.bdfm.bake.head))
+        except BdfmError as error:
+            refused.append(str(error))
+    _scene, _choices = scene.name, _chosen(scene)
+    _show(tabled=False)
+    return refused
+
+
+def _chosen(scene: bpy.types.Scene) -> tuple[object, ...]:
+    """The artist's choices that a preview begins with."""
+    tops = (preview.top for preview in _running)
+    return scene.bdfm.bake.head, scene.bdfm.mapping, *(top and top.get(rig_choice.PROPERTY) for top in tops)
+
+
+def _keys(scene: bpy.types.Scene) -> Keys | None:
+    """The loaded take as a bake would make it; None where nothing can be baked."""
+    global _resampled
+    loaded = loaded_take(scene)
+    if loaded is None:
+        return None
+    performance, time = loaded.performance(scene_cleaning(scene, loaded)), take_time(scene)
+    if _resampled is None or _resampled[0] is not performance or _resampled[1] != time:
+        try:
+            keys: Keys | None = resample(performance.timestamps, performance.values, time)
+        except TimingError:
+            keys = None
+        _resampled = performance, time, keys
+    return _resampled[2]
 
 
 def _show(tabled: bool) -> None:
     """Show the current frame. With ``tabled``, the frames around are worked out with it, for those that come next."""
     scene = bpy.data.scenes.get(_scene)
-    loaded = loaded_take(scene) if _running and scene is not None else None
-    if scene is None or loaded is None:
+    if not _running or scene is None:
         return
-    performance = loaded.performance(scene_cleaning(scene, loaded))
-    time, frame = take_time(scene), scene.frame_current_final
+    keys = _keys(scene)
+    if keys is None:
+        _take_back()
+        return
     for preview in _running:
-        numbers = preview.numbers_at(performance, time, frame, tabled)
-        if numbers is not None:
-            preview.show(numbers)
+        preview.show(preview.numbers_at(keys, scene.frame_current_final, tabled))
 
 
 def _take_back(*_: object) -> None:
@@ -106,6 +171,7 @@ def _before_render(*_: object) -> None:
     stop()
 
 
+_FOLLOWED = (bake_settings, cleaning, gains, rig_choice)
 _HANDLERS = (
     ("frame_change_pre", _before_frame),
     ("frame_change_post", _after_frame),
@@ -126,7 +192,7 @@ class BDFM_OT_preview(bpy.types.Operator):
     bl_label = "Preview on Characters"
     bl_description = (
         "Show the take on the selected characters as the timeline moves, without keyframes. It takes the place of what "
-        "they do: the option Additive shows in the bake alone. Press again to end it"
+        "they do: the options Additive, Frame Range and Fewer Keys show in the bake alone. Press again to end it"
     )
     bl_options = {"REGISTER"}
 
@@ -143,7 +209,6 @@ class BDFM_OT_preview(bpy.types.Operator):
         return is_selected(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        global _scene
         if is_running(context.scene):
             stop()
             return {"FINISHED"}
@@ -153,29 +218,15 @@ class BDFM_OT_preview(bpy.types.Operator):
         except BdfmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        refused = []
-        for character in characters:
-            choice = choose_mapping(context, character)
-            try:
-                if choice.fits:
-                    _running.append(Preview(character, choice.fits[0].mapping, context.scene.bdfm.bake.head))
-                else:
-                    refused.append(choice.reason)
-            except BdfmError as error:
-                refused.append(str(error))
-        for reason in refused:
+        for reason in _begin(context.scene, characters):
             self.report({"WARNING"} if _running else {"ERROR"}, reason)
-        if not _running:
-            return {"CANCELLED"}
-        _scene = context.scene.name
-        refresh()
-        return {"FINISHED"}
+        return {"FINISHED"} if _running else {"CANCELLED"}
 
 
 def attach() -> None:
-    """Follow the timeline, the edits, and everything that must not see the preview."""
-    cleaning.listeners.append(refresh)
-    gains.listeners.append(refresh)
+    """Follow the timeline, the edits, the choices, and everything that must not see the preview."""
+    for module in _FOLLOWED:
+        module.listeners.append(refresh)
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
 
@@ -186,8 +237,8 @@ def detach() -> None:
     _ended.clear()
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).remove(handler)
-    gains.listeners.remove(refresh)
-    cleaning.listeners.remove(refresh)
+    for module in _FOLLOWED:
+        module.listeners.remove(refresh)
 
 
 CLASSES = (BDFM_OT_preview,)

@@ -8,7 +8,7 @@ import bpy
 
 from ..blender import gains
 from ..core.timing import MAX_FRAME
-from .bake_settings import BDFM_PG_bake
+from .bake_settings import BDFM_PG_bake, changed
 from .batch_lists import BDFM_PG_batch
 from .capture_queue import BDFM_PG_capture
 from .cleaning import BDFM_PG_cleaning
@@ -47,11 +47,13 @@ class BDFM_PG_settings(bpy.types.PropertyGroup):
         default=1,
         min=-MAX_FRAME,
         max=MAX_FRAME,
+        update=changed,
     )
     mapping: bpy.props.StringProperty(
         name="Mapping",
         description="Mapping to bake with; empty: chosen by the names of each rig",
         search=_mapping_ids,
+        update=changed,
     )
     own_mapping: bpy.props.PointerProperty(type=BDFM_PG_own_mapping)
     cleaning: bpy.props.PointerProperty(type=BDFM_PG_cleaning)

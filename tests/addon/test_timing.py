@@ -188,3 +188,18 @@ def test_filled_gaps_are_held_then_eased() -> None:
     assert (np.diff(gap) >= 0).all()
     assert gap[33] - 0.2 < 0.1 * 0.6, "held for the first third"
     assert keys.values[[0, -1], 0].tolist() == [0.0, 1.0]
+
+
+def test_curves_go_straight_from_frame_to_frame_and_hold_a_gap() -> None:
+    values = np.array([NAN, 0, 1, NAN, NAN, NAN, NAN, 4, 6.0])[:, None]
+    keys = resample(np.arange(9) / 24, values, SceneTime(24))
+    before, after, share = keys.around([-9, 2, 2.25, 3, 3.5, 7, 7.9, 8, 9, 99])
+    first, second = keys.values[before, 0], keys.values[after, 0]
+    shown = first * (1 - share) + second * share
+    assert shown[[0, 1, 2, 3, 7, 8, 9]].tolist() == [0, 0, 0.25, 1, 4, 6, 6]
+    assert 1 < shown[4] < 1.1 < 2.5 < shown[5] < shown[6] < 4, "held at first, then eased into the next find"
+    filled = keys.filled()
+    before, after, share = keys.around(filled.frames)
+    np.testing.assert_allclose(
+        filled.values[:, 0], keys.values[before, 0] * (1 - share) + keys.values[after, 0] * share, atol=1e-12
+    )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 import pytest
+from addon_texts import shown as texts_shown
 from scenes import armature, mapping_data, mesh, select, write_take
 
 FPS = 24
@@ -25,7 +26,7 @@ def face(keep_mappings, tmp_path):
         "yaw": [{"kind": "bone_rotation", "bone": "head", "axis": "z", "degrees_per_degree": 1}],
     }
     keep_mappings(mapping_data(channels))
-    rig = armature("Rig", {"jaw": "QUATERNION", "head": "XYZ"})
+    rig = armature("Rig", {"jaw": "QUATERNION", "head": "XYZ", "neck": "XYZ"})
     item = mesh("Face", ["smile"], rig)
     rig["frown"] = 0.125
     item.data.shape_keys.key_blocks["smile"].value = 0.25
@@ -41,13 +42,14 @@ def face(keep_mappings, tmp_path):
 def read():
     """Everything that the take moves, as it stands in the file's data."""
     rig, keys = bpy.data.objects["Rig"], bpy.data.objects["Face"].data.shape_keys
-    jaw, head = rig.pose.bones["jaw"], rig.pose.bones["head"]
+    jaw, head, neck = (rig.pose.bones[name] for name in ("jaw", "head", "neck"))
     return [
         keys.key_blocks["smile"].value,
         rig["frown"],
         *jaw.location,
         *jaw.rotation_quaternion,
         *head.rotation_euler,
+        *neck.rotation_euler,
     ]
 
 
@@ -74,10 +76,123 @@ def test_values_follow_the_frame_and_the_edits(face):
     assert all(block.animation_data is None for block in (rig, bpy.data.objects["Face"].data.shape_keys))
 
 
-def test_a_lost_face_takes_the_preview_back(face):
-    before = face()
+FRAMES = [*range(-3, 52), 60]
+
+
+def at_frames():
+    """What the take moves at each of the frames."""
+    rows = []
+    for frame in FRAMES:
+        bpy.context.scene.frame_set(frame)
+        rows.append(read())
+    return rows
+
+
+@pytest.mark.parametrize("head", ["MAPPED", "HEAD", "NECK", "BOTH", "NONE"])
+@pytest.mark.parametrize(("start", "speed", "lost"), [(1, 1, [10]), (5, 0.8, [0, 1, *range(15, 30), 47])])
+def test_it_shows_what_the_bake_makes(face, tmp_path, head, start, speed, lost):
+    """At every frame: where the face is lost as well, and on a rig whose head does not follow its neck."""
+    times = np.arange(48) / 30
+    path = write_take(
+        tmp_path / "u.csv", times, lost, AU12=times / 2, AU26=times / 3, AU04=0.75 - times / 4, yaw=9 * times
+    )
+    bpy.ops.bdfm.load_take(filepath=str(path))
+    settings = bpy.context.scene.bdfm
+    settings.start_frame, settings.bake.speed, settings.bake.head = start, speed, head
+    bpy.data.objects["Rig"].bdfm_gains.overall = 1.25
+    bpy.ops.bdfm.preview()
+    previewed = at_frames()
+    bpy.ops.bdfm.bake()
+    np.testing.assert_allclose(previewed, at_frames(), atol=2e-4)
+    turned = {
+        bone for bone in ("head", "neck") if abs(bpy.data.objects["Rig"].pose.bones[bone].rotation_euler.z) > 0.01
+    }
+    assert turned >= {"MAPPED": {"head"}, "HEAD": {"head"}, "NONE": {"head"}}.get(head, {"head", "neck"})
+
+
+def test_between_two_frames_it_goes_as_the_curves_do(face):
+    bpy.ops.bdfm.preview()
+    moments = [(20, 0.5), (10, 0.25), (11, 0.75)]
+    previewed = []
+    for frame, subframe in moments:
+        bpy.context.scene.frame_set(frame, subframe=subframe)
+        previewed.append(smile())
+    bpy.ops.bdfm.bake()
+    for (frame, subframe), value in zip(moments, previewed, strict=True):
+        bpy.context.scene.frame_set(frame, subframe=subframe)
+        assert value == pytest.approx(smile(), abs=2e-4)
+
+
+def test_the_panel_says_that_the_face_is_lost_where_the_preview_holds_it(face, part, layout):
     bpy.ops.bdfm.preview()
     bpy.context.scene.frame_set(11)
+    assert smile() == pytest.approx(9 / FPS / 2, abs=0.02)
+    part("ui.values").draw_values(layout, bpy.context)
+    assert "No face in this frame" in texts_shown(layout)
+
+
+def yaw_of(bone):
+    return round(np.degrees(bpy.data.objects["Rig"].pose.bones[bone].rotation_euler.z))
+
+
+def test_settings_of_the_bake_show_at_once(face, part):
+    before = face()
+    scene, settings = bpy.context.scene, bpy.context.scene.bdfm
+    bpy.ops.bdfm.preview()
+    scene.frame_set(25)
+    settings.start_frame = 13
+    assert smile() == pytest.approx(0.25)
+    settings.bake.speed = 2
+    assert smile() == pytest.approx(0.5)
+    assert (yaw_of("neck"), yaw_of("head")) == (0, 10)
+    settings.bake.head = "BOTH"
+    assert (yaw_of("neck"), yaw_of("head")) == (5, 10)
+    settings.bake.head = "NONE"
+    assert (yaw_of("neck"), yaw_of("head")) == (0, 43)
+    settings.start_frame, settings.bake.speed = 1_048_000, 0.01
+    assert face() == before  # there the take has no frames
+    settings.start_frame, settings.bake.speed = 1, 1
+    assert smile() == pytest.approx(0.5)
+    bpy.ops.bdfm.preview()
+    assert face() == before
+
+
+def test_another_mapping_shows_at_once(face, keep_mappings, part):
+    def weighing(weight):
+        return mapping_data(
+            {"AU12": [{"kind": "shape_key", "name": "smile", "weight": weight}]}, id="half", name="Half"
+        )
+
+    keep_mappings(weighing(0.5))
+    before = face()
+    bpy.context.scene.bdfm.mapping = "test"
+    bpy.ops.bdfm.preview()
+    bpy.context.scene.frame_set(25)
+    bpy.context.scene.bdfm.mapping = "half"
+    assert smile() == pytest.approx(0.25)
+    assert face()[1:] == before[1:]
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.bdfm.choose_character_mapping("EXEC_DEFAULT", True, character="Rig", mapping="test")
+    assert smile() == pytest.approx(0.5)
+    bpy.ops.ed.undo()
+    assert smile() == pytest.approx(0.25)
+    bpy.ops.bdfm.edit_mapping()
+    for amount in (0.75, 1):
+        bpy.context.scene.bdfm.own_mapping.targets[0].amount = amount
+        bpy.ops.bdfm.save_mapping(overwrite=True)
+        assert smile() == pytest.approx(amount / 2)
+    bpy.context.scene.bdfm.mapping = ""
+    bpy.ops.bdfm.choose_character_mapping(character="Rig", mapping="BY_NAMES")
+    bpy.ops.bdfm.preview()
+    assert face() == before
+
+
+def test_a_character_that_no_mapping_fits_any_more_is_left_out(face, part):
+    before = face()
+    bpy.ops.bdfm.preview()
+    bpy.context.scene.frame_set(25)
+    bpy.context.scene.bdfm.mapping = "no such mapping"
+    assert not part("ui.preview").is_running(bpy.context.scene)
     assert face() == before
 
 
