@@ -28,22 +28,27 @@ def long_clip() -> Path:
     return path if path.exists() else write_clip(path, sample_frames(120) * 10)
 
 
-def choose_video(hands: Hands) -> Acts[None]:
-    """By the folder button; the file browser fills the window."""
+def choose_file(hands: Hands, button: str, name: str) -> Acts[None]:
+    """A file of the stage, by a button that opens the file browser, which fills the window."""
     bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
-    yield from hands.click_button("bdfm.choose_video", across=0.95)
+    yield from hands.click_button(button, across=EDGE)
     browsers = lambda: [area for area in hands.window.screen.areas if area.type == "FILE_BROWSER"]  # noqa: E731
     yield from hands.until(browsers, 20, "the file browser opens")
     yield 1
     parameters = browsers()[0].spaces[0].params
-    parameters.directory, parameters.filename = str(STAGE).encode(), "sample.mp4"
+    parameters.directory, parameters.filename = str(STAGE).encode(), name
     yield 1
     area = browsers()[0]
     yield from hands.move(area.x + area.width // 2, area.y + area.height // 2)
     yield from hands.press("RET")
-    yield from hands.until(lambda: bpy.context.scene.bdfm.source, 10, "the video is chosen")
-    check(Path(bpy.context.scene.bdfm.source).name == "sample.mp4", "another file was chosen")
+    yield from hands.until(lambda: not browsers(), 10, "the file browser closes")
     yield 1
+
+
+def choose_video(hands: Hands) -> Acts[None]:
+    """By the folder button."""
+    yield from choose_file(hands, "bdfm.choose_video", "sample.mp4")
+    check(Path(bpy.context.scene.bdfm.source).name == "sample.mp4", "another file was chosen, or none")
     yield from hands.picture("02-video-chosen", hands.area)
 
 

@@ -3,19 +3,22 @@
 
 python tests/window/drive.py --chroot FOLDER --python 3.14 --out docs/screenshots
 
-Builds a zip for that Blender's Python, installs it, and lets ``story.py`` play the artist. Needs Xvfb and ImageMagick;
-with ``--chroot`` (see ``debian_blender.sh``; as root) they are those of that folder.
+Builds a zip for that Blender's Python, installs it, and lets ``story.py`` play the artist; then the take that was
+captured is baked from the command line. Needs Xvfb and ImageMagick; with ``--chroot`` (see ``debian_blender.sh``; as
+root) they are those of that folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -30,6 +33,9 @@ PREPARE = (
     "import sys; sys.path.insert(0, '.'); from examples.characters import arkit_head, scene; "
     "arkit_head.build(); scene.save('character.blend')"
 )
+BAKE = "{blender} -b character.blend --addons bl_ext.user_default.bdfm_face_capture --command bdfm {take}.csv -o {out}"
+NONE_BAKED = 52
+IS_BAKED = "import bpy; assert any(key.animation_data and key.animation_data.action for key in bpy.data.shape_keys)"
 RUN = """
 set -e
 {blender} --background --factory-startup --python-expr "{prepare}" >prepare.log 2>&1 || (cat prepare.log; exit 1)
@@ -47,7 +53,7 @@ exit $code
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line. Returns the exit code of the story."""
+    """Command line. Returns 0 where the story and the command line did what they should."""
     parser = argparse.ArgumentParser(description="Drive the add-on in a Blender with a window.")
     parser.add_argument("--chroot", type=Path, help="folder that holds a system with Blender")
     parser.add_argument("--blender", default="blender")
@@ -73,9 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         (stage / "run.sh").write_text(script, encoding="utf-8")
         try:
-            code = subprocess.run(
-                command(stage, options.chroot), env=environment(stage, top), timeout=LIMIT_S
-            ).returncode
+            code = run(stage, options.chroot, "bash run.sh").returncode
+            code = code or bake_without_window(stage, options.chroot, options.blender)
         except subprocess.TimeoutExpired:
             print(f"Stopped after {LIMIT_S} seconds.", file=sys.stderr)
             code = 1
@@ -85,13 +90,37 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def command(stage: Path, chroot: Path | None) -> list[str]:
-    """What runs the story, in process and mount namespaces of its own, so that nothing outlives it."""
+def run(stage: Path, chroot: Path | None, line: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a line in the stage, with a user of its own; ``options`` are those of ``subprocess.run``."""
+    variables = environment(stage, chroot or Path("/"))
+    return subprocess.run(command(stage, chroot, line), env=variables, timeout=LIMIT_S, text=True, **options)
+
+
+def bake_without_window(stage: Path, chroot: Path | None, blender: str) -> int:
+    """The command ``bdfm``: the story's take is baked into a new file, one that is missing is refused in one line.
+
+    Returns 0 where it does so.
+    """
+    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    baked = run(stage, chroot, BAKE.format(blender=blender, take="sample", out="baked.blend"), **kept)
+    opened = run(stage, chroot, f'{blender} -b baked.blend --python-exit-code 1 --python-expr "{IS_BAKED}"', **kept)
+    refused = run(stage, chroot, BAKE.format(blender=blender, take="missing", out="none.blend"), **kept)
+    print(baked.stdout + refused.stdout)
+    codes = [done.returncode for done in (baked, opened, refused)]
+    reasons = [line for line in refused.stdout.splitlines() if line.startswith("bdfm: ")]
+    is_told = len(reasons) == 1 and "Traceback" not in refused.stdout and not (stage / "none.blend").exists()
+    is_right = codes == [0, 0, NONE_BAKED] and is_told
+    print(f"COMMAND LINE: {'' if is_right else 'not '}as it should be", flush=True)
+    return int(not is_right)
+
+
+def command(stage: Path, chroot: Path | None, line: str) -> list[str]:
+    """What runs a line in the stage, in process and mount namespaces of its own, so that nothing outlives it."""
     inside = Path("/") / stage.relative_to(chroot or "/")
-    run = f"cd {inside} && bash run.sh"
+    run = f"cd {inside} && {line}"
     if chroot is None:
         return ["bash", "-c", run]
-    mount = f"mount -t proc proc {chroot}/proc && exec chroot {chroot} bash -c '{run}'"
+    mount = f"mount -t proc proc {chroot}/proc && exec chroot {chroot} bash -c {shlex.quote(run)}"
     return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", "-c", mount]
 
 

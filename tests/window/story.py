@@ -163,6 +163,26 @@ def batch(hands: Hands) -> Acts[None]:
     yield from hands.until(lambda: gains.AU12 == 1, 5, "the gains are set back")
 
 
+def take_by_take(hands: Hands) -> Acts[None]:
+    """A take for each character: the one that lacks it fails and says so, the other is baked; then both are."""
+    lists = bpy.context.scene.bdfm.batch
+    yield from hands.click_button("bdfm.batch.show_gains", across=0.3)
+    yield from hands.click_button("bdfm.batch.pairing", across=0.75)
+    yield from hands.until(lambda: lists.pairing == "PAIRS", 5, "the takes are listed")
+    for take, becomes, picture in (
+        ("sample.csv", {"FAILED"}, "24-batch-failed"),
+        ("long.csv", {"BAKED", "WARNED"}, "25-take-by-take"),
+    ):
+        yield from clips.choose_file(hands, "bdfm.batch_add_takes", take)
+        check(Path(lists.takes[-1].path).name == take, "another take was chosen, or none")
+        yield from hands.click_button("bdfm.batch_bake()")
+        ends = lambda: lists.characters[1].status in becomes  # noqa: B023, E731
+        yield from hands.until(ends, 60, f"with {take} the second character is {becomes}")
+        check(lists.characters[0].status in {"BAKED", "WARNED"}, "the first character was not baked")
+        yield from hands.over_view()
+        yield from hands.picture(picture, hands.sidebar)
+
+
 def add_second_character() -> None:
     """A copy of the first beside it, both selected."""
     first = bpy.context.scene.objects["ArkitHead"]
@@ -205,6 +225,7 @@ STEPS = (
     bake_and_undo,
     stop_a_long_bake,
     batch,
+    take_by_take,
     clips.pick_face,
     clips.work_off_queue,
 )
