@@ -29,10 +29,15 @@ Stamp = tuple[tuple[Path, int | None], ...]
 
 @dataclass(frozen=True)
 class Library:
-    """Mappings by id, and why other files were refused."""
+    """Mappings by id, and why other files were refused.
+
+    Attributes:
+        own: ids of those in the folder of the user's own.
+    """
 
     mappings: dict[str, Mapping]
     refused: tuple[MappingError, ...]
+    own: frozenset[str] = frozenset()
     _chosen: dict[Hashable, list[Fit]] = field(default_factory=dict, compare=False, repr=False)
 
     def by_id(self, identifier: str) -> Mapping:
@@ -62,12 +67,12 @@ class Library:
             tuple((owner.kind, owner.properties) for owner in rig.properties),
         )
         if names not in self._chosen:
-            self._chosen[names] = choose(list(self.mappings.values()), rig)
+            self._chosen[names] = choose(list(self.mappings.values()), rig, self.own)
         return self._chosen[names]
 
 
 def load_library(own: Path | None = None) -> Library:
-    """Read the mappings that ship and those of the folder ``own``, whose ids win. Files are read again once changed."""
+    """Read the mappings that ship and those of the folder ``own``, which win. Files are read again once changed."""
     folders = [SHIPPED, *([own] if own is not None else [])]
     return _load(tuple((folder, _stamp(folder)) for folder in folders))
 
@@ -76,11 +81,13 @@ def load_library(own: Path | None = None) -> Library:
 def _load(folders: tuple[tuple[Path, Stamp], ...]) -> Library:
     mappings: dict[str, Mapping] = {}
     refused: list[MappingError] = []
+    own: frozenset[str] = frozenset()
     for folder, stamp in folders:
         found, bad = _read(folder, stamp)
         mappings |= {mapping.id: mapping for mapping in found}
+        own = own if folder == SHIPPED else frozenset(mapping.id for mapping in found)
         refused += bad
-    return Library(mappings, tuple(refused))
+    return Library(mappings, tuple(refused), own)
 
 
 @lru_cache(maxsize=3)

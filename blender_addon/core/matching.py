@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
@@ -125,8 +125,12 @@ def rank(mappings: Iterable[Mapping], rig: Rig) -> list[Fit]:
     return sorted((fit(mapping, rig) for mapping in mappings), key=order)
 
 
-def choose(mappings: Iterable[Mapping], rig: Rig) -> list[Fit]:
+def choose(mappings: Iterable[Mapping], rig: Rig, own: Collection[str] = ()) -> list[Fit]:
     """The mapping with the best score, and those that tie with it: the same share and number of names.
+
+    Args:
+        own: ids of the artist's own mappings. Where any of them ties, only they count: a copy of a mapping that ships
+            has its names, and was made to be used instead.
 
     Raises:
         NoMappingError: none reaches its minimum; the message names the closest.
@@ -137,7 +141,8 @@ def choose(mappings: Iterable[Mapping], rig: Rig) -> list[Fit]:
     best = ranked[0]
     if not best.fits:
         raise NoMappingError(f"{rig.name}: no mapping fits{_why_not(best, rig)}")
-    return [fit for fit in ranked if fit.fits and math.isclose(fit.score, best.score) and fit.found == best.found]
+    tied = [fit for fit in ranked if fit.fits and math.isclose(fit.score, best.score) and fit.found == best.found]
+    return [fit for fit in tied if fit.mapping.id in own] or tied
 
 
 def _why_not(closest: Fit, rig: Rig) -> str:

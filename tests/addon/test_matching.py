@@ -157,6 +157,15 @@ def test_ties_are_shown(data: dict[str, Any], rig: Rig) -> None:
     assert [fit.mapping.id for fit in rank([worse, first, second], rig)] == ["b", "small", "c"]
 
 
+def test_the_artists_own_mapping_wins_a_tie(data: dict[str, Any], rig: Rig) -> None:
+    ships = Mapping.from_dict(data | {"id": "a", "confidence": "verified"})
+    copy, other = (Mapping.from_dict(data | {"id": name, "name": name}) for name in ("mine", "other"))
+    assert [fit.mapping.id for fit in choose([ships, copy], rig, {"mine"})] == ["mine"]
+    assert [fit.mapping.id for fit in choose([ships, copy, other], rig, {"mine", "other"})] == ["mine", "other"]
+    worse = Mapping.from_dict(data | {"id": "mine", "fingerprint": {"bones": ["jaw", "tail"], "minimum": 0.5}})
+    assert [fit.mapping.id for fit in choose([ships, worse], rig, {"mine"})] == ["a"]
+
+
 def test_with_the_same_share_more_names_win(data: dict[str, Any], rig: Rig) -> None:
     one, three = Mapping.from_dict(data | {"id": "a", "fingerprint": {"bones": ["jaw"]}}), Mapping.from_dict(data)
     assert [fit.mapping.id for fit in choose([one, three], rig)] == ["small"]

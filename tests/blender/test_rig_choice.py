@@ -63,6 +63,17 @@ def test_a_mapping_chosen_for_one_character_is_baked(own, rows, tmp_path):
     assert rows()[0][1].fits[0].mapping.id == "fits"
 
 
+def test_an_own_copy_of_a_mapping_that_ships_is_used_without_a_question(part, rows, keep_mappings):
+    ships = part("blender.library").load_library().by_id("arkit")
+    keep_mappings(ships.to_dict() | {"id": "mine", "name": "Mine"})
+    face = mesh("Berta", ships.fingerprint.shape_keys)
+    select(face)
+    (berta,), _ = rows()
+    assert [fit.mapping.id for fit in berta.fits] == ["mine"]
+    bpy.ops.bdfm.choose_character_mapping(character="Berta", mapping="arkit")
+    assert [fit.mapping.id for fit in rows()[0][0].fits] == ["arkit"]
+
+
 def test_the_choice_is_saved_with_the_file(own, rows, tmp_path):
     rig = armature("Rig", {"jaw": "XYZ"})
     mesh("Face", ["smile"], rig)
