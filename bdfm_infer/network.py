@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from .alignment import CROP_SIZE, N_LANDMARKS
 from .errors import WeightsError
 from .parameters import N_AU, degrees_from_parameter, intensity_from_parameter
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # asked once, at its import: from 1.29 on it reports to its makers
+import onnxruntime
 
 OWN_WEIGHTS: Final = Path(__file__).parent / "weights"
 """Folder of the weights that come with the package."""

@@ -2,6 +2,7 @@
 """What importing costs and what it brings along, in fresh processes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ def modules_after(statement: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("module", ["take", "calibrate", "smooth", "parameters", "errors", "export", "table"])
+@pytest.mark.parametrize("module", ["take", "calibrate", "smooth", "parameters", "errors", "export", "table", "png"])
 def test_numpy_alone(module: str) -> None:
     loaded = modules_after(f"import bdfm_infer.{module}")
     assert not loaded & {"cv2", "onnxruntime", "PIL", "tqdm", "torch", "bpy", "scipy", "onnx"}
@@ -36,6 +37,16 @@ def test_import_takes_less_than_half_a_second() -> None:
     code = "import time; t = time.process_time(); from bdfm_infer import *; print(time.process_time() - t)"
     runs = [subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True) for _ in range(3)]
     assert min(float(run.stdout) for run in runs) < 0.5
+
+
+def test_the_networks_report_to_nobody(tmp_path: Path) -> None:
+    """ONNX Runtime would keep an identifier of the machine and a queue of events in the user's cache, and send them."""
+    silencers = {"ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "CI", "GITHUB_ACTIONS"}
+    environment = {name: value for name, value in os.environ.items() if name not in silencers}
+    code = "from bdfm_infer import Predictor; Predictor(); from bdfm_infer.avatar import Avatar; Avatar()"
+    places = {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment | places, check=True, timeout=60)
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_all_names_are_there() -> None:
