@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 
+from . import png
 from .alignment import crop
 from .errors import NoFaceError, WriteError
 from .faces import Face
@@ -89,7 +89,7 @@ def _write(folder: Path, frame: Frame, faces: list[Face]) -> dict[str, Any]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for number, face in enumerate(faces, 1):
-            (folder / f"face{number}.png").write_bytes(cv2.imencode(".png", _portrait(frame.image, face))[1].tobytes())
+            (folder / f"face{number}.png").write_bytes(png.encode(_portrait(frame.image, face)))
         (folder / "faces.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise WriteError(f"{folder} cannot be written: {error.strerror or error}. Choose another folder.") from error
@@ -97,8 +97,9 @@ def _write(folder: Path, frame: Frame, faces: list[Face]) -> dict[str, Any]:
 
 
 def _portrait(image: Image, face: Face) -> Image:
-    """The face in a square, (128, 128) or (128, 128, 3)."""
+    """The face in a square, (128, 128) or (128, 128, 3) RGB."""
     x, y, side = face.place
     scale = PICTURE / (2 * _MARGIN * side)
     middle = (PICTURE - 1) / 2
-    return crop(image, np.array([[scale, 0, middle - scale * x], [0, scale, middle - scale * y]]), PICTURE)
+    square = crop(image, np.array([[scale, 0, middle - scale * x], [0, scale, middle - scale * y]]), PICTURE)
+    return square[..., ::-1] if square.ndim == 3 else square

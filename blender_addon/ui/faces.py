@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import bpy
 import bpy.utils.previews
@@ -16,10 +16,12 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, Event, UILayout
 
+from bdfm_infer import png
 from bdfm_infer.errors import BdfmError
 
 from ..jobs.requests import faces_command
 from ..jobs.worker import Worker
+from .icons import fill
 from .sources import Source, chosen, is_chosen, resolve_in
 
 POLL_S = 0.1
@@ -116,10 +118,10 @@ class BDFM_OT_find_faces(bpy.types.Operator):
     def _start(self, context: Context) -> bool:
         global _worker
         choice = context.scene.bdfm.capture
-        self._folder = Path(tempfile.mkdtemp(prefix="faces-", dir=bpy.app.tempdir or None))
         try:
             self._chosen, self._source = chosen(choice), resolve_in(choice, context)
             at = self._source.footage.start + choice.look_at
+            self._folder = Path(tempfile.mkdtemp(prefix="faces-", dir=bpy.app.tempdir or None))
             _worker = Worker(faces_command(self._source.footage, at, self._folder), self._folder / "none.csv")
         except (BdfmError, OSError) as error:
             self.report({"ERROR"}, str(error))
@@ -133,8 +135,15 @@ class BDFM_OT_find_faces(bpy.types.Operator):
         return _worker.outcome is not None
 
     def _finish(self, context: Context) -> set[str]:
-        global _worker
         self._leave(context)
+        try:
+            return self._keep()
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _keep(self) -> set[str]:
+        """Take in what the worker found; its pictures go from disk after this."""
+        global _found, _worker
         if _worker is None or _worker.outcome is None:
             return {"CANCELLED"}
         outcome = _worker.outcome
@@ -142,23 +151,25 @@ class BDFM_OT_find_faces(bpy.types.Operator):
         if outcome.error is not None:
             self.report({"ERROR"}, outcome.error)
             return {"CANCELLED"}
-        self._keep(outcome.answer)
-        return {"FINISHED"}
-
-    def _keep(self, answer: dict[str, Any]) -> None:
-        global _found
+        faces = outcome.answer["faces"]
+        try:
+            images = [png.decode((self._folder / face["picture"]).read_bytes()) for face in faces]
+        except (OSError, ValueError) as error:
+            self.report({"ERROR"}, rpt_("The pictures cannot be read: {error}").format(error=error))
+            return {"CANCELLED"}
         forget_faces()
         pictures = bpy.utils.previews.new()
-        for number, face in enumerate(answer["faces"], 1):
-            pictures.load(str(number), str(self._folder / face["picture"]), "IMAGE")
-        places = tuple((face["x"], face["y"]) for face in answer["faces"])
-        _found = Found(self._chosen, self._source.key, answer["time"], places, pictures)
+        for number, image in enumerate(images, 1):
+            fill(pictures.new(str(number)), image)
+        places = tuple((face["x"], face["y"]) for face in faces)
+        _found = Found(self._chosen, self._source.key, outcome.answer["time"], places, pictures)
         self.report(
             {"INFO"},
-            rpt_("{count} faces at {seconds:.2f} s").format(count=len(places), seconds=answer["time"])
+            rpt_("{count} faces at {seconds:.2f} s").format(count=len(places), seconds=_found.time)
             if len(places) > 1
             else "One face",
         )
+        return {"FINISHED"}
 
     def _leave(self, context: Context) -> None:
         if self._timer is not None:

@@ -15,11 +15,13 @@ from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, UILayout
 
+from bdfm_infer import png
 from bdfm_infer.smooth import CUTOFF_HZ
 
 from ..jobs.requests import pictures_command
 from ..jobs.worker import Worker
 from .capture_panel import redraw
+from .icons import fill
 from .operators import ReportingOperator
 from .progress import describe, share
 from .sidebar import draw_text
@@ -36,31 +38,26 @@ class _Icons:
     """Two icons that show the halves of one picture file."""
 
     def __init__(self) -> None:
-        self._file, self._halves = bpy.utils.previews.new(), bpy.utils.previews.new()
-        self._icons = [self._halves.new(name) for name in ("clip", "avatar")]
-        for icon in self._icons:
-            icon.image_size = (SIDE, SIDE)
+        self._previews = bpy.utils.previews.new()
+        self._icons = [self._previews.new(name) for name in ("clip", "avatar")]
         self._shown: Path | None = None
 
     def show(self, path: Path) -> tuple[int, int] | None:
         """Numbers of the icons with the picture, or None where it cannot be read."""
         if path != self._shown:
-            picture = self._file.load("picture", str(path), "IMAGE")
-            readable = tuple(picture.image_size) == (2 * SIDE, SIDE)
-            pixels = np.empty(2 * SIDE * SIDE, np.int32)
-            if readable:
-                picture.image_pixels.foreach_get(pixels)
-                for icon, half in zip(self._icons, np.hsplit(pixels.reshape(SIDE, -1), 2), strict=True):
-                    icon.image_pixels.foreach_set(np.ascontiguousarray(half).ravel())
-            self._file.clear()
-            if not readable:
+            try:
+                picture = png.decode(path.read_bytes())
+            except (OSError, ValueError):
                 return None
+            if picture.shape != (SIDE, 2 * SIDE, 3):
+                return None
+            for icon, half in zip(self._icons, np.hsplit(picture, 2), strict=True):
+                fill(icon, half)
             self._shown = path
         return self._icons[0].icon_id, self._icons[1].icon_id
 
     def close(self) -> None:
-        bpy.utils.previews.remove(self._file)
-        bpy.utils.previews.remove(self._halves)
+        bpy.utils.previews.remove(self._previews)
 
 
 _icons: _Icons | None = None
@@ -82,7 +79,7 @@ def picture_folder(loaded: LoadedTake) -> Path:
 def draw_pictures(layout: UILayout, context: Context, loaded: LoadedTake, row: int) -> None:
     """Clip and avatar of one row of the take, or the button that reads them."""
     folder = picture_folder(loaded)
-    path = folder / f"{row:06d}.jpg"
+    path = folder / f"{row:06d}.png"
     icons = _shown_icons().show(path) if path.is_file() else None
     if icons is not None:
         halves = layout.row(align=True)

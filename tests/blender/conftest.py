@@ -108,6 +108,16 @@ def draw_characters(
 
 
 @pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without a file in place of the user's, in which Blender leaves thumbnails where their folders are."""
+    folder = tmp_path / "cache"
+    for size in ("normal", "large"):
+        (folder / "thumbnails" / size).mkdir(parents=True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
 def bake_steps(part: Callable[[str], ModuleType]) -> Callable[..., Any]:
     """Bake channels of a mapping onto the character of an object, step by step.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bdfm_infer.parameters import AU_NAMES, ROTATION
 from bdfm_infer.take import Row, Take, TakeWriter
@@ -84,6 +84,14 @@ def make_performance(
 ) -> Performance:
     """A performance in memory, see :func:`make_rows`."""
     return Performance.from_take(Take.from_rows(make_rows(timestamps, lost, **channels)), name)
+
+
+def pixels_of(icon: bpy.types.ImagePreview) -> NDArray[np.uint8]:
+    """What an icon shows, (h, w, 3) RGB with the top line first."""
+    width, height = icon.image_size
+    pixels = np.empty(width * height, np.int32)
+    icon.image_pixels.foreach_get(pixels)
+    return pixels.view(np.uint8).reshape(height, width, 4)[::-1, :, :3]
 
 
 def write_take(path: Path, timestamps: ArrayLike, lost: Sequence[int] = (), **channels: ArrayLike) -> Path:

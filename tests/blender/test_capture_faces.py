@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 import pytest
-from footage import two_people, write_clip
+from footage import RATE, two_people, write_clip
+from scenes import pixels_of
 
 from bdfm_infer.take import Take
 
@@ -30,8 +33,12 @@ def test_pick_the_smaller_face_by_its_picture(choice, part, clip):
     assert bpy.ops.bdfm.find_faces() == {"FINISHED"}
     found = part("ui.faces").found_faces()
     assert found.time == pytest.approx(0.1, abs=0.035) and len(found.places) == 2
-    for number in ("1", "2"):
-        assert tuple(found.pictures[number].image_size) == (128, 128)
+    frame = two_people(8)[round(found.time * RATE)][..., ::-1]
+    for number, (x, y) in zip(("1", "2"), found.places, strict=True):
+        picture = pixels_of(found.pictures[number])
+        assert picture.shape == (128, 128, 3)
+        nose = frame[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4]
+        assert picture[60:68, 60:68].mean(axis=(0, 1)) == pytest.approx(nose.mean(axis=(0, 1)), abs=20)
     bpy.ops.bdfm.pick_face(number=2)
     assert choice.face == "PICKED" and tuple(choice.pick_place) == pytest.approx(found.places[1])
     bpy.ops.bdfm.capture()
@@ -42,6 +49,16 @@ def test_pick_the_smaller_face_by_its_picture(choice, part, clip):
         bpy.ops.bdfm.pick_face(number=9)
     choice.file = "other.avi"
     assert not bpy.ops.bdfm.pick_face.poll()
+
+
+def test_nothing_of_the_pictures_stays_on_disk(choice, part, layout, cache):
+    """Neither the worker's files, nor a thumbnail of each that Blender would leave in the user's cache."""
+    bpy.ops.bdfm.find_faces()
+    part("ui.faces").draw_faces(layout, bpy.context)
+    for picture in part("ui.faces").found_faces().pictures.values():
+        assert tuple(picture.image_size) == (128, 128)
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+    assert not list(Path(bpy.app.tempdir).glob("faces-*"))
 
 
 def test_a_pick_counts_for_its_clip_alone(choice, part, clip, tmp_path):

@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 import pytest
 from footage import sample_frames, write_clip, write_images
-from scenes import write_take
+from scenes import pixels_of, write_take
 
 
 @pytest.fixture
@@ -29,18 +29,47 @@ def test_pictures_of_each_row(take, part, layout):
     values.draw_values(layout, bpy.context)
     bpy.ops.bdfm.read_pictures()
     folder = pictures.picture_folder(loaded)
-    assert sorted(path.name for path in folder.iterdir()) == [f"{row:06d}.jpg" for row in range(6)]
+    assert sorted(path.name for path in folder.iterdir()) == [f"{row:06d}.png" for row in range(6)]
     bpy.context.scene.render.fps = 30
     seen = []
     for frame in range(1, 7):
         bpy.context.scene.frame_set(frame)
         values.draw_values(layout, bpy.context)
-        pixels = np.empty(128 * 128, np.int32)
-        pictures._icons._icons[1].image_pixels.foreach_get(pixels)
-        seen.append(pixels)
+        seen.append(pixels_of(pictures._icons._icons[1]))
     assert all((a != b).any() for a, b in pairwise(seen))
-    assert seen[4].view(np.uint8).reshape(-1, 4)[:, :3].std() < 3 < seen[0].view(np.uint8).reshape(-1, 4)[:, :3].std()
+    assert np.ptp(seen[4]) == 0 < seen[0].std()
     assert not bpy.data.images
+
+
+def test_the_frame_is_shown_as_it_is(tmp_path, part, layout):
+    """Way up, order of the colours, and each row its own: red grows above, blue shrinks below. No face: no cut-out."""
+    frames = []
+    for row in range(3):
+        frame = np.zeros((128, 128, 3), np.uint8)
+        frame[:64, :, 2], frame[64:, :, 0] = 60 + 60 * row, 200 - 60 * row
+        frames.append(frame)
+    write_clip(tmp_path / "clip.mp4", frames)
+    bpy.ops.bdfm.load_take(filepath=str(write_take(tmp_path / "t.csv", np.arange(3) / 30, lost=[0, 1, 2])))
+    bpy.ops.bdfm.read_pictures()
+    bpy.context.scene.render.fps = 30
+    for row, frame in enumerate(frames):
+        bpy.context.scene.frame_set(row + 1)
+        part("ui.values").draw_values(layout, bpy.context)
+        clip = pixels_of(part("ui.pictures")._icons._icons[0]).astype(int)
+        inside = np.r_[0:60, 68:128]  # the clip's own compression blurs the edge
+        assert np.abs(clip - frame[..., ::-1])[inside].max() < 10
+
+
+def test_nothing_of_the_pictures_stays_on_disk(take, part, layout, cache):
+    """Blender leaves a thumbnail in the user's cache for each picture that it loads by itself."""
+    bpy.ops.bdfm.read_pictures()
+    bpy.context.scene.render.fps = 30
+    for frame in range(1, 7):
+        bpy.context.scene.frame_set(frame)
+        part("ui.values").draw_values(layout, bpy.context)
+        for icon in part("ui.pictures")._icons._icons:
+            assert tuple(icon.image_size) == (128, 128)
+    assert not [path for path in cache.rglob("*") if path.is_file()]
 
 
 def test_the_avatar_is_drawn_anew_once_another_rest_is_saved(take, part):
@@ -54,8 +83,8 @@ def test_the_avatar_is_drawn_anew_once_another_rest_is_saved(take, part):
     bpy.ops.bdfm.save_cleaning()
     after = pictures.picture_folder(loaded)
     assert [path.name for path in sorted(after.iterdir())] == [path.name for path in sorted(before.iterdir())]
-    last = "000005.jpg"  # at its strongest 1 stays 1 ...
-    assert (after / "000003.jpg").read_bytes() != (before / "000003.jpg").read_bytes()  # ... and 0.6 becomes 0.2
+    last = "000005.png"  # at its strongest 1 stays 1 ...
+    assert (after / "000003.png").read_bytes() != (before / "000003.png").read_bytes()  # ... and 0.6 becomes 0.2
     assert (after / last).read_bytes() == (before / last).read_bytes()
 
 
@@ -64,7 +93,7 @@ def test_a_damaged_picture_is_no_picture(take, part, layout):
     loaded = part("ui.takes").loaded_take(bpy.context.scene)
     folder = pictures.picture_folder(loaded)
     folder.mkdir(parents=True)
-    (folder / "000000.jpg").write_bytes(b"no picture")
+    (folder / "000000.png").write_bytes(b"no picture")
     part("ui.values").draw_values(layout, bpy.context)
 
 
