@@ -122,6 +122,14 @@ def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     return getattr(context.workspace, "sequencer_scene", None) or context.scene
 
 
+def show_in_sequencer(context: bpy.types.Context, scene: bpy.types.Scene) -> bpy.types.Scene:
+    """Let the sequencer show a scene where it shows none, as in a new file from 5.0 on. Returns the one it shows."""
+    workspace = context.workspace
+    if hasattr(workspace, "sequencer_scene") and workspace.sequencer_scene is None:
+        workspace.sequencer_scene = scene
+    return sequencer_scene(context)
+
+
 def strips_of(scene: bpy.types.Scene) -> list[Any]:
     """All strips of a scene's sequencer."""
     editor = scene.sequence_editor

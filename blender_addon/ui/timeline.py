@@ -14,7 +14,7 @@ from bpy.app.translations import pgettext_n as n_
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, UILayout
 
-from ..blender.versions import new_sound_strip, remove_sound_strip, strip_span, strips_of
+from ..blender.versions import new_sound_strip, remove_sound_strip, show_in_sequencer, strip_span, strips_of
 from ..core.paths import is_there
 from ..core.timing import MAX_FRAME
 from ..jobs.requests import Footage
@@ -149,8 +149,20 @@ class BDFM_OT_fit_scene_range(TakeOperator, ReportingOperator):
         )
 
 
+def _sounds(scene: bpy.types.Scene, file: Path) -> list[int]:
+    """Frames at which the strips with a file's sound have its second 0, trimmed off or not."""
+    spans = [
+        strip_span(strip)
+        for strip in strips_of(scene)
+        if strip.type == "SOUND"
+        and strip.sound is not None
+        and Path(bpy.path.abspath(strip.sound.filepath, library=strip.sound.library)).absolute() == file.absolute()
+    ]
+    return [first - skipped for first, skipped, _ in spans]
+
+
 class BDFM_OT_add_sound(TakeOperator, ReportingOperator):
-    """Put the sound of the clip into the sequencer, in step with the take. Play it with Sync to Audio"""
+    """Put the sound of the clip into the sequencer, in step with the take, once. Play it with Sync to Audio"""
 
     bl_idname = "bdfm.add_sound"
     bl_label = "Add Sound of Clip"
@@ -161,6 +173,42 @@ class BDFM_OT_add_sound(TakeOperator, ReportingOperator):
         source = source_of(context, loaded)
         if isinstance(source, tuple) or source.is_dir():
             raise SourceError(rpt_("{take} was read from images, which have no sound.").format(take=loaded.name))
+        self.report({"INFO"}, self._add_once(scene, source))
+        shown = show_in_sequencer(context, scene)
+        if shown != scene:
+            self.report(
+                {"WARNING"},
+                rpt_("The sequencer shows {shown}. Choose {scene} in its header to see the sound").format(
+                    shown=shown.name, scene=scene.name
+                ),
+            )
+        if scene.bdfm.bake.speed != 1:
+            self.report({"WARNING"}, "The take does not play at its own speed, the sound does")
+
+    def _add_once(self, scene: bpy.types.Scene, source: Path) -> str:
+        """Add the sound unless it is there in step already. Returns what is to be reported.
+
+        Raises:
+            SourceError: it is there out of step, or cannot be added.
+        """
+        start, there = scene.bdfm.start_frame, _sounds(scene, source)
+        if start in there:
+            return rpt_("Sound of {source} is in {scene} already, from frame {start}. Nothing was added").format(
+                source=source.name, scene=scene.name, start=start
+            )
+        if there:
+            raise SourceError(
+                rpt_(
+                    "Sound of {source} is in {scene} already, from frame {frame}, but Start Frame is {start}. "
+                    "Move its strip in the sequencer, or delete it and press again."
+                ).format(source=source.name, scene=scene.name, frame=there[0], start=start)
+            )
+        self._add(scene, source)
+        return rpt_("Sound of {source} added to {scene} from frame {start}").format(
+            source=source.name, scene=scene.name, start=start
+        )
+
+    def _add(self, scene: bpy.types.Scene, source: Path) -> None:
         channel = max((strip.channel for strip in strips_of(scene)), default=0) + 1
         try:
             strip = new_sound_strip(scene, source.stem, str(source), channel, scene.bdfm.start_frame)
@@ -173,12 +221,6 @@ class BDFM_OT_add_sound(TakeOperator, ReportingOperator):
         if strip_span(strip)[2] <= 1:
             remove_sound_strip(scene, strip)
             raise SourceError(rpt_("{source} has no sound.").format(source=source.name))
-        self.report(
-            {"INFO"},
-            rpt_("Sound of {source} added from frame {frame}").format(source=source.name, frame=scene.bdfm.start_frame),
-        )
-        if scene.bdfm.bake.speed != 1:
-            self.report({"WARNING"}, "The take does not play at its own speed, the sound does")
 
 
 CLASSES = (BDFM_OT_add_markers, BDFM_OT_remove_markers, BDFM_OT_fit_scene_range, BDFM_OT_add_sound)

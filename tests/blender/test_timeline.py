@@ -71,18 +71,42 @@ def write_sound(path, seconds=2.0):
         file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
 
 
-def test_the_sound_begins_with_the_take(take, part):
+def test_the_sound_begins_with_the_take_and_is_added_once(take, part):
     write_sound(take.with_name("clip.mp4"))
     if not SOUND:
         with pytest.raises(RuntimeError, match="cannot be added as sound"):
             bpy.ops.bdfm.add_sound()
         return
     versions = part("blender.versions")
+    strips = versions.strips_of
     for _ in range(2):
+        assert bpy.ops.bdfm.add_sound() == {"FINISHED"}
+        assert [versions.strip_span(strip) for strip in strips(bpy.context.scene)] == [(101, 0, 50)]
+    strips(bpy.context.scene)[0].frame_offset_start = 10  # trimmed by hand, in step all the same
+    bpy.ops.bdfm.add_sound()
+    assert [versions.strip_span(strip) for strip in strips(bpy.context.scene)] == [(111, 10, 40)]
+    bpy.context.scene.bdfm.start_frame = 201
+    with pytest.raises(RuntimeError, match="from frame 101, but Start Frame is 201"):
         bpy.ops.bdfm.add_sound()
-    strips = versions.strips_of(bpy.context.scene)
-    assert [versions.strip_span(strip) for strip in strips] == [(101, 0, 50)] * 2
-    assert len({strip.channel for strip in strips}) == 2
+    assert len(strips(bpy.context.scene)) == 1
+
+
+def test_the_sequencer_shows_the_sound_or_the_report_says_where_it_is(take, part, capfd):
+    """From 5.0 on the sequencer shows a scene of its own, or none."""
+    if not SOUND:
+        return
+    write_sound(take.with_name("clip.mp4"))
+    scene, workspace = bpy.context.scene, bpy.context.workspace
+    has_own_scene = bpy.app.version >= (5, 0, 0)
+    bpy.ops.bdfm.add_sound()
+    assert f"added to {scene.name} from frame 101" in "".join(capfd.readouterr())
+    assert not has_own_scene or workspace.sequencer_scene == scene
+    if has_own_scene:
+        workspace.sequencer_scene = bpy.data.scenes.new("Edit")
+        bpy.ops.bdfm.add_sound()
+        said = "".join(capfd.readouterr())
+        assert "already, from frame 101" in said and f"shows Edit. Choose {scene.name} in its header" in said
+        assert workspace.sequencer_scene.name == "Edit"
 
 
 def test_a_clip_without_sound_leaves_nothing(take, part):
