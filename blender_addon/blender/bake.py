@@ -3,37 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 from numpy.typing import NDArray
 
-from ..core.additive import aligned, property_values
 from ..core.errors import AddonError
-from ..core.gains import strengthened
 from ..core.mapping import Mapping
 from ..core.matching import Missing
 from ..core.performance import Performance
 from ..core.reduce import reduce_keys, tolerance
-from ..core.retarget import Channel, retarget
-from ..core.timing import Keys, SceneTime, resample
+from ..core.timing import Keys, SceneTime
 from .bake_options import BakeOptions
-from .bake_warnings import action_warnings, curve_warnings, is_writable, scene_warnings
-from .checks import Finding, channel_name, findings
-from .existing import curve_values, modifiers_muted, plays_strips, sampled_values
+from .bake_warnings import action_warnings, is_writable, scene_warnings
 from .fcurves import KeyWriter
-from .gains import gains_of
-from .neck import placed
-from .properties import FloatArray, Property, properties_of
+from .plan import PLANNED, finished, plan_steps
+from .properties import FloatArray, Property
 from .rig import Character
 from .versions import ActionSet, Channels
 
 DEFAULTS = BakeOptions()
-SAMPLING = 0.45
-"""Share of a bake that plays the scene, where it has to be played."""
 
 
 class BakeError(AddonError):
@@ -95,15 +87,10 @@ def bake(
     Raises:
         TimingError: no row of the take shows a face, or none lies in the range.
         NoMappingError: nothing of the mapping is on the character.
-        BakeError: an object is gone, a data-block is linked from a library, or its NLA is being tweaked.
+        BakeError: an object is gone, a data-block is linked from a library, its NLA is being tweaked, or nothing of
+            the active action can be written.
     """
-    steps = bake_steps(performance, character, mapping, time, options)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            report: BakeReport = end.value
-            return report
+    return finished(bake_steps(performance, character, mapping, time, options))
 
 
 def bake_steps(
@@ -118,21 +105,17 @@ def bake_steps(
     Closed before its end, it leaves the character as it was.
     """
     _refuse_gone(character)
-    resolution = placed(character, mapping, options.head)
-    keys = resample(performance.timestamps, performance.values, time).within(options.first, options.last)
-    if options.additive:
-        keys = keys.filled()
-    channels = retarget(resolution, strengthened(keys.values, gains_of(character.top)))
-    items = properties_of(character, channels)
-    values = yield from _values(items, keys.frames, options)
-    found = findings(character, resolution, [_shown(*pair) for pair in zip(items, values, strict=True)])
-    _refuse(character, items, found, options)
-    warnings = [
+    plan = yield from plan_steps(performance, character, mapping, time, options)
+    for finding in plan.findings:
+        if finding.blocks:
+            raise BakeError(f"{character.name}: {finding.text}")
+    keys, items = plan.keys, plan.items
+    warnings = (
         *mapping.warnings,
         *scene_warnings(bpy.context.scene),
-        *(finding.text for finding in found),
+        *(finding.text for finding in plan.findings),
         *action_warnings(items, options),
-    ]
+    )
 
     new = ActionSet(f"{performance.name} · {character.name}")
     slots = {item.id_block: item.slot for item in reversed(items)}
@@ -140,15 +123,14 @@ def bake_steps(
     writer = KeyWriter(keys.frames, keys.gap_starts)
     written: list[int] = []
     try:
-        for number, (item, columns) in enumerate(zip(items, values, strict=True)):
+        for number, (item, columns) in enumerate(zip(items, plan.values, strict=True)):
             keep = _kept(item, columns, keys, options)
             for index, column in zip(item.indices, columns.T, strict=True):
                 curve = _curve(places[item.id_block], item, index)
-                warnings += curve_warnings(curve, channel_name(item.channel))
                 if is_writable(curve):
                     writer.write(curve, column, keep)
                     written.append(int(keep.sum()))
-            yield 0.5 + 0.5 * number / len(items)
+            yield PLANNED + (1 - PLANNED) * number / len(items)
     except BaseException:
         writer.take_back()
         for channels in places.values():
@@ -172,7 +154,7 @@ def bake_steps(
         written=sum(written),
         first=first,
         last=last,
-        missing=resolution.missing,
+        missing=plan.resolution.missing,
         warnings=tuple(dict.fromkeys(warnings)),
     )
 
@@ -188,54 +170,6 @@ def _refuse_gone(character: Character) -> None:
                 character=character.name
             )
         )
-
-
-def _refuse(character: Character, items: Sequence[Property], found: Sequence[Finding], options: BakeOptions) -> None:
-    for finding in found:
-        if finding.blocks:
-            raise BakeError(f"{character.name}: {finding.text}")
-    for item in items if options.target == "ACTIVE_ACTION" else ():
-        animation = item.id_block.animation_data
-        if animation is not None and animation.action is not None and animation.action.library is not None:
-            raise BakeError(
-                rpt_(
-                    "{character}: its action {action!r} is linked from a library, where Blender would lose "
-                    "the keyframes. Bake a new action, or make this one local."
-                ).format(character=character.name, action=animation.action.name)
-            )
-
-
-def _values(
-    items: Sequence[Property], frames: NDArray[np.int64], options: BakeOptions
-) -> Generator[float, None, list[FloatArray]]:
-    """What each property is to be, (m, c) in its own unit."""
-    with modifiers_muted(items if options.additive and options.target == "ACTIVE_ACTION" else ()):
-        return (yield from _read_values(items, frames, options))
-
-
-def _read_values(
-    items: Sequence[Property], frames: NDArray[np.int64], options: BakeOptions
-) -> Generator[float, None, list[FloatArray]]:
-    on_strips = [item for item in items if options.additive and plays_strips(item.id_block)]
-    begun = SAMPLING if on_strips else 0.0
-    sampled = (yield from sampled_values(bpy.context.scene, on_strips, frames, begun)) if on_strips else []
-    shown = {id(item): values for item, values in zip(on_strips, sampled, strict=True)}
-    found: list[FloatArray] = []
-    for number, item in enumerate(items):
-        existing = shown.get(id(item))
-        if existing is None and options.additive:
-            existing = curve_values(item, frames)
-        values = property_values(item.channel, item.rotation_mode, existing)
-        if item.rotation_mode and options.target == "ACTIVE_ACTION":
-            values = aligned(item.rotation_mode, values, near=curve_values(item, frames[:1])[0])
-        found.append(values)
-        yield begun + (0.5 - begun) * number / len(items)
-    return found
-
-
-def _shown(item: Property, values: FloatArray) -> Channel:
-    """The channel with what the property will show, for the checks."""
-    return item.channel if item.rotation_mode else replace(item.channel, values=values[:, 0])
 
 
 def _place(id_block: bpy.types.ID, slot: str, new: ActionSet, options: BakeOptions) -> Channels:

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the artist should know of actions and F-curves that a bake meets. Of the character itself: :mod:`.checks`."""
+"""What the artist should know of actions and F-curves that a bake meets. Of the character: :mod:`.checks`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from .bake_options import BakeOptions
+from .checks import Finding, channel_name
+from .mends import unlock_curve, unmute_curve
 from .properties import Property
 from .versions import channels_of, is_shared
 
@@ -91,22 +94,48 @@ def is_writable(curve: bpy.types.FCurve) -> bool:
     return not (curve.lock or _of_group(curve, "lock") or len(curve.sampled_points))
 
 
-def curve_warnings(curve: bpy.types.FCurve, channel: str) -> Iterator[str]:
-    """What the artist should know of an F-curve that the bake meets, which moves what is called ``channel``."""
+def action_findings(items: Iterable[Property]) -> list[Finding]:
+    """What a bake into the active actions meets there: linked actions, and F-curves that are not as it needs them."""
+    found = []
+    writable = False
+    for item in items:
+        animation = item.id_block.animation_data
+        if animation is not None and animation.action is not None and animation.action.library is not None:
+            text = rpt_(
+                "The action {action!r} is linked from a library, where Blender would lose the keyframes. Bake a new "
+                "action, or make this one local."
+            ).format(action=animation.action.name)
+            return [Finding("linked_action", text, blocks=True)]
+        channels = channels_of(item.id_block)
+        curves = [channels.fcurves.find(item.path, index=index) if channels else None for index in item.indices]
+        writable |= any(curve is None or is_writable(curve) for curve in curves)
+        found += [each for curve in filter(None, curves) for each in _curve_findings(curve, channel_name(item.channel))]
+    if not writable:
+        text = rpt_("All its channels in the action are locked or hold samples. Unlock them, or bake a new action.")
+        found.append(Finding("unwritable", text, blocks=True))
+    return found
+
+
+def _curve_findings(curve: bpy.types.FCurve, channel: str) -> Iterator[Finding]:
+    """What the artist should know of an F-curve that moves what is called ``channel``."""
     if curve.lock or _of_group(curve, "lock"):
-        yield rpt_("{channel} is locked in its action, and was left as it was.").format(channel=channel)
+        text = rpt_("{channel} is locked in its action, and is left as it is.").format(channel=channel)
+        yield Finding("locked_curve", text, partial(unlock_curve, curve))
     elif len(curve.sampled_points):
-        yield rpt_(
-            "{channel} holds samples, and was left as it was. Turn them into keyframes first (Graph Editor: Key, "
+        text = rpt_(
+            "{channel} holds samples, and is left as it is. Turn them into keyframes first (Graph Editor: Key, "
             "Samples)."
         ).format(channel=channel)
+        yield Finding("sampled", text)
     elif curve.mute or _of_group(curve, "mute"):
-        yield rpt_("{channel} is muted in its action and will not move.").format(channel=channel)
+        text = rpt_("{channel} is muted in its action and will not move.").format(channel=channel)
+        yield Finding("muted_curve", text, partial(unmute_curve, curve))
     elif any(not modifier.mute for modifier in curve.modifiers):
-        yield rpt_(
+        text = rpt_(
             "{channel} has modifiers, which also change what is baked. Mute them in the Graph Editor where that is not "
             "wanted."
         ).format(channel=channel)
+        yield Finding("modified", text)
 
 
 def _of_group(curve: bpy.types.FCurve, attribute: str) -> bool:

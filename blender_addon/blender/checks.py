@@ -47,9 +47,11 @@ MENDS: dict[str, str] = {
     "absolute": "Make Shape Keys Relative",
     "range": "Widen Ranges",
     "locked": "Unlock Channels",
+    "locked_curve": "Unlock Channels",
+    "muted_curve": "Unmute Channels",
     "gimbal": "Use Quaternions",
 }
-"""What the button of each kind of finding says. ``mirrored`` is mended in the mapping, ``scale`` by the artist."""
+"""What the button of each kind of finding says. Other kinds the artist mends, ``mirrored`` in the mapping."""
 
 MOVE_NAMES = {"bone_location": n_("location"), "bone_rotation": n_("rotation"), "bone_scale": n_("scale")}
 
@@ -59,7 +61,7 @@ class Finding:
     """One thing that a bake meets.
 
     Attributes:
-        kind: a key of :data:`MENDS`, ``mirrored`` or ``scale``.
+        kind: a key of :data:`MENDS`, or another where there is no button.
         text: what it is and what it does, for the artist.
         mend: puts it right; valid until Blender's data change. May raise :class:`.mends.MendError`.
         blocks: the bake is refused because of it.

@@ -96,6 +96,18 @@ def unlock(bone: bpy.types.PoseBone, what: str, index: int | None) -> None:
         locks[axis] = False
 
 
+def unlock_curve(curve: bpy.types.FCurve) -> None:
+    """Let an F-curve take keys, with its group."""
+    for owner in filter(None, (curve, curve.group)):
+        owner.lock = False
+
+
+def unmute_curve(curve: bpy.types.FCurve) -> None:
+    """Let an F-curve move what it is for, with its group."""
+    for owner in filter(None, (curve, curve.group)):
+        owner.mute = False
+
+
 def to_quaternion(bone: bpy.types.PoseBone) -> None:
     """Turn by a quaternion. Blender keeps the pose.
 
@@ -123,15 +135,15 @@ def make_overrides(character: Character) -> None:
     context = bpy.context
     linked = [item for item in character.objects if item.library is not None]
     for item in linked:
-        if _override_of(item) is None:
+        if override_of(item) is None:
             item.override_hierarchy_create(context.scene, context.view_layer, do_fully_editable=True)
-        made = _override_of(item)
+        made = override_of(item)
         if made is None:
             raise MendError(
                 rpt_("{name!r}: Blender makes no library override of it. Make it local instead.").format(name=item.name)
             )
         _take_place(item, made)
-    objects = [_override_of(item) if item in linked else item for item in character.objects]
+    objects = [override_of(item) if item in linked else item for item in character.objects]
     for data in dict.fromkeys(item.data for item in objects if item is not None and item.data is not None):
         if data.library is not None and data.override_create(remap_local_usages=True) is None:
             raise MendError(
@@ -139,7 +151,8 @@ def make_overrides(character: Character) -> None:
             )
 
 
-def _override_of(item: bpy.types.Object) -> bpy.types.Object | None:
+def override_of(item: bpy.types.Object) -> bpy.types.Object | None:
+    """The library override of a linked object that is in the scene."""
     overrides = (each for each in bpy.context.scene.objects if each.override_library is not None)
     return next((each for each in overrides if each.override_library.reference == item), None)
 
