@@ -75,6 +75,16 @@ def character_of(item: Object, scene: bpy.types.Scene) -> Character | None:
     return found[0] if len(found) == 1 else None
 
 
+def object_named(scene: bpy.types.Scene, name: str) -> Object | None:
+    """An object of a scene by its full name, which tells linked ones from local ones of the same name; where none has
+    that full name, by its name alone.
+    """
+    first = scene.objects.get(name)
+    if first is not None and first.name_full == name:
+        return first
+    return next((item for item in scene.objects if item.name_full == name), first)
+
+
 def read_rig(character: Character) -> Rig:
     """Names and rest pose of a character, for the choice and the matching of a mapping."""
     armature = character.armature

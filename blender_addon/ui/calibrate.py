@@ -11,11 +11,11 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, UILayout
 
-from bdfm_infer.calibrate import Calibration
+from bdfm_infer.calibrate import EYES, Calibration
 from bdfm_infer.parameters import ACTION_UNITS
 
 from .bake_settings import take_time
-from .cleaning import read_cleaning, write_cleaning
+from .cleaning import BDFM_PG_cleaning, read_cleaning, write_cleaning
 from .operators import ReportingOperator
 from .takes import LoadedTake, TakeOperator, loaded_take
 from .values import TakePanel, seconds_now, unit_label
@@ -32,7 +32,7 @@ class BDFM_PT_calibrate(TakePanel, bpy.types.Panel):
 
 
 def draw_calibrate(layout: UILayout, context: Context) -> None:
-    """Where the neutral is taken from, and what it is now."""
+    """Where the neutral is taken from, and, once there is one, what it is: of the eyes only where a file brought it."""
     group = context.scene.bdfm.cleaning
     column = layout.column(align=True)
     column.operator("bdfm.calibrate", text="From This Frame", icon="KEYFRAME").method = "FRAME"
@@ -42,12 +42,18 @@ def draw_calibrate(layout: UILayout, context: Context) -> None:
     row.prop(group, "rest_first")
     row.prop(group, "rest_last")
     column.operator("bdfm.calibrate", text="From These Frames", icon="ARROW_LEFTRIGHT").method = "RANGE"
-    column = layout.column(align=True)
-    for name, meaning in ACTION_UNITS.items():
-        if getattr(group, name).neutral > 0:
-            label = unit_label(name, meaning)
-            column.prop(getattr(group, name), "neutral", text=label, slider=True, translate=False)
+    if _is_set(group):
+        column = layout.column(align=True)
+        for name, meaning in ACTION_UNITS.items():
+            unit = getattr(group, name)
+            if name not in EYES or unit.neutral > 0:
+                column.prop(unit, "neutral", text=unit_label(name, meaning), slider=True, translate=False)
     layout.operator("bdfm.clear_calibration", icon="X")
+
+
+def _is_set(group: BDFM_PG_cleaning) -> bool:
+    """Whether anything of the face at rest is taken out."""
+    return any(getattr(group, name).neutral > 0 for name in ACTION_UNITS)
 
 
 class BDFM_OT_calibrate(TakeOperator, ReportingOperator):
@@ -93,8 +99,7 @@ class BDFM_OT_clear_calibration(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        group = context.scene.bdfm.cleaning
-        if not any(getattr(group, name).neutral > 0 for name in ACTION_UNITS):
+        if not _is_set(context.scene.bdfm.cleaning):
             cls.poll_message_set(tip_("No face at rest is set"))
             return False
         return True

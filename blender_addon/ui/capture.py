@@ -39,7 +39,7 @@ def forget_captures(*_: object) -> None:
     """After a file was opened: the queue is that of the session before."""
     for manager in bpy.data.window_managers:
         manager.bdfm_capture.queue.clear()
-        manager.bdfm_capture.running = False
+        manager.bdfm_capture.running, manager.bdfm_capture.refused = False, ""
 
 
 class BDFM_OT_choose_video(bpy.types.Operator):
@@ -111,6 +111,7 @@ class _Capturing(bpy.types.Operator):
 
     def _start(self, context: Context) -> None:
         global _session
+        capture_state(context).forget_messages()
         self.prepare(context)
         report: Report = self.report
         _session = Session(report)

@@ -8,7 +8,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, UILayout
 
 from ..blender.versions import STRIPS_ALL, sequencer_scene
-from .capture_queue import capture_state
+from .capture_queue import STATE_ICONS, capture_state
 from .faces import draw_faces
 from .sidebar import TAB, SidebarPanel, draw_move_buttons, draw_text
 
@@ -32,14 +32,14 @@ class BDFM_PT_queue(SidebarPanel, bpy.types.Panel):
 
 
 def draw_capture(layout: UILayout, context: Context) -> None:
-    """Source, trim, face, and the button; while a capture runs, its progress."""
-    settings = context.scene.bdfm
+    """Source, trim, face, and the buttons; while a capture runs, its progress, else what the last one could not do."""
+    settings, state = context.scene.bdfm, capture_state(context)
     _draw_source(layout, context)
     _draw_trim(layout, context)
     layout.prop(settings.capture, "face", text="")
     draw_faces(layout, context)
     layout.prop(settings, "take_folder", text="Takes", placeholder="Beside the Video")
-    if capture_state(context).running:
+    if state.running:
         _draw_running(layout, context)
         draw_progress(layout, context)
         layout.operator("bdfm.enqueue", icon="ADD")
@@ -47,7 +47,12 @@ def draw_capture(layout: UILayout, context: Context) -> None:
         row = layout.row(align=True)
         row.operator("bdfm.capture", icon="PLAY")
         row.operator("bdfm.enqueue", text="", icon="ADD")
+        for item in state.queue:
+            if item.is_recent and item.state in ("FAILED", "CANCELLED"):
+                draw_text(layout.column(align=True), item.message, STATE_ICONS[item.state])
     layout.operator("bdfm.load_take", icon="FILE_FOLDER")
+    if state.refused:
+        draw_text(layout.column(align=True), state.refused, "ERROR")
 
 
 def draw_queue(layout: UILayout, context: Context) -> None:

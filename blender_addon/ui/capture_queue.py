@@ -39,6 +39,7 @@ class BDFM_PG_queued(PropertyGroup):
     strips_scene: bpy.props.StringProperty(description="Scene of the sequencer")
     state: bpy.props.EnumProperty(name="State", items=STATES)
     message: bpy.props.StringProperty(name="Message", description="What became of it")
+    is_recent: bpy.props.BoolProperty(description="It ended since Capture was pressed last")
     takes: bpy.props.CollectionProperty(type=BDFM_PG_captured)
 
 
@@ -50,6 +51,13 @@ class BDFM_PG_capture(PropertyGroup):
     running: bpy.props.BoolProperty()
     factor: bpy.props.FloatProperty(min=0, max=1)
     text: bpy.props.StringProperty()
+    refused: bpy.props.StringProperty(description="Why the last file could not be loaded as a take")
+
+    def forget_messages(self) -> None:
+        """Before the next capture."""
+        self.refused = ""
+        for item in self.queue:
+            item.is_recent = False
 
     def first(self, state: str) -> BDFM_PG_queued | None:
         """The first clip in a state."""

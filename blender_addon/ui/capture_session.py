@@ -150,7 +150,7 @@ class Session:
         )
 
     def _end(self, context: Context, item: BDFM_PG_queued, state: str, message: str) -> None:
-        item.state, item.message = state, message
+        item.state, item.message, item.is_recent = state, message, True
         others = capture_state(context).first("WAITING") is not None
         level = "INFO" if state != "FAILED" else "WARNING" if others else "ERROR"
         self._report({level}, message)

@@ -17,7 +17,7 @@ from bpy.types import Context, UILayout
 from bdfm_infer.errors import BdfmError
 
 from ..blender.library import Library
-from ..blender.rig import Character, character_of, characters_in, read_rig
+from ..blender.rig import Character, character_of, characters_in, object_named, read_rig
 from ..blender.rig_choice import Choice, choice_of, choose_for, chosen_id
 from ..core.errors import AddonError, NoMappingError
 from ..core.matching import Fit, Missing, resolve
@@ -42,6 +42,7 @@ class Row:
     """One character as the panel shows it. Plain data: what it was read from may be gone.
 
     Attributes:
+        name: full name of its top object, see :func:`object_named`.
         fits: the mapping that it is baked with, then those that tie with it; empty where there is none.
         reason: why there is none.
         by_hand: the mapping was named by the artist.
@@ -60,17 +61,22 @@ class Listed:
     """What the panel shows.
 
     Attributes:
-        rows: the first selected characters, the active one ahead.
-        more: how many more are selected.
+        rows: the first selected characters.
+        names: full names of the top objects of all of them, the active one ahead.
         refused: why files of mappings are refused.
     """
 
     rows: list[Row]
-    more: int
+    names: list[str]
     refused: list[str]
 
+    @property
+    def more(self) -> int:
+        """How many are selected beyond those that have a row."""
+        return len(self.names) - len(self.rows)
 
-NOTHING = Listed([], 0, [])
+
+NOTHING = Listed([], [], [])
 _listed: tuple[object, float, Listed] = (None, 0.0, NOTHING)
 """What was looked at, when to look again, and what was found."""
 _read: dict[str, tuple[object, Row]] = {}
@@ -84,14 +90,15 @@ def listed(context: Context) -> Listed:
     """
     global _listed
     scene = context.scene
-    key = (scene.name, scene.bdfm.mapping, context.object, tuple(item.name for item in context.selected_objects))
+    key = (scene.name, scene.bdfm.mapping, context.object, tuple(item.name_full for item in context.selected_objects))
     now = time.monotonic()
     if _listed[0] != key or now > _listed[1]:
         mappings = library(context)
         chosen = [context.object] if context.object in context.selected_objects else []
         characters = characters_in([*chosen, *context.selected_objects], scene)
         rows = [_row(character, mappings, scene.bdfm.mapping) for character in characters[:SHOWN]]
-        found = Listed(rows, len(characters) - len(rows), [str(error) for error in mappings.refused])
+        names = [character.top.name_full for character in characters]
+        found = Listed(rows, names, [str(error) for error in mappings.refused])
         _listed = (key, now + max(FRESH_S, (time.monotonic() - now) / SHARE), found)
     return _listed[2]
 
@@ -105,9 +112,10 @@ def forget_rows() -> None:
 
 def _row(character: Character, mappings: Library, for_all: str) -> Row:
     key = (mappings, chosen_id(character), for_all, _names(character))
-    known = _read.get(character.name)
+    name = character.top.name_full
+    known = _read.get(name)
     if known is None or known[0] != key:
-        _read[character.name] = known = (key, _read_row(character, mappings, for_all))
+        _read[name] = known = (key, _read_row(character, mappings, for_all))
     return known[1]
 
 
@@ -128,7 +136,7 @@ def _read_row(character: Character, mappings: Library, for_all: str) -> Row:
             missing = resolve(choice.fits[0].mapping, rig).missing
         except NoMappingError as error:
             reason = str(error)
-    return Row(character.name, choice.fits, reason, choice.by_hand, missing)
+    return Row(character.top.name_full, choice.fits, reason, choice.by_hand, missing)
 
 
 _items: list[tuple[str, str, str]] = []
@@ -184,12 +192,12 @@ def selected_characters(context: Context) -> list[Character]:
 
 
 def find_character(context: Context, name: str) -> Character:
-    """The character whose top object has this name; of the active object where it is empty.
+    """The character that the object of this name is of, see :func:`object_named`; the active one where it is empty.
 
     Raises:
         BdfmError: it is gone, or is none.
     """
-    item = context.scene.objects.get(name) if name else context.object
+    item = object_named(context.scene, name) if name else context.object
     character = character_of(item, context.scene) if item is not None else None
     if character is None:
         if not name:
@@ -238,7 +246,7 @@ def _draw_row(column: UILayout, row: Row, context: Context) -> None:
         column.label(text=text, icon="CHECKMARK" if fit.fits else "QUESTION", translate=False)
     if row.reason:
         draw_text(column, row.reason, "ERROR")
-    top = context.scene.objects.get(row.name)
+    top = object_named(context.scene, row.name)
     if top is not None:
         draw_summary(column, top)
     if len(row.fits) > 1:
@@ -268,11 +276,11 @@ class BDFM_PT_gains(SidebarPanel, bpy.types.Panel):
 def draw_first_gains(layout: UILayout, context: Context) -> None:
     """The gains of the character that the panel Characters shows first: the active one, where it is selected."""
     rows = listed(context).rows
-    top = context.scene.objects.get(rows[0].name) if rows else None
+    top = object_named(context.scene, rows[0].name) if rows else None
     if top is None:
         layout.label(text="Select an armature or a mesh", icon="INFO")
         return
-    layout.label(text=top.name, icon="USER", translate=False)
+    layout.label(text=top.name_full, icon="USER", translate=False)
     draw_gains(layout, top)
 
 

@@ -17,11 +17,12 @@ from bdfm_infer.errors import BdfmError
 
 from ..blender.checks import MENDS, Finding, findings, strongest_values
 from ..blender.gains import gains_of
+from ..blender.mends import override_of
 from ..blender.rig import Character, read_rig
 from ..core.gains import strengthened
 from ..core.matching import resolve
 from ..core.retarget import retarget
-from .characters import choose_mapping, find_character, forget_rows, is_selected, selected_characters
+from .characters import choose_mapping, find_character, forget_rows, is_selected, listed, selected_characters
 from .operators import ReportingOperator
 from .sidebar import SidebarPanel, draw_list, draw_text
 from .takes import loaded_take, scene_performance
@@ -47,7 +48,7 @@ class Checked:
 
 
 last_checks: dict[str, Checked] = {}
-"""The last check of each character by its name, for the panel."""
+"""The last check of each character by its top object's full name, for the panel."""
 
 
 @bpy.app.handlers.persistent
@@ -101,7 +102,7 @@ class BDFM_OT_check(ReportingOperator):
         characters = selected_characters(context)
         for character in characters[:MAX_CHECKED]:
             try:
-                _remember(character.name, check(context, character))
+                _remember(character.top.name_full, check(context, character))
             except BdfmError as error:
                 self.report({"WARNING"}, str(error))
         count = sum(len(texts) for checked in last_checks.values() for texts in checked.texts.values())
@@ -138,10 +139,12 @@ class BDFM_OT_mend(ReportingOperator):
         for text in refused:
             self.report({"WARNING"}, text)
         forget_rows()
-        again = find_character(context, self.character)
+        last_checks.pop(character.top.name_full, None)
+        top = (override_of(character.top) if self.kind == "linked" else None) or character.top
+        again = find_character(context, top.name_full)
         for item in again.objects:
             item.update_tag()
-        _remember(again.name, check(context, again))
+        _remember(top.name_full, check(context, again))
 
 
 class BDFM_PT_checks(SidebarPanel, bpy.types.Panel):
@@ -155,10 +158,11 @@ class BDFM_PT_checks(SidebarPanel, bpy.types.Panel):
 
 
 def draw_checks(layout: UILayout, context: Context) -> None:
-    """What the last check found, with what mends it."""
+    """What the last check found on the characters that are selected, with what mends it."""
     layout.operator("bdfm.check", icon="VIEWZOOM")
-    present = [(name, checked) for name, checked in last_checks.items() if name in context.scene.objects]
-    for name, checked in present[:MAX_CHARACTERS]:
+    checked_names = [name for name in listed(context).names if name in last_checks]
+    for name in checked_names[:MAX_CHARACTERS]:
+        checked = last_checks[name]
         box = layout.box().column(align=True)
         box.label(text=name, icon="USER", translate=False)
         if not checked.texts:
@@ -170,8 +174,9 @@ def draw_checks(layout: UILayout, context: Context) -> None:
                 mend.character, mend.kind = name, kind
             elif kind == MIRRORED:
                 box.operator("bdfm.swap_sides", icon="ARROW_LEFTRIGHT").character = name
-    if len(present) > MAX_CHARACTERS:
-        draw_text(layout, iface_("and {count} more characters").format(count=len(present) - MAX_CHARACTERS))
+    more = len(checked_names) - MAX_CHARACTERS
+    if more > 0:
+        draw_text(layout, iface_("and {count} more characters").format(count=more))
 
 
 CLASSES = (BDFM_OT_check, BDFM_OT_mend, BDFM_PT_checks)

@@ -13,6 +13,7 @@ from bdfm_infer.errors import BdfmError
 from bdfm_infer.parameters import ACTION_UNITS, ROTATION
 
 from ..blender.gains import BDFM_PG_gains, gains_of
+from ..blender.rig import object_named
 from ..blender.rig_choice import ChoiceError, why_not_kept
 from .edit import row_label
 from .operators import ReportingOperator
@@ -57,7 +58,7 @@ def _draw_all(layout: UILayout, top: Object) -> None:
     row = layout.row(align=True)
     row.enabled = not reason
     row.prop(top.bdfm_gains, "overall")
-    row.operator("bdfm.reset_gains", text="", icon="LOOP_BACK").character = top.name
+    row.operator("bdfm.reset_gains", text="", icon="LOOP_BACK").character = top.name_full
     if reason:
         draw_text(layout, reason, "INFO")
 
@@ -81,7 +82,7 @@ class BDFM_OT_reset_gains(ReportingOperator):
     character: bpy.props.StringProperty(name="Character", options={"SKIP_SAVE"})
 
     def run(self, context: Context) -> None:
-        top = context.scene.objects.get(self.character)
+        top = object_named(context.scene, self.character)
         if top is None:
             raise BdfmError(
                 rpt_("{character!r} is not in this scene any more. Select the character again.").format(

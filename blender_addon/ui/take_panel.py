@@ -32,6 +32,8 @@ def draw_take(layout: UILayout, context: Context) -> None:
     column.label(text=loaded.name, icon="ACTION", translate=False)
     length = iface_("{count} frames, {seconds:.1f} s").format(count=len(loaded.take), seconds=times[-1] - times[0])
     column.label(text=length, translate=False)
+    if loaded.take.facts.get("complete") is False:
+        column.label(text="Stopped before the clip's end", icon="INFO")
     if lost:
         missed = iface_("{count} frames without a face").format(count=lost)
         column.label(text=missed, icon="INFO", translate=False)

@@ -21,6 +21,7 @@ from ..core.cleaning import Cleaning
 from ..core.edits import Edits
 from ..core.paths import changed_at
 from ..core.performance import Performance
+from .capture_queue import capture_state
 from .cleaning import read_cleaning, write_cleaning
 from .operators import ReportingOperator
 
@@ -202,7 +203,13 @@ class BDFM_OT_load_take(ReportingOperator):
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> None:
-        take = set_take(context.scene, Path(bpy.path.abspath(self.filepath)))
+        state = capture_state(context)
+        state.refused = ""
+        try:
+            take = set_take(context.scene, Path(bpy.path.abspath(self.filepath)))
+        except BdfmError as error:
+            state.refused = str(error)
+            raise
         self.report({"INFO"}, rpt_("{take}: {count} frames").format(take=take.name, count=len(take.take)))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The texts of the add-on, as a translator finds them: in its sources and in what it registers."""
+"""The texts of the add-on: in its sources and in what it registers, where a translator finds them, and as drawn."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ast
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -97,3 +98,14 @@ def registered(classes: Iterable[type]) -> set[str]:
             entries = getattr(item, "enum_items", ())
             found |= {text for each in (item, *entries) for text in (each.name, each.description)}
     return found
+
+
+def shown(layout: bpy.types.UILayout) -> list[str]:
+    """All texts that were drawn into a layout, those of its inner layouts included."""
+
+    def within(items: list[dict[str, Any]]) -> list[str]:
+        return [
+            text for item in items for text in (within(item["items"]) if "items" in item else [item["draw_string"]])
+        ]
+
+    return [text for text in within(layout.introspect()) if text]

@@ -8,6 +8,7 @@ import math
 import bpy
 import numpy as np
 import pytest
+from addon_texts import shown
 from mathutils import Matrix
 from scenes import armature, mapping_data, mesh, select
 
@@ -264,10 +265,11 @@ def linked(tmp_path):
 
 def test_a_linked_character_gets_an_override_whose_keyframes_stay(own, kinds, linked, part, tmp_path):
     own(FACE)
-    assert kinds(linked[0]) == {"Rig": ["linked"]}
-    assert part("ui.checks").last_checks["Rig"].blocking == {"linked"}
-    assert bpy.ops.bdfm.mend(character="Rig", kind="linked") == {"FINISHED"}
-    assert part("ui.checks").last_checks["Rig"].texts == {}
+    name = linked[0].name_full
+    assert kinds(linked[0]) == {name: ["linked"]}
+    assert part("ui.checks").last_checks[name].blocking == {"linked"}
+    assert bpy.ops.bdfm.mend(character=name, kind="linked") == {"FINISHED"}
+    assert {name: checked.texts for name, checked in part("ui.checks").last_checks.items()} == {"Rig": {}}
     assert sorted((item.name, item.library) for item in bpy.context.scene.objects) == [("Face", None), ("Rig", None)]
     rig, face = (bpy.context.scene.objects[name] for name in ("Rig", "Face"))
     assert rig.select_get() and bpy.context.object == rig
@@ -300,7 +302,8 @@ def test_an_undo_takes_an_override_back(own, kinds, linked):
     assert all(item.library is None for item in bpy.context.scene.objects)
     bpy.ops.ed.undo()
     assert [item.library is None for item in bpy.context.scene.objects] == [False, False]
-    assert kinds(bpy.context.scene.objects["Rig"]) == {"Rig": ["linked"]}
+    rig = bpy.context.scene.objects["Rig"]
+    assert kinds(rig) == {rig.name_full: ["linked"]}
 
 
 def test_a_local_object_with_a_linked_mesh_gets_an_override_of_the_mesh(own, kinds, tmp_path):
@@ -327,6 +330,54 @@ def test_a_character_that_is_gone_is_a_report(own):
     bpy.data.objects.remove(face)
     with pytest.raises(RuntimeError, match="not in this scene any more"):
         bpy.ops.bdfm.mend(character="Face", kind="muted")
+
+
+@pytest.fixture
+def boxes(part, layout, monkeypatch):
+    """What the panel Checks shows beneath its button."""
+    monkeypatch.setattr(part("ui.sidebar"), "room", lambda margin: 10_000)
+
+    def draw():
+        column = layout.column()
+        part("ui.checks").draw_checks(column, bpy.context)
+        return shown(column)[1:]
+
+    return draw
+
+
+def test_the_panel_shows_the_selected_characters_alone(own, kinds, boxes):
+    own(SMILE)
+    anna, stone = mesh("Anna", ["smile"]), mesh("Stone", ["k"])
+    kinds(anna)
+    assert boxes() == ["Anna", "Nothing in the way"]
+    select(stone)
+    assert boxes() == []
+    select(stone, anna)
+    assert boxes() == ["Anna", "Nothing in the way"]
+    bpy.data.objects.remove(anna)
+    assert boxes() == []
+
+
+def test_a_linked_and_a_local_character_of_one_name_are_told_apart(own, kinds, boxes, linked, part):
+    own(FACE)
+    rig = armature("Rig", {"jaw": "XYZ"})
+    face = mesh("Face", ["smile"], rig)
+    assert rig.name == linked[0].name
+    break_mute(face, rig)
+    full = linked[0].name_full
+    assert kinds(rig, linked[0]) == {"Rig": ["muted"], full: ["linked"]}
+    texts = boxes()
+    assert texts[:1] == ["Rig"] and texts.count(full) == 1
+    select(linked[0])
+    assert boxes()[0] == full and "Rig" not in boxes()
+    for name, character in (("Rig", rig), (full, linked[0])):
+        assert part("ui.characters").find_character(bpy.context, name).top == character
+    select(rig, linked[0])
+    bpy.ops.bdfm.mend(character="Rig", kind="muted")
+    assert not face.data.shape_keys.key_blocks["smile"].mute
+    assert linked[0].library is not None
+    assert kinds(rig, linked[0]) == {"Rig": [], full: ["linked"]}
+    assert [row.name for row in part("ui.characters").listed(bpy.context).rows] == ["Rig", full]
 
 
 def test_names_with_quotes_and_newlines(own, kinds):

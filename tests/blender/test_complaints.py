@@ -282,7 +282,8 @@ def test_7_save_and_share_the_mapping(tmp_path, part, keep_mappings):
 def test_8_several_characters_that_are_animated_already(tmp_path, part, keep_mappings, curve_of, target):
     """One face at a time; the wrong person is taken; a bake deletes the walk or is not assigned to the character.
 
-    Here take by take goes onto character by character in one press, and each keeps its walk and its own keyframes.
+    Here take by take goes onto character by character in one press, and each keeps its walk and its own keyframes. That
+    of two people in a clip the one that was picked is captured: ``test_capture_faces.py``.
     """
     keep_mappings(mapping_data({"AU12": [SMILE]}))
     takes = [write_take(tmp_path / f"{n}.csv", np.arange(25) / 24, AU12=size) for n, size in enumerate((0.3, 0.9))]

@@ -13,7 +13,7 @@ import sys
 import bpy
 import numpy as np
 import pytest
-from addon_texts import LOOKUPS, looked_up_by_blender, looked_up_by_us, registered
+from addon_texts import LOOKUPS, looked_up_by_blender, looked_up_by_us, registered, shown
 from scenes import armature, mapping_data, mesh, select, write_take
 
 LANGUAGE = "be"
@@ -65,11 +65,6 @@ def by_blender(part, monkeypatch):
     yield others
 
 
-def shown(items) -> list[dict]:
-    """All that was drawn, out of the layouts it is in."""
-    return [found for item in items for found in (shown(item["items"]) if "items" in item else [item])]
-
-
 @pytest.fixture
 def left(part, layout, by_blender, monkeypatch):
     """Draw all panels but the lists, which need a region. Gives what was drawn by then and is not translated."""
@@ -93,7 +88,7 @@ def left(part, layout, by_blender, monkeypatch):
             part("ui.capture_queue").BDFM_UL_queue.draw_row(None, context, layout, item, 0)
         for item in scene.bdfm.batch.characters:
             part("ui.batch_lists").draw_character(layout, item)
-        found = {item["draw_string"] for item in shown(layout.introspect())} - {"test"}
+        found = {*shown(layout)} - {"test"}
         assert len(found) > 40
         labels = {text: VALUE.sub("", text) for text in found}
         wrong = {text for text, label in labels.items() if re.search("[A-Za-z]", label) and label not in by_blender}
@@ -180,12 +175,13 @@ def test_a_running_capture_and_what_came_of_it(left, part, by_blender, tmp_path)
     state = bpy.context.window_manager.bdfm_capture
     for status in ("RUNNING", "WAITING", "DONE", "FAILED", "CANCELLED"):
         item = state.queue.add()
-        item.name, item.state, item.message = "8", status, texts[0]
+        item.name, item.state, item.message, item.is_recent = "8", status, texts[0], True
     state.running, state.text = True, texts[0]
     for place in range(len(state.queue)):
         state.active = place
         assert left() == []
     state.running = False
+    assert left() == []
     state.queue.clear()
 
 
