@@ -11,6 +11,7 @@ from ..blender.versions import STRIPS_ALL, sequencer_scene
 from .capture_queue import STATE_ICONS, capture_state
 from .faces import draw_faces
 from .sidebar import TAB, SidebarPanel, draw_move_buttons, draw_text
+from .sources import images_of, rate_of
 
 
 class BDFM_PT_capture(SidebarPanel, bpy.types.Panel):
@@ -111,9 +112,7 @@ def _draw_source(layout: UILayout, context: Context) -> None:
         row = layout.row(align=True)
         row.prop(choice, "file", text="", placeholder="Video")
         row.operator("bdfm.choose_video", text="", icon="FILEBROWSER")
-        name = bpy.path.basename(choice.file)
-        if choice.file and ("." not in name or "*" in name):
-            layout.prop(choice, "is_sequence")
+        draw_images(layout, context)
     elif choice.kind == "STRIP":
         editor = sequencer_scene(context).sequence_editor
         if editor is None:
@@ -122,6 +121,21 @@ def _draw_source(layout: UILayout, context: Context) -> None:
             layout.prop_search(choice, "strip", editor, STRIPS_ALL, text="", icon="SEQUENCE")
     else:
         layout.prop_search(choice, "clip", bpy.data, "movieclips", text="", icon="TRACKER")
+
+
+def draw_images(layout: UILayout, context: Context) -> None:
+    """Whether the images that are chosen are a clip, of how many frames, at which rate."""
+    choice, images = context.scene.bdfm.capture, images_of(context.scene.bdfm.capture)
+    name = bpy.path.basename(choice.file)
+    may_be_sequence = len(images) > 1 or (bool(choice.file) and ("." not in name or "*" in name))
+    if may_be_sequence:
+        layout.prop(choice, "is_sequence")
+    rate = f"{rate_of(context.scene):.5g}"
+    if may_be_sequence and choice.is_sequence:
+        text = iface_("{count} images, {rate} a second") if images else iface_("{rate} images a second")
+        draw_text(layout, text.format(count=len(images), rate=rate), "RENDERLAYERS")
+    elif images:
+        draw_text(layout, iface_("A single image: the take has one row"), "IMAGE_DATA")
 
 
 def _draw_trim(layout: UILayout, context: Context) -> None:

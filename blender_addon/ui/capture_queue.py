@@ -13,7 +13,7 @@ from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, Event, PropertyGroup, UILayout, UIList
 
 from .sidebar import RowList
-from .sources import BDFM_PG_source, chosen, copy_choice
+from .sources import BDFM_PG_source, chosen, copy_choice, images_of
 
 STATES = (
     ("WAITING", "Waiting", "Its turn comes with the next capture"),
@@ -118,10 +118,15 @@ class BDFM_OT_queue_add(bpy.types.Operator):
         if not names:
             self.report({"ERROR"}, "No file is selected. Select one or more videos.")
             return {"CANCELLED"}
+        queued: set[Path] = set()
         for name in names:
+            path = Path(bpy.path.abspath(self.directory)) / name
+            if path in queued:  # a frame of a sequence that waits already
+                continue
             item = enqueue(context, context.scene.bdfm.capture, context.scene)
-            item.source.kind, item.source.file = "FILE", str(Path(bpy.path.abspath(self.directory)) / name)
+            item.source.kind, item.source.file = "FILE", str(path)
             item.name = name
+            queued.update(images_of(item.source) if item.source.is_sequence else ())
         return {"FINISHED"}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import bpy
@@ -15,7 +16,8 @@ from bpy.types import Context, PropertyGroup, Scene
 
 from ..blender.versions import sequencer_scene, strip_span, strips_of
 from ..core.errors import AddonError
-from ..core.paths import is_folder
+from ..core.numbered import numbered_from
+from ..core.paths import changed_at, is_folder, is_there
 from ..jobs.requests import ALL_FACES, Footage, Pick
 
 KINDS = (
@@ -48,7 +50,7 @@ class BDFM_PG_source(PropertyGroup):
     clip: bpy.props.StringProperty(name="Movie Clip", description="Movie clip of this file")
     is_sequence: bpy.props.BoolProperty(
         name="Image Sequence",
-        description="The images are the frames of one clip at the scene's rate; off: pictures of their own",
+        description="The images are the frames of one clip at the scene's rate; off: each is a picture of its own",
         default=True,
     )
     use_trim: bpy.props.BoolProperty(name="Trim", description="Capture a part of the clip")
@@ -161,19 +163,41 @@ def copy_choice(choice: BDFM_PG_source, to: BDFM_PG_source) -> None:
             setattr(to, name, getattr(choice, name))
 
 
-def _rate(scene: Scene) -> float:
+def rate_of(scene: Scene) -> float:
+    """Frames a second."""
     return float(scene.render.fps / scene.render.fps_base)
 
 
+def images_of(choice: BDFM_PG_source) -> tuple[Path, ...]:
+    """The image that is chosen as the file, and those that its number begins, up to the first that is missing; none
+    where the file is no image.
+    """
+    path = _chosen_path(choice)
+    if path.suffix.lower() not in bpy.path.extensions_image or not is_there(path) or is_folder(path):
+        return ()
+    return _numbered(path, changed_at(path.parent))
+
+
+@lru_cache(maxsize=8)
+def _numbered(first: Path, folder_changed_at: int | None) -> tuple[Path, ...]:
+    """A panel asks at each drawing; the folder is listed again once it has changed."""
+    try:
+        return numbered_from(first, with_gaps=False)
+    except OSError:
+        return (first,)
+
+
+def _chosen_path(choice: BDFM_PG_source) -> Path:
+    return Path(bpy.path.abspath(choice.file)).absolute()
+
+
 def _file(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
-    path = Path(bpy.path.abspath(choice.file)).absolute()
-    is_images = is_folder(path) or "*" in path.name or "?" in path.name
+    path, images = _chosen_path(choice), images_of(choice)
+    is_several = len(images) > 1 or is_folder(path) or "*" in path.name or "?" in path.name
+    is_sequence = is_several and choice.is_sequence
+    files = images if is_sequence and len(images) > 1 else path
     name = path.name if is_folder(path) else path.stem
-    return Source(
-        _file_name(name),
-        path.parent,
-        Footage(path, is_sequence=is_images and choice.is_sequence, image_rate=_rate(scene)),
-    )
+    return Source(_file_name(name), path.parent, Footage(files, is_sequence=is_sequence, image_rate=rate_of(scene)))
 
 
 def _strip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
@@ -192,12 +216,12 @@ def _strip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
     if strip.type == "MOVIE":
         path = Path(bpy.path.abspath(strip.filepath)).absolute()
         files: Path | tuple[Path, ...] = path
-        rate = float(strip.fps) or _rate(strips_scene)
+        rate = float(strip.fps) or rate_of(strips_scene)
         folder = path.parent
     else:
         folder = Path(bpy.path.abspath(strip.directory)).absolute()
         files = tuple(folder / element.filename for element in strip.elements)
-        rate = _rate(strips_scene)
+        rate = rate_of(strips_scene)
         if len(files) == 1:
             skipped, shown = 0, 1
     footage = _stretch(files, skipped, shown, rate)
@@ -212,8 +236,15 @@ def _clip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
         )
     path = Path(bpy.path.abspath(clip.filepath, library=clip.library)).absolute()
     is_movie = clip.source == "MOVIE"
-    rate = float(clip.fps) if is_movie and clip.fps > 0 else _rate(scene)
-    files: Path | tuple[Path, ...] = path if is_movie else numbered_from(path)
+    rate = float(clip.fps) if is_movie and clip.fps > 0 else rate_of(scene)
+    try:
+        files: Path | tuple[Path, ...] = path if is_movie else numbered_from(path)
+    except OSError as error:
+        raise SourceError(
+            rpt_("{folder} cannot be read: {reason}. Choose another movie clip.").format(
+                folder=path.parent, reason=error.strerror
+            )
+        ) from error
     footage = _stretch(files, max(0, clip.frame_offset), None, rate)
     start_frame = _start_frame(clip.frame_start, clip.frame_offset, rate, scene)
     return Source(_file_name(Path(clip.name).stem), path.parent, footage, start_frame)
@@ -228,30 +259,7 @@ def _stretch(files: Path | tuple[Path, ...], skipped: int, shown: int | None, ra
 
 def _start_frame(first: float, skipped: int, rate: float, scene: Scene) -> int:
     """The scene frame of second 0, where frame ``skipped`` of the footage is shown at scene frame ``first``."""
-    return round(first - skipped / rate * _rate(scene))
-
-
-def numbered_from(first: Path) -> tuple[Path, ...]:
-    """An image and those of its folder that differ in the last number of the name and come after it, by number.
-
-    Raises:
-        SourceError: the folder cannot be read.
-    """
-    match = re.fullmatch(r"(.*?)(\d+)(\D*)", first.name)
-    if match is None:
-        return (first,)
-    before, number, after = match.groups()
-    alike = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
-    try:
-        found = {path: alike.fullmatch(path.name) for path in first.parent.iterdir()}
-    except OSError as error:
-        raise SourceError(
-            rpt_("{folder} cannot be read: {reason}. Choose another movie clip.").format(
-                folder=first.parent, reason=error.strerror
-            )
-        ) from error
-    numbers = {path: int(match[1]) for path, match in found.items() if match is not None}
-    return tuple(sorted((path for path, n in numbers.items() if n >= int(number)), key=numbers.__getitem__))
+    return round(first - skipped / rate * rate_of(scene))
 
 
 def _file_name(name: str) -> str:

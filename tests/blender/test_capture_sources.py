@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from addon_texts import shown
 from footage import FRAMES, RATE, SAMPLE, sample_frames, write_clip, write_images
 
 from bdfm_infer.take import Take
@@ -153,6 +154,70 @@ def test_a_folder_of_images_is_a_clip_at_the_scenes_rate(choice, resolved, tmp_p
     assert Path(bpy.context.scene.bdfm.take) == tmp_path / "takes" / "кадры 顔.csv"
     choice.is_sequence = False
     assert not resolved().footage.is_sequence
+
+
+@pytest.fixture
+def panel(part, layout, monkeypatch):
+    """What the panel Capture says about the images that are chosen."""
+    monkeypatch.setattr(part("ui.sidebar"), "room", lambda margin: 10_000)
+
+    def said():
+        column = layout.column()
+        part("ui.capture_panel").draw_images(column, bpy.context)
+        return shown(column)
+
+    return said
+
+
+def test_one_image_of_a_sequence_is_the_sequence_from_there_on(choice, resolved, panel, tmp_path):
+    bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 24, 1.001
+    paths = write_images(tmp_path / "shot", sample_frames(6))
+    choice.file = str(paths[1])
+    take = captured()
+    assert take.files == tuple(path.name for path in paths[1:])
+    assert take.timestamps == pytest.approx(np.arange(5) * 1.001 / 24, abs=1e-6)
+    assert Path(bpy.context.scene.bdfm.take).name == "shot.0002.csv"
+    assert panel() == ["Image Sequence", "5 images, 23.976 a second"]
+    paths[4].unlink()  # a gap: what comes after it would be out of step
+    assert resolved().footage.source == tuple(paths[1:4])
+    assert panel()[1] == "3 images, 23.976 a second"
+    choice.is_sequence = False
+    assert resolved().footage.source == paths[1] and not resolved().footage.is_sequence
+    assert panel() == ["Image Sequence", "A single image: the take has one row"]
+
+
+def test_an_image_without_neighbours_is_one_row_and_the_panel_says_so(choice, resolved, panel, tmp_path):
+    (path,) = write_images(tmp_path / "shot", sample_frames(1), first=7)
+    for name in ("shot.0006.jpg", "shot.0009.jpg", "shot.0008.png", "shots.0008.jpg"):
+        (path.parent / name).touch()
+    choice.file = str(path)
+    assert resolved().footage.source == path and not resolved().footage.is_sequence
+    assert len(captured()) == 1
+    assert panel() == ["A single image: the take has one row"]
+    choice.file = str(path.parent)
+    assert panel() == ["Image Sequence", "30 images a second"]
+    choice.file = str(path.with_name("shot.0100.jpg"))  # not there
+    assert panel() == []
+
+
+def test_numbered_videos_are_no_sequence(choice, resolved, panel, tmp_path):
+    for name in ("take1.avi", "take2.avi"):
+        (tmp_path / name).touch()
+    choice.file = str(tmp_path / "take1.avi")
+    assert resolved().footage.source == tmp_path / "take1.avi"
+    assert panel() == []
+
+
+def test_the_frames_of_a_sequence_wait_once(choice, tmp_path):
+    paths = write_images(tmp_path / "shot", sample_frames(1) * 4)
+    (tmp_path / "shot" / "other.avi").touch()
+    files = [{"name": path.name} for path in [*paths, tmp_path / "other.avi"]]
+    queue = bpy.context.window_manager.bdfm_capture.queue
+    bpy.ops.bdfm.queue_add(directory=str(tmp_path / "shot"), files=files)
+    assert [item.name for item in queue] == ["other.avi", "shot.0001.jpg"]
+    choice.is_sequence = False
+    bpy.ops.bdfm.queue_add(directory=str(tmp_path / "shot"), files=files)
+    assert len(queue) == 2 + 5
 
 
 @pytest.mark.parametrize("name", ["лицо (1) 顔 テスト وجه.avi", "-o.avi", "a'b\"c;$HOME.avi"])
