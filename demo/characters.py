@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 CHARACTERS = {
-    "arkit_head": "ARKit shape keys",
-    "rigify_face": "Rigify face bones",
-    "cartoon": "Bones, properties",
+    "arkit_head": "ARKit head (ours)",
+    "rigify_face": "Rigify head (ours)",
+    "cartoon": "Cartoon (ours)",
 }
 """Title by module of :mod:`examples.characters`."""
