@@ -28,7 +28,7 @@ FloatArray = NDArray[np.float64]
 Numbers = tuple[float | None, ...]
 """None stands for what is not there any more, or is no number any more."""
 
-TABLE = 1_000
+TABLE = 100
 """Frames that are worked out at once; numpy takes hardly longer for them than for one."""
 
 _COLLECTIONS = {"OBJECT": "objects", "KEY": "shape_keys", "ARMATURE": "armatures"}

@@ -53,7 +53,7 @@ def retarget(resolution: Resolution, values: ArrayLike) -> list[Channel]:
         values: (m, 26), columns as in ``mapping.SOURCES``: 23 action units in [0, 1], then yaw, pitch, roll in degrees.
     """
     values = np.asarray(values, np.float64)
-    weakened = _Weakening(resolution.mapping, values)
+    weakened, nothing = _Weakening(resolution.mapping, values), np.zeros(len(values))
     groups: dict[tuple[object, ...], list[ResolvedTarget]] = defaultdict(list)
     for place in resolution.targets:
         groups[_group(place)].append(place)
@@ -62,15 +62,15 @@ def retarget(resolution: Resolution, values: ArrayLike) -> list[Channel]:
     shifted: dict[tuple[str, int], FloatArray] = {}
     for places in groups.values():
         first = places[0]
-        amounts = _limit(np.sum([_contribution(place, weakened) for place in places], axis=0), places)
-        direction = np.array(first.direction)
+        amounts = _limit(sum((_contribution(place, weakened) for place in places), nothing), places)
+        direction = first.direction or ()
         if isinstance(first.target, BoneRotation):
-            vectors = np.radians(amounts)[:, None] * direction
+            vectors = np.radians(amounts)[:, None] * np.array(direction)
             turning[first.owner] = turning.get(first.owner, 0.0) + vectors
         elif isinstance(first.target, BoneLocation):
-            for index in np.flatnonzero(np.abs(direction) > SMALLEST).tolist():
-                moved = amounts * direction[index]
-                shifted[first.owner, index] = shifted.get((first.owner, index), 0.0) + moved
+            for index, share in enumerate(direction):
+                if abs(share) > SMALLEST:
+                    shifted[first.owner, index] = shifted.get((first.owner, index), nothing) + amounts * share
         elif isinstance(first.target, BoneScale):
             index = int(np.argmax(direction))
             channels.append(Channel("bone_scale", "pose_bone", first.owner, "", index, 1 + amounts))
@@ -97,7 +97,7 @@ def _limit(amounts: FloatArray, places: list[ResolvedTarget]) -> FloatArray:
     lows = [place.target.min * place.unit for place in places if place.target.min is not None]
     highs = [place.target.max * place.unit for place in places if place.target.max is not None]
     low, high = SHAPE_KEY_LIMITS if isinstance(places[0].target, ShapeKey) else (-np.inf, np.inf)
-    return np.clip(amounts, min(lows, default=low), max(highs, default=high))
+    return amounts.clip(min(lows, default=low), max(highs, default=high))
 
 
 class _Weakening:
