@@ -27,6 +27,9 @@ from .take import FACE, VALUES, Row
 FloatArray = NDArray[np.float64]
 
 SEPARATORS: Final = ",;\t"
+_FOR_EXCEL: Final = re.compile(r"sep=.?\n")
+"""A line above the table that tells Excel the separator."""
+
 COLUMNS: Final = ("frame", "timestamp", "confidence", "success", *VALUES)
 
 _OUR_NUMBER: Final = re.compile(r"\d\.\d{4}|")
@@ -36,7 +39,8 @@ _SORTED: Final = "the table was sorted by something else"
 _FRAMES: Final = (-(2**31), 2**31)
 """Least and highest number of a frame."""
 
-_OPENFACE: Final = ("frame", "timestamp", "confidence", "success", "pose_Rx", "pose_Ry", "pose_Rz", "AU45_r")
+_OPENFACE: Final = ("frame", "timestamp", "confidence", "success", "AU45_r")
+_POSE: Final = ("pose_Rx", "pose_Ry", "pose_Rz")
 _HEAD: Final = ("HeadYaw", "HeadPitch", "HeadRoll")
 _RATES: Final = (24, 25, 30, 60)
 _TIMECODE: Final = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})[:;](\d{1,3}(?:[.,]\d{1,9})?)")
@@ -61,33 +65,42 @@ def read_table(table: Path, text: str) -> tuple[list[Row], str]:
     Raises:
         TakeFormatError: it is no such table, or damaged; the message names line and column.
     """
-    lines = _whole_lines(text)
+    above = _FOR_EXCEL.match(text)
+    lines = _whole_lines(text[above.end() :] if above else text)
     if not any(lines):
         what = "no table" if text.strip() else "the file is empty"
         raise TakeFormatError(f"{table}: {what}. Choose a take's .csv file, or capture again.")
     separator = max(SEPARATORS, key=lines[0].count)
     try:
-        cells = _Cells(table, csv.reader(lines, delimiter=separator), decimal="," if separator != "," else ".")
+        rows = csv.reader(lines, delimiter=separator)
+        cells = _Cells(table, rows, decimal="," if separator != "," else ".", first=2 if above else 1)
     except csv.Error as error:
         raise TakeFormatError(f"{table}: no table ({error}). Choose a take's .csv file, or capture again.") from error
     if "Timecode" in cells.header:
         return _livelinkface(cells), "livelinkface"
-    if "pose_Rx" in cells.header:
+    if not {"pose_Rx", "AU01_r"}.isdisjoint(cells.header):
         return _openface(cells), "openface"
     return _bdfm(cells), "bdfm"
 
 
 class _Cells:
-    """A table's cells by line and column, empty lines left out, and columns that no take has: OpenFace writes 700."""
+    """A table's cells by line and column, empty lines left out, and columns that no take has: OpenFace writes 700.
 
-    def __init__(self, table: Path, lines: Iterator[list[str]], decimal: str) -> None:
-        self.table = table
+    Args:
+        table: the file's name, for messages.
+        lines: cells of each line, the header first.
+        decimal: the decimal point.
+        first: number of the header's line.
+    """
+
+    def __init__(self, table: Path, lines: Iterator[list[str]], decimal: str, first: int) -> None:
+        self.table, self._first = table, first
         self.header = [name.strip() for name in next(lines)]
         self._decimal = decimal
         kept = [(place, name) for place, name in enumerate(self.header) if name in _known_columns()]
         self.rows = [
             (line, {name: row[place] for place, name in kept if place < len(row)})
-            for line, row in enumerate(lines, start=2)
+            for line, row in enumerate(lines, start=first + 1)
             if any(row)
         ]
 
@@ -96,7 +109,8 @@ class _Cells:
         if missing:
             more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise TakeFormatError(
-                f"{self.table}, line 1: column {missing[0]!r} is missing{more}. Put it back, or choose a take's table."
+                f"{self.table}, line {self._first}: column {missing[0]!r} is missing{more}. Put it back, or choose a "
+                "take's table."
             )
 
     def number(
@@ -158,9 +172,10 @@ def _bdfm(cells: _Cells) -> list[Row]:
 
 
 def _openface(cells: _Cells) -> list[Row]:
-    """OpenFace 2. AU45, the blink, closes both eyes; units that it lacks stay at rest. Of several faces the first."""
+    """OpenFace 2. AU45, the blink, closes both eyes; what it lacks stays at rest. Of several faces the first."""
     units = [f"AU{number:02d}" for number in OPENFACE_AUS]
-    cells.require([*_OPENFACE, *(f"{unit}_r" for unit in units)])
+    has_pose = not set(_POSE).isdisjoint(cells.header)
+    cells.require([*_OPENFACE, *(_POSE if has_pose else ()), *(f"{unit}_r" for unit in units)])
     places = [AU_NAMES.index(unit) for unit in units]
     eyes = [AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")]
     face = cells.rows[0][1].get("face_id", "") if cells.rows else ""
@@ -171,8 +186,10 @@ def _openface(cells: _Cells) -> list[Row]:
             continue
         rotation = values = None
         if cells.number(line, row, "success") == 1:
-            pitch, yaw, roll = (cells.number(line, row, f"pose_R{axis}", *np.radians(_DEGREES)) for axis in "xyz")
-            rotation = np.degrees([-yaw, -pitch, roll])
+            rotation = np.zeros(len(ROTATION))
+            if has_pose:
+                pitch, yaw, roll = (cells.number(line, row, name, *np.radians(_DEGREES)) for name in _POSE)
+                rotation = np.degrees([-yaw, -pitch, roll])
             values = np.zeros(len(AU_NAMES))
             values[places] = [cells.number(line, row, f"{unit}_r", *limits) / OPENFACE_FULL for unit in units]
             values[eyes] = cells.number(line, row, "AU45_r", *limits) / OPENFACE_FULL
@@ -215,7 +232,7 @@ def _shapes() -> list[str]:
 def _known_columns() -> frozenset[str]:
     """Every column that is read, of any tool."""
     units = [f"AU{number:02d}_r" for number in OPENFACE_AUS]
-    return frozenset((*COLUMNS, "file", *_OPENFACE, "face_id", *units, "Timecode", *_shapes(), *_HEAD))
+    return frozenset((*COLUMNS, "file", *_OPENFACE, *_POSE, "face_id", *units, "Timecode", *_shapes(), *_HEAD))
 
 
 def _seconds(cells: _Cells) -> list[float]:

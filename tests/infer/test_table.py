@@ -169,6 +169,46 @@ def test_spreadsheets_write_them_in_their_own_way(take: Take, tmp_path: Path, to
     np.testing.assert_allclose(after.rotation, before.rotation)
 
 
+def without(path: Path, columns: tuple[str, ...]) -> Path:
+    """Take columns out of a table."""
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+    kept = [place for place, name in enumerate(lines[0]) if name not in columns]
+    path.write_text("".join(",".join(line[place] for place in kept) + "\n" for line in lines))
+    return path
+
+
+def test_openface_without_a_pose_leaves_the_head_at_rest(take: Take, tmp_path: Path) -> None:
+    """As its option ``-aus`` writes it."""
+    export(take, "openface", tmp_path / "o.csv")
+    before = Take.read(tmp_path / "o.csv")
+    read = Take.read(without(tmp_path / "o.csv", ("pose_Rx", "pose_Ry", "pose_Rz")))
+    assert read.facts["imported"] == "openface"
+    np.testing.assert_array_equal(read.action_units, before.action_units)
+    assert read.success.tolist() == before.success.tolist() and not read.rotation[read.success].any()
+
+
+def test_openface_with_a_part_of_its_pose_is_refused(take: Take, tmp_path: Path) -> None:
+    export(take, "openface", tmp_path / "o.csv")
+    with pytest.raises(TakeFormatError, match=r"line 1: column 'pose_Ry' is missing\. "):
+        Take.read(without(tmp_path / "o.csv", ("pose_Ry",)))
+
+
+@pytest.mark.parametrize("tool", ["openface", "livelinkface"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_line_that_tells_excel_the_separator(take: Take, tmp_path: Path, tool: str, end: str) -> None:
+    path = tmp_path / "t.csv"
+    export(take, tool, path)
+    before = Take.read(path)
+    table = "sep=;\n" + path.read_text().replace(",", ";")
+    path.write_bytes(("\ufeff" + table.replace("\n", end)).encode())
+    np.testing.assert_array_equal(Take.read(path).action_units, before.action_units)
+    lines = table.splitlines()
+    lines[2] = lines[2].replace(";", ";x")
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(TakeFormatError, match="line 3, column"):
+        Take.read(path)
+
+
 @pytest.mark.parametrize("tool", ["openface", "livelinkface"])
 def test_a_table_turned_upside_down_is_refused(take: Take, tmp_path: Path, tool: str) -> None:
     export(take, tool, tmp_path / "t.csv")
