@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -68,7 +69,7 @@ def run(
 ) -> Generator[float | Outcome, None, None]:
     """Bake job after job. Yields the share of the job at hand that is done, 0 to 1, and then its outcome.
 
-    Closed before its end, it leaves the character at hand as it was.
+    Closed before its end, it leaves the character at hand as it was. An error that was not foreseen is printed as well.
 
     Args:
         jobs: in the order in which they are baked.
@@ -98,6 +99,15 @@ def run(
             continue
         except BdfmError as error:
             yield Outcome(job.name, reason=_with_name(job.name, str(error)))
+            continue
+        except Exception as error:
+            traceback.print_exc()
+            reason = rpt_(
+                "{character}: not baked, by an error that was not foreseen ({error}). The terminal shows where; please "
+                "report it."
+            )
+            found = "".join(traceback.format_exception_only(error)).strip()
+            yield Outcome(job.name, reason=reason.format(character=job.name, error=found))
             continue
         warnings = [*report.warnings, *_shared(character, moved)]
         if report.missing:

@@ -96,6 +96,8 @@ def _run(services: Services, options: argparse.Namespace) -> int:
         raise WriteError(f"{output} is a folder. Name a file in it.")
     if output.suffix.lower() != ".blend":
         raise WriteError(f"{output} is not named as a .blend file. Give it that ending.")
+    if bpy.data.filepath and is_there(output) and output.samefile(bpy.data.filepath):
+        raise WriteError(f"{output} is the scene itself, which is never changed. Choose another name.")
     if is_there(output) and not options.overwrite:
         raise OutputExistsError(f"{output} exists. Choose another name, or give --overwrite.")
     choose = partial(_choose, services, options.mapping)

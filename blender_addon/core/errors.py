@@ -27,6 +27,13 @@ class NoMappingError(AddonError):
     exit_code = 32
 
 
+class FileNameError(AddonError):
+    """A file or folder has a name that Blender cannot hold; the message shows it as far as can be."""
+
+    code = "bad_name"
+    exit_code = 42
+
+
 class TimingError(AddonError):
     """A take and a scene give no key: no row with a face, or a frame rate that is not a positive number."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from .errors import MappingError
+from .paths import shown
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 8
@@ -126,26 +127,32 @@ def read_json(path: Path) -> Node:
     """Read a JSON file of at most 1 MB and 8 levels.
 
     Raises:
-        MappingError: it cannot be read, is too big or too deep, is not JSON, or states a key twice.
+        MappingError: it cannot be read, is too big or too deep, is not JSON, states a key twice, or holds what is no
+            text.
     """
+    where = shown(path)
     try:
         if path.exists() and not path.is_file():
             raise OSError(errno.EINVAL, "it is no ordinary file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise MappingError(f"{path}: cannot be read ({error.strerror or error}).") from error
+        raise MappingError(f"{where}: cannot be read ({error.strerror or error}).") from error
     if len(content) > MAX_BYTES:
-        raise MappingError(f"{path}: a mapping has at most {MAX_BYTES // 1_000_000} MB; this file is no mapping.")
+        raise MappingError(f"{where}: a mapping has at most {MAX_BYTES // 1_000_000} MB; this file is no mapping.")
     try:
         value = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
-        raise MappingError(f"{path}: nested too deep; a mapping has at most {MAX_DEPTH} levels.") from error
+        raise MappingError(f"{where}: nested too deep; a mapping has at most {MAX_DEPTH} levels.") from error
     except json.JSONDecodeError as error:
-        raise MappingError(f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}).") from error
+        raise MappingError(f"{where}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}).") from error
+    except UnicodeEncodeError as error:
+        half = shown(error.object[error.start])
+        raise MappingError(f"{where}: a text in it holds half a character ({half}). Write it whole.") from error
     except ValueError as error:
-        raise MappingError(f"{path}: not JSON ({error}).") from error
-    return Node(value, str(path))
+        raise MappingError(f"{where}: not JSON ({error}).") from error
+    return Node(value, where)
 
 
 def check_depth(node: Node) -> None:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looking at files that artists name. ``pathlib`` raises where a name is too long or a folder must not be entered."""
+"""Looking at files that artists name. ``pathlib`` raises where a name is too long or a folder must not be entered.
+
+A name need not be text: what of it is not UTF-8 Python keeps as surrogates, which Blender's texts cannot hold.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,16 @@ def is_there(path: Path) -> bool:
 def is_folder(path: Path) -> bool:
     """Whether a path leads to a folder that can be looked at."""
     return is_there(path) and path.is_dir()
+
+
+def shown(text: object) -> str:
+    """A text as Blender can hold it: what of a file's name is not UTF-8 is spelled ``\\udce9`` and the like."""
+    return str(text).encode("utf-8", "backslashreplace").decode()
+
+
+def is_text(name: object) -> bool:
+    """Whether the name of a file is in UTF-8, so that Blender can hold it."""
+    return shown(name) == str(name)
 
 
 def json_files(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from bdfm_infer.errors import BdfmError
 
 from .cleaning import Cleaning
 from .errors import AddonError
+from .paths import is_text, json_files
 
 FORMAT_VERSION: Final = 1
 MAX_BYTES: Final = 100_000
@@ -88,5 +89,5 @@ def preset_path(folder: Path, name: str) -> Path:
 
 
 def list_presets(folder: Path) -> list[str]:
-    """Names of the presets in a folder, sorted."""
-    return sorted(path.stem for path in folder.glob("*.json")) if folder.is_dir() else []
+    """Names of the presets in a folder, sorted; without those that Blender cannot hold."""
+    return sorted(path.stem for path in json_files(folder) if is_text(path.stem))

@@ -18,6 +18,7 @@ from ..blender.bake import BakeReport, bake_steps
 from ..blender.rig import Character
 from ..blender.rig_choice import Choice
 from ..core.errors import NoMappingError
+from ..core.paths import shown
 from ..core.performance import Performance
 from ..core.timing import SceneTime
 from . import preview
@@ -60,7 +61,7 @@ class BDFM_OT_bake(SteppedOperator):
             performance, clock = scene_performance(context.scene), take_time(context.scene)
             characters = selected_characters(context)
         except BdfmError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, shown(error))
             return None
 
         def steps() -> Steps:
@@ -81,7 +82,7 @@ class BDFM_OT_bake(SteppedOperator):
             mapping = choice.fits[0].mapping
             report = yield from bake_steps(performance, character, mapping, clock, bake_options(context.scene))
         except BdfmError as error:
-            self._refused.append(str(error))
+            self._refused.append(shown(error))
         else:
             self._tell(report, choice)
 
@@ -110,7 +111,7 @@ class BDFM_OT_bake(SteppedOperator):
                 ),
             )
         for warning in report.warnings:
-            self.report({"WARNING"}, warning)
+            self.report({"WARNING"}, shown(warning))
         if report.missing:
             self.report(
                 {"WARNING"},

@@ -14,6 +14,7 @@ from bpy.types import Context, UILayout
 from bdfm_infer.errors import BdfmError
 
 from ..blender.batch import Outcome, run
+from ..core.paths import shown
 from . import preview
 from .bake_settings import bake_options, take_time
 from .batch_lists import STATUS_ICONS, BDFM_PG_batch, BDFM_PG_batch_character, draw_buttons, draw_character, listed_jobs
@@ -53,7 +54,7 @@ class BDFM_OT_batch_bake(SteppedOperator):
                 scene_performance(scene)
             clock = take_time(scene)
         except BdfmError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, shown(error))
             return None
         for item in batch.characters:
             item.status, item.message = "WAITING", ""
@@ -111,14 +112,14 @@ def draw_state(layout: UILayout, batch: BDFM_PG_batch) -> None:
     draw_operator(layout, BDFM_OT_batch_bake)
     column, active = layout.column(align=True), _active(batch)
     if active is not None and active.status == "WARNED":
-        draw_text(column, f"{active.name}: {active.message}", STATUS_ICONS[active.status])
+        draw_text(column, f"{active.called}: {active.message}", STATUS_ICONS[active.status])
     failed = [item.message for item in batch.characters if item.status == "FAILED"]
     draw_list(column, failed, MAX_FAILED, STATUS_ICONS["FAILED"])
 
 
 def _keep(item: BDFM_PG_batch_character, outcome: Outcome) -> None:
     messages = [outcome.reason] if outcome.report is None else outcome.warnings
-    item.message = " ".join(messages)
+    item.message = shown(" ".join(messages))
     item.status = "FAILED" if outcome.report is None else "WARNED" if messages else "BAKED"
 
 

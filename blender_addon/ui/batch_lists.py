@@ -21,7 +21,7 @@ from ..blender.rig_choice import PROPERTY, ChoiceError, choose_for
 from ..core.performance import Performance
 from .characters import is_selected, selected_characters
 from .gains import draw_folded_gains
-from .operators import ReportingOperator
+from .operators import ReportingOperator, check_name
 from .preferences import library
 from .sidebar import RowList, draw_move_buttons
 from .takes import performance_of, scene_performance
@@ -71,6 +71,11 @@ class BDFM_PG_batch_character(bpy.types.PropertyGroup):
     status: bpy.props.EnumProperty(name="Status", items=STATUS_ITEMS)
     message: bpy.props.StringProperty(name="Message", description="What the last bake had to say")
 
+    @property
+    def called(self) -> str:
+        """Its name now; of one that is deleted the name that it had when it was added."""
+        return str(self.top.name if self.top else self.name)
+
 
 class BDFM_PG_batch_take(bpy.types.PropertyGroup):
     """A take of the list."""
@@ -96,8 +101,7 @@ class BDFM_PG_batch(bpy.types.PropertyGroup):
 class BDFM_UL_batch_characters(RowList, bpy.types.UIList):
     def draw_row(self, context: Context, layout: UILayout, item: Any, index: int) -> None:
         row = layout.row(align=True)
-        name = item.top.name if item.top else item.name
-        row.label(text=name, icon="OUTLINER_OB_ARMATURE", translate=False)
+        row.label(text=item.called, icon="OUTLINER_OB_ARMATURE", translate=False)
         row.label(text="", icon=STATUS_ICONS[item.status if _is_there(item) else "FAILED"])
 
 
@@ -126,12 +130,11 @@ class BDFM_OT_batch_add_characters(ReportingOperator):
                 batch.characters_active = len(batch.characters) - 1
 
 
-class BDFM_OT_batch_add_takes(bpy.types.Operator):
+class BDFM_OT_batch_add_takes(ReportingOperator):
     """Add takes to the list, in the order of their names"""
 
     bl_idname = "bdfm.batch_add_takes"
     bl_label = "Add Takes"
-    bl_options = {"REGISTER", "UNDO"}
 
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})
@@ -141,13 +144,15 @@ class BDFM_OT_batch_add_takes(bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: Context) -> set[str]:
+    def run(self, context: Context) -> None:
         batch = context.scene.bdfm.batch
         folder = Path(bpy.path.abspath(self.directory))
-        for path in sorted({csv_path(folder / file.name) for file in self.files if file.name}):
+        paths = sorted({csv_path(folder / file.name) for file in self.files if file.name})
+        for path in paths:
+            check_name(path)
+        for path in paths:
             batch.takes.add().path = str(path)
             batch.takes_active = len(batch.takes) - 1
-        return {"FINISHED"}
 
 
 class _ListOperator(bpy.types.Operator):
@@ -202,7 +207,7 @@ class BDFM_OT_batch_move(_ListOperator):
 def listed_jobs(scene: bpy.types.Scene) -> list[Job]:
     """What the scene's lists ask for, in the order of the characters."""
     batch = scene.bdfm.batch
-    items = [(item.top.name if item.top else item.name, item.top) for item in batch.characters]
+    items = [(item.called, item.top) for item in batch.characters]
     if batch.pairing == "ALL":
         return [Job(name, top, partial(scene_performance, scene)) for name, top in items]
     paths = [bpy.path.abspath(take.path) for take in batch.takes][: len(items)]

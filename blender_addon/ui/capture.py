@@ -14,6 +14,7 @@ from ..blender.versions import sequencer_scene
 from .capture_panel import hide_status, is_over_panel, redraw, show_status
 from .capture_queue import capture_state, enqueue
 from .capture_session import Report, Session
+from .operators import ReportingOperator, check_name
 from .sources import is_chosen
 
 POLL_S = 0.1
@@ -42,12 +43,11 @@ def forget_captures(*_: object) -> None:
         manager.bdfm_capture.running, manager.bdfm_capture.refused = False, ""
 
 
-class BDFM_OT_choose_video(bpy.types.Operator):
+class BDFM_OT_choose_video(ReportingOperator):
     """Choose a video, an image, or a folder of images"""
 
     bl_idname = "bdfm.choose_video"
     bl_label = "Choose Video"
-    bl_options = {"REGISTER", "UNDO"}
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
@@ -58,9 +58,9 @@ class BDFM_OT_choose_video(bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: Context) -> set[str]:
+    def run(self, context: Context) -> None:
+        check_name(self.filepath)
         context.scene.bdfm.source = self.filepath
-        return {"FINISHED"}
 
 
 class _Capturing(bpy.types.Operator):
@@ -118,7 +118,12 @@ class _Capturing(bpy.types.Operator):
 
     def _step(self, context: Context) -> bool:
         assert _session is not None
-        is_done = _session.step(context)
+        try:
+            is_done = _session.step(context)
+        except BaseException:
+            stop_capture()
+            self._leave(context)  # else the button stays grey for ever
+            raise
         if not _session.is_cancelled and time.monotonic() - self._drawn > REDRAW_S:
             self._drawn = time.monotonic()
             redraw(context)
@@ -127,9 +132,11 @@ class _Capturing(bpy.types.Operator):
     def _finish(self, context: Context) -> set[str]:
         global _session
         assert _session is not None
-        loaded = _session.load(context)
-        _session = None
-        self._leave(context)
+        try:
+            loaded = _session.load(context)
+        finally:
+            _session = None
+            self._leave(context)
         return {"FINISHED"} if loaded else {"CANCELLED"}
 
     def _leave(self, context: Context) -> None:
@@ -137,7 +144,7 @@ class _Capturing(bpy.types.Operator):
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
         hide_status()
-        capture_state(context).running = False
+        capture_state(context).end()
         redraw(context)
 
 

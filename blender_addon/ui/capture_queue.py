@@ -9,9 +9,12 @@ from typing import Any
 
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, Event, PropertyGroup, UILayout, UIList
 
+from ..core.errors import AddonError
+from .operators import ReportingOperator, check_name
 from .sidebar import RowList
 from .sources import BDFM_PG_source, chosen, copy_choice, images_of
 
@@ -63,6 +66,13 @@ class BDFM_PG_capture(PropertyGroup):
         """The first clip in a state."""
         return next((item for item in self.queue if item.state == state), None)
 
+    def end(self) -> None:
+        """No clip runs any more. One that did was stopped in the middle."""
+        self.running = False
+        item = self.first("RUNNING")
+        if item is not None:
+            item.state = "CANCELLED"
+
 
 def capture_state(context: Context) -> BDFM_PG_capture:
     """What is captured in this session."""
@@ -97,11 +107,12 @@ class BDFM_UL_queue(RowList, UIList):
             row.label(text=iface_(label), translate=False)
 
 
-class BDFM_OT_queue_add(bpy.types.Operator):
+class BDFM_OT_queue_add(ReportingOperator):
     """Add videos to the queue. They are captured with the trim and face that are set above"""
 
     bl_idname = "bdfm.queue_add"
     bl_label = "Add Files to Queue"
+    bl_options = set()
 
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})
@@ -113,21 +124,21 @@ class BDFM_OT_queue_add(bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: Context) -> set[str]:
-        names = sorted({element.name for element in self.files if element.name})
-        if not names:
-            self.report({"ERROR"}, "No file is selected. Select one or more videos.")
-            return {"CANCELLED"}
+    def run(self, context: Context) -> None:
+        folder = Path(bpy.path.abspath(self.directory))
+        paths = sorted({folder / element.name for element in self.files if element.name})
+        if not paths:
+            raise AddonError(rpt_("No file is selected. Select one or more videos."))
+        for path in paths:
+            check_name(path)
         queued: set[Path] = set()
-        for name in names:
-            path = Path(bpy.path.abspath(self.directory)) / name
+        for path in paths:
             if path in queued:  # a frame of a sequence that waits already
                 continue
             item = enqueue(context, context.scene.bdfm.capture, context.scene)
             item.source.kind, item.source.file = "FILE", str(path)
-            item.name = name
+            item.name = path.name
             queued.update(images_of(item.source) if item.source.is_sequence else ())
-        return {"FINISHED"}
 
 
 class _QueueOperator(bpy.types.Operator):

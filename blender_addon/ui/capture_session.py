@@ -16,9 +16,11 @@ from bpy.types import Context, Scene
 from bdfm_infer.errors import BdfmError
 from bdfm_infer.take import Take
 
+from ..core.paths import shown
 from ..jobs.requests import capture_command, free_take
 from ..jobs.worker import Outcome, Worker
 from .capture_queue import BDFM_PG_capture, BDFM_PG_queued, capture_state
+from .operators import check_name
 from .progress import describe, describe_end, share
 from .sources import Source, SourceError, face_of, resolve
 from .takes import set_take
@@ -100,7 +102,7 @@ class Session:
         try:
             set_take(scene, last.first_take)
         except BdfmError as error:
-            self._report({"ERROR"}, str(error))
+            self._report({"ERROR"}, shown(error))
             return False
         if last.start_frame is not None:
             scene.bdfm.start_frame = last.start_frame
@@ -130,7 +132,7 @@ class Session:
             if event["event"] == "progress":
                 state.factor, state.text = share(event), describe(event)
             elif event["event"] == "warning":
-                self._report({"WARNING"}, str(event.get("message", "")))
+                self._report({"WARNING"}, shown(event.get("message", "")))
 
     def _settle(self, context: Context, outcome: Outcome) -> None:
         """Note what became of the clip that was running, and which takes it left."""
@@ -150,6 +152,7 @@ class Session:
         )
 
     def _end(self, context: Context, item: BDFM_PG_queued, state: str, message: str) -> None:
+        message = shown(message)
         item.state, item.message, item.is_recent = state, message, True
         others = capture_state(context).first("WAITING") is not None
         level = "INFO" if state != "FAILED" else "WARNING" if others else "ERROR"
@@ -161,9 +164,11 @@ def take_folder(scene: Scene, source: Source) -> Path:
 
     Raises:
         SourceError: nothing can be written there; the message names a folder that can be.
+        FileNameError: its name is not in UTF-8.
     """
     chosen = scene.bdfm.take_folder
     folder = Path(bpy.path.abspath(chosen)).absolute() if chosen else source.folder
+    check_name(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()

@@ -17,6 +17,7 @@ from bdfm_infer.smooth import CUTOFF_HZ
 from bdfm_infer.take import Take
 
 from ..core.cleaning import Cleaning
+from ..core.paths import shown
 from .cleaning import read_cleaning, write_cleaning
 from .operators import ReportingOperator
 from .pictures import picture_folder, read
@@ -104,10 +105,10 @@ class BDFM_OT_save_cleaning(TakeOperator, ReportingOperator):
         assert loaded is not None
         cleaning = scene_cleaning(context.scene, loaded)
         path = Take.save_settings(loaded.path, cleaning.to_settings())
-        shown = picture_folder(loaded)
+        pictures = picture_folder(loaded)
         loaded.keep(cleaning)
         self.report({"INFO"}, rpt_("Saved in {path}").format(path=path.name))
-        if shown.is_dir() and shown != picture_folder(loaded):
+        if pictures.is_dir() and pictures != picture_folder(loaded):
             self._read_pictures(context, loaded)
 
     def _read_pictures(self, context: Context, loaded: LoadedTake) -> None:
@@ -115,7 +116,7 @@ class BDFM_OT_save_cleaning(TakeOperator, ReportingOperator):
         try:
             read(context, loaded)
         except BdfmError as error:
-            self.report({"WARNING"}, str(error))
+            self.report({"WARNING"}, shown(error))
 
 
 class BDFM_OT_reset_edits(TakeOperator, bpy.types.Operator):

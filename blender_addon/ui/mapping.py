@@ -20,7 +20,7 @@ from ..blender.rig_choice import ChoiceError, choose_for
 from ..core import mapping_edit as edit
 from ..core.errors import AddonError
 from ..core.mapping import Mapping
-from ..core.paths import is_there
+from ..core.paths import is_there, shown
 from . import preview
 from .characters import choose_mapping, find_character, forget_rows
 from .operators import ReportingOperator

@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context
 
 from bdfm_infer.errors import BdfmError
+
+from ..core.errors import FileNameError
+from ..core.paths import is_text, shown
 
 
 class ReportingOperator(bpy.types.Operator):
@@ -24,6 +30,19 @@ class ReportingOperator(bpy.types.Operator):
         try:
             self.run(context)
         except BdfmError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, shown(error))
             return {"CANCELLED"}
         return {"FINISHED"}
+
+
+def check_name(path: str | Path) -> None:
+    """Refuse a path that cannot be kept in a scene.
+
+    Raises:
+        FileNameError: it is not in UTF-8.
+    """
+    if not is_text(path):
+        name = next(part for part in Path(path).parts if not is_text(part))
+        raise FileNameError(
+            rpt_("The name {name} is not in UTF-8. Rename the file or folder.").format(name=shown(name))
+        )

@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 
 from ..blender.library import Library, load_library
+from .sidebar import draw_text
 
 ADDON = __package__.rpartition(".")[0]
 OWN_MAPPINGS = "bdfm_mappings"
@@ -32,9 +33,9 @@ class BDFM_AP_preferences(bpy.types.AddonPreferences):
 def draw_preferences(layout: bpy.types.UILayout, preferences: BDFM_AP_preferences, context: bpy.types.Context) -> None:
     """The folder, and which files in it are refused."""
     layout.prop(preferences, "mappings_folder", placeholder="In Blender's User Data")
-    layout.label(text=str(own_folder(context)), icon="FILE_FOLDER", translate=False)
+    draw_text(layout, str(own_folder(context)), "FILE_FOLDER")
     for error in library(context).refused:
-        layout.label(text=str(error), icon="ERROR", translate=False)
+        draw_text(layout, str(error), "ERROR")
 
 
 def own_folder(context: bpy.types.Context) -> Path:

@@ -19,6 +19,7 @@ from ..blender import gains, rig_choice
 from ..blender.preview import Preview
 from ..blender.rig import Character, character_of, read_rig
 from ..core.errors import NoMappingError, TimingError
+from ..core.paths import shown
 from ..core.performance import Performance
 from ..core.timing import Keys, SceneTime, resample
 from . import bake_settings, cleaning
@@ -216,7 +217,7 @@ class BDFM_OT_preview(bpy.types.Operator):
         try:
             characters = selected_characters(context)
         except BdfmError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, shown(error))
             return {"CANCELLED"}
         for reason in _begin(context.scene, characters):
             self.report({"WARNING"} if _running else {"ERROR"}, reason)

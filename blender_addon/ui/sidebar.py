@@ -12,6 +12,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, UILayout
 
+from ..core.paths import shown
 from ..core.wrapping import wrapped
 
 TAB = "BDFM"
@@ -47,7 +48,7 @@ class RowList:
 
 def draw_text(layout: UILayout, text: str, icon: str = "NONE") -> None:
     """A text over as many lines as it needs; Blender cuts what is too long for one."""
-    for place, line in enumerate(_lines(text, room(MARGIN), _font_size())):
+    for place, line in enumerate(_lines(shown(text), room(MARGIN), _font_size())):
         layout.label(text=line, icon=icon if place == 0 else "BLANK1" if icon != "NONE" else "NONE", translate=False)
 
 

@@ -19,6 +19,7 @@ from ..core.errors import AddonError
 from ..core.numbered import numbered_from
 from ..core.paths import changed_at, is_folder, is_there
 from ..jobs.requests import ALL_FACES, Footage, Pick
+from .operators import check_name
 
 KINDS = (
     ("FILE", "File", "A video, an image, a folder of images, or a pattern of names"),
@@ -115,8 +116,12 @@ def resolve(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source
 
     Raises:
         SourceError: it is not there, or cannot be captured.
+        FileNameError: its name is not in UTF-8.
     """
     found = {"FILE": _file, "STRIP": _strip, "CLIP": _clip}[choice.kind](choice, scene, strips_scene)
+    files = found.footage.source
+    for path in (files,) if isinstance(files, Path) else files:
+        check_name(path)
     if not choice.use_trim:
         return found
     footage = found.footage

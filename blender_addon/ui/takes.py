@@ -19,11 +19,11 @@ from bdfm_infer.take import Take, csv_path
 
 from ..core.cleaning import Cleaning
 from ..core.edits import Edits
-from ..core.paths import changed_at
+from ..core.paths import changed_at, shown
 from ..core.performance import Performance
 from .capture_queue import capture_state
 from .cleaning import read_cleaning, write_cleaning
-from .operators import ReportingOperator
+from .operators import ReportingOperator, check_name
 
 
 class LoadedTake:
@@ -39,7 +39,7 @@ class LoadedTake:
 
     def __init__(self, path: str) -> None:
         self.path = csv_path(path)
-        self.name = self.path.stem
+        self.name = shown(self.path.stem)
         self.stamp = _stamp(path)
         self.take = Take.read(path)
         if not len(self.take):
@@ -109,8 +109,9 @@ def set_take(scene: bpy.types.Scene, path: Path) -> LoadedTake:
     """Read a take and make it, with the cleaning stored beside it, the scene's.
 
     Raises:
-        BdfmError: it cannot be read; the scene keeps the one it had.
+        BdfmError: it cannot be read, or kept by its name; the scene keeps the one it had.
     """
+    check_name(path)
     take = load(str(path))
     scene.bdfm.take = str(path)
     _adopt(scene, take)
@@ -208,7 +209,7 @@ class BDFM_OT_load_take(ReportingOperator):
         try:
             take = set_take(context.scene, Path(bpy.path.abspath(self.filepath)))
         except BdfmError as error:
-            state.refused = str(error)
+            state.refused = shown(error)
             raise
         self.report({"INFO"}, rpt_("{take}: {count} frames").format(take=take.name, count=len(take.take)))
 

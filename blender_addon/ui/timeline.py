@@ -15,6 +15,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, UILayout
 
 from ..blender.versions import new_sound_strip, remove_sound_strip, show_in_sequencer, strip_span, strips_of
+from ..core.errors import AddonError
 from ..core.paths import is_there
 from ..core.timing import MAX_FRAME
 from ..jobs.requests import Footage
@@ -61,7 +62,7 @@ def _chosen(choice: BDFM_PG_source, context: Context) -> Footage | None:
     """What is chosen in the panel Capture, where it is there."""
     try:
         footage = resolve_in(choice, context).footage if is_chosen(choice) else None
-    except SourceError:
+    except AddonError:
         return None
     return footage if footage is not None and footage.is_there else None
 

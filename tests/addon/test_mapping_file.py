@@ -175,6 +175,8 @@ def test_refusals_name_place_and_reason(data: dict[str, Any], path: str, value: 
         (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), "nested too deep"),
         (b" " * MAX_BYTES + b"{}", "at most 1 MB"),
         (b'{"format_version": ' + b"9" * 5000 + b"}", "not JSON"),
+        (rb'{"format_version": 1, "source": "\ud800x"}', r"holds half a character (\ud800)"),
+        (rb'{"format_version": 1, "\udce9": 1}', r"holds half a character (\udce9)"),
     ],
 )
 def test_refuses_what_is_no_mapping(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -184,6 +186,12 @@ def test_refuses_what_is_no_mapping(tmp_path: Path, content: bytes, reason: str)
         Mapping.load(file)
     assert str(refusal.value).startswith(str(file))
     assert reason in str(refusal.value)
+
+
+def test_a_name_that_is_no_text_can_be_shown(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match=r"caf\\udce9\.json: cannot be read") as refusal:
+        Mapping.load(tmp_path / "caf\udce9.json")
+    assert str(refusal.value).encode()
 
 
 def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:

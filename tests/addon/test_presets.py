@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ def test_what_is_saved_is_loaded(tmp_path: Path, name: str) -> None:
     assert Preset.load(path) == Preset(name, CLEANING)
     assert list_presets(path.parent) == [name]
     assert [file.suffix for file in path.parent.iterdir()] == [".json"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="such names are refused by the file system")
+def test_names_that_blender_cannot_hold_are_not_offered(tmp_path: Path) -> None:
+    path = Preset("Anna", CLEANING).save(tmp_path)
+    path.with_stem(os.fsdecode(b"caf\xe9")).write_bytes(path.read_bytes())
+    assert list_presets(tmp_path) == ["Anna"]
+    assert list_presets(tmp_path / "none") == []
 
 
 @pytest.mark.parametrize("name", ["../../x", "a/b", "con:1", "..", "x" * 300, 'q"\n'])

@@ -113,6 +113,54 @@ def test_a_damaged_take_stops_no_other(batch, tmp_path):
     assert values(heads[2]) == pytest.approx([0.4], abs=1e-4)
 
 
+def test_an_error_of_ours_stops_no_other(batch, tmp_path, part, monkeypatch, capfd):
+    module = part("blender.batch")
+    bake_steps = module.bake_steps
+
+    def broken(performance, character, *arguments):
+        if character.name == "Berta":
+            raise ValueError("no such thing")
+        return bake_steps(performance, character, *arguments)
+
+    monkeypatch.setattr(module, "bake_steps", broken)
+    heads = [mesh(name, ["smile"]) for name in ("Anna", "Berta", "Carl")]
+    add(*heads)
+    bpy.ops.bdfm.load_take(filepath=str(takes(tmp_path, 0.5)[0]))
+    assert bpy.ops.bdfm.batch_bake() == {"FINISHED"}
+    assert [item.status for item in batch.characters] == ["BAKED", "FAILED", "BAKED"]
+    assert batch.characters[1].message.startswith("Berta: not baked, by an error that was not foreseen (ValueError: no")
+    assert "in broken" in capfd.readouterr().err, "the terminal shows where"
+    assert values(*heads) == pytest.approx([0.5, 0, 0.5], abs=1e-4)
+
+
+def test_a_mapping_with_half_a_character_fails_for_its_own_character_alone(batch, tmp_path, keep_mappings):
+    folder = keep_mappings(mapping_data({"AU12": [{"kind": "shape_key", "name": "smile"}]}, id="bad", source="\ud800x"))
+    assert "\\ud800" in (folder / "bad.json").read_text()
+    heads = [mesh(name, ["smile"]) for name in ("Anna", "Berta")]
+    add(*heads)
+    heads[0]["bdfm_mapping"] = "bad"
+    bpy.ops.bdfm.load_take(filepath=str(takes(tmp_path, 0.5)[0]))
+    assert bpy.ops.bdfm.batch_bake() == {"FINISHED"}
+    assert [item.status for item in batch.characters] == ["FAILED", "BAKED"]
+
+
+def test_a_message_bears_the_name_that_the_character_has_now(batch, tmp_path, part, keep_mappings, layout, monkeypatch):
+    missing = {"AU12": [{"kind": "shape_key", "name": "smile"}], "AU26": [{"kind": "shape_key", "name": "gone"}]}
+    keep_mappings(mapping_data(missing))
+    head = mesh("Anna", ["smile"])
+    add(head)
+    bpy.ops.bdfm.load_take(filepath=str(takes(tmp_path, 0.5)[0]))
+    head.name = "Berta"
+    bpy.ops.bdfm.batch_bake()
+    assert batch.characters[0].status == "WARNED"
+    drawn = []
+    monkeypatch.setattr(part("ui.batch"), "draw_text", lambda layout, text, icon: drawn.append(text))
+    part("ui.batch").draw_state(layout, batch)
+    head.name = "Carla"
+    part("ui.batch").draw_state(layout, batch)
+    assert [text.partition(":")[0] for text in drawn] == ["Berta", "Carla"]
+
+
 def test_where_all_fail_it_is_an_error(batch, tmp_path):
     add(mesh("Cube", ["Key 1"]))
     bpy.ops.bdfm.load_take(filepath=str(takes(tmp_path, 0.5)[0]))

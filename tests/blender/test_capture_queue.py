@@ -189,6 +189,21 @@ def test_a_full_disk_is_reported_with_what_was_kept(queue, session, tmp_path):
     assert session.said[-1][0] == "ERROR"
 
 
+@pytest.mark.parametrize("broken", ["describe_end", "set_take"])
+def test_an_error_of_ours_leaves_no_button_grey(queue, part, monkeypatch, broken):
+    def fail(*_):
+        raise ValueError("no such thing")
+
+    state = queue("a")
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="no such thing"):
+        patched.setattr(part("ui.capture_session"), broken, fail)
+        bpy.ops.bdfm.capture_queue()
+    assert part("ui.capture")._session is None and not state.running
+    assert states(state) == {"a": "CANCELLED" if broken == "describe_end" else "DONE"}
+    bpy.ops.bdfm.queue_again()
+    assert bpy.ops.bdfm.capture_queue() == {"FINISHED"} and states(state) == {"a": "DONE"}
+
+
 def test_each_face_becomes_a_take(queue, tmp_path):
     bpy.context.scene.bdfm.capture.face = "ALL"
     state = queue("two")

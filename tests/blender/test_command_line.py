@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import os
+
 import bpy
 import numpy as np
 import pytest
 from scenes import mapping_data, mesh, select, write_take
+
+from bdfm_infer.errors import WriteError
 
 TIMES = np.arange(25) / 24
 
@@ -89,6 +93,19 @@ def test_no_file_is_overwritten_unless_asked_for(command, take, tmp_path, part):
     assert baked(out) == {"Anna": 0.5}
 
 
+@pytest.mark.parametrize("words", [(), ("--overwrite",)])
+def test_the_scene_itself_is_never_changed(command, take, tmp_path, capsys, words):
+    mesh("Anna", ["smile"])
+    scene, link = tmp_path / "scene.blend", tmp_path / "link.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(scene))
+    before = scene.read_bytes()
+    os.link(scene, link)
+    for out in (scene, link):
+        assert command(take, "-o", out, *words) == WriteError.exit_code
+        assert "is the scene itself" in capsys.readouterr().err
+    assert scene.read_bytes() == before
+
+
 def test_the_mapping_of_the_command_comes_before_all_others(command, take, tmp_path):
     mesh("Anna", ["smile", "grin"])
     mesh("Berta", ["smile"])
@@ -119,7 +136,7 @@ def test_what_is_not_said_is_as_in_the_panel(command, take, tmp_path):
     assert command(take, "-o", out) == 0
     (track,) = head.data.shape_keys.animation_data.nla_tracks
     assert tuple(round(track.strips[0].action.frame_range[side]) for side in (0, 1)) == (11, 35)
-    assert command(take, "-o", out, "--overwrite", "--target", "new", "--start", "1") == 0
+    assert command(take, "-o", tmp_path / "again.blend", "--target", "new", "--start", "1") == 0
     assert tuple(head.data.shape_keys.animation_data.action.frame_range) == (1, 25)
 
 
