@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import bpy
 import numpy as np
@@ -15,13 +15,15 @@ from bpy.types import Context, UILayout
 
 from bdfm_infer.errors import BdfmError
 
-from ..blender.checks import MENDS, Finding, findings, strongest_values
-from ..blender.gains import gains_of
+from ..blender.checks import MENDS, Finding, strongest_values
 from ..blender.mends import override_of
-from ..blender.rig import Character, read_rig
-from ..core.gains import strengthened
-from ..core.matching import resolve
-from ..core.retarget import retarget
+from ..blender.plan import finished, plan_steps
+from ..blender.rig import Character
+from ..core.paths import shown
+from ..core.performance import Performance
+from ..core.timing import SceneTime
+from . import preview
+from .bake_settings import bake_options, take_time
 from .characters import choose_mapping, find_character, forget_rows, is_selected, listed, selected_characters
 from .operators import ReportingOperator
 from .sidebar import SidebarPanel, draw_list, draw_text
@@ -59,21 +61,23 @@ def forget_checks(*_: object) -> None:
 
 
 def check(context: Context, character: Character) -> list[Finding]:
-    """Everything that a bake would meet on a character, with the loaded take or, without one, any.
+    """Everything that a bake with the scene's options would meet on a character, with the loaded take or, without one,
+    any. What NLA strips do is not added, for which the scene would have to be played.
 
     Raises:
-        BdfmError: no mapping fits it.
+        BdfmError: no mapping fits it, or nothing of the take is left to bake.
     """
     choice = choose_mapping(context, character)
     if not choice.fits:
         raise BdfmError(choice.reason)
-    resolution = resolve(choice.fits[0].mapping, read_rig(character))
-    values = strongest_values()
+    mapping, options = choice.fits[0].mapping, bake_options(context.scene)
     if loaded_take(context.scene) is not None:
-        performance = scene_performance(context.scene).values
-        found = performance[np.isfinite(performance).all(axis=1)]
-        values = found if len(found) else values
-    return findings(character, resolution, retarget(resolution, strengthened(values, gains_of(character.top))))
+        performance, clock = scene_performance(context.scene), take_time(context.scene)
+    else:
+        values = strongest_values()
+        performance, clock = Performance("", np.arange(len(values), dtype=float), values), SceneTime(fps=1)
+        options = replace(options, additive=False, first=None, last=None)
+    return finished(plan_steps(performance, character, mapping, clock, options, play_strips=False)).findings
 
 
 def _remember(name: str, found: Iterable[Finding]) -> None:
@@ -100,11 +104,12 @@ class BDFM_OT_check(ReportingOperator):
     def run(self, context: Context) -> None:
         last_checks.clear()
         characters = selected_characters(context)
-        for character in characters[:MAX_CHECKED]:
-            try:
-                _remember(character.top.name_full, check(context, character))
-            except BdfmError as error:
-                self.report({"WARNING"}, str(error))
+        with preview.aside():
+            for character in characters[:MAX_CHECKED]:
+                try:
+                    _remember(character.top.name_full, check(context, character))
+                except BdfmError as error:
+                    self.report({"WARNING"}, shown(error))
         count = sum(len(texts) for checked in last_checks.values() for texts in checked.texts.values())
         self.report(
             {"INFO"},
@@ -124,6 +129,10 @@ class BDFM_OT_mend(ReportingOperator):
     kind: bpy.props.EnumProperty(name="Kind", items=[(kind, label, "") for kind, label in MENDS.items()])
 
     def run(self, context: Context) -> None:
+        with preview.aside():
+            self._mend(context)
+
+    def _mend(self, context: Context) -> None:
         character = find_character(context, self.character)
         refused: list[str] = []
         mended = 0
@@ -137,7 +146,7 @@ class BDFM_OT_mend(ReportingOperator):
         if refused and not mended:
             raise BdfmError(refused[0])
         for text in refused:
-            self.report({"WARNING"}, text)
+            self.report({"WARNING"}, shown(text))
         forget_rows()
         last_checks.pop(character.top.name_full, None)
         top = (override_of(character.top) if self.kind == "linked" else None) or character.top

@@ -8,7 +8,8 @@ What is shown is what a bake would make of the same settings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import bpy
 from bpy.app.translations import pgettext_tip as tip_
@@ -73,6 +74,17 @@ def rebuild() -> None:
     if scene is not None:
         characters = (character_of(top, scene) for top in tops if top is not None)
         _begin(scene, filter(None, characters))
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Put everything back for a while, then begin again: a rig may have changed meanwhile."""
+    _take_back()
+    try:
+        yield
+    finally:
+        if _running:
+            rebuild()
 
 
 def _begin(scene: bpy.types.Scene, characters: Iterable[Character]) -> list[str]:
