@@ -172,6 +172,12 @@ def hide_status() -> None:
     if _is_shown:
         bpy.types.STATUSBAR_HT_header.remove(_draw_status)
         _is_shown = False
+        _redraw_status()
+
+
+def _redraw_status() -> None:
+    """Draw the status bar again, which follows the names of view layers, and leave the text that a tool shows in it."""
+    bpy.msgbus.publish_rna(key=(bpy.types.ViewLayer, "name"))
 
 
 def is_over_panel(screen: bpy.types.Screen, x: int, y: int) -> bool:
@@ -192,7 +198,7 @@ def redraw(context: Context) -> None:
                 if region.type == "UI":
                     region.tag_redraw()
     if _is_shown:
-        context.workspace.status_text_set_internal(None)
+        _redraw_status()
 
 
 CLASSES = (BDFM_PT_capture, BDFM_PT_queue)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bpy
 import pytest
+from addon_texts import calls, trees
 
 from bdfm_infer.errors import BdfmError
 
@@ -82,3 +83,13 @@ def test_each_kind_of_error_has_a_code_and_a_name_in_the_table(part):
     assert {str(each.exit_code): each.code for each in ours} == table
     line = part("blender.command_line")
     assert not {line.SOME_FAILED, line.NONE_BAKED}.intersection(codes)
+
+
+def test_a_text_of_another_tool_in_the_status_bar_is_left_alone(part):
+    """The bake sets a text and takes it back. The capture draws beside it, and draws again without setting any."""
+    writers = {name for name, tree in trees() if calls(tree, "status_text_set", "status_text_set_internal")}
+    assert writers == {"stepped.py"}
+    panel = part("ui.capture_panel")
+    panel.show_status()
+    panel.redraw(bpy.context)
+    panel.hide_status()
