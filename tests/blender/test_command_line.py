@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The command ``blender -b SCENE.blend --command bdfm``, called as Blender calls it: exit codes, files, messages."""
+"""The command ``blender -b SCENE.blend --command bdfm``, called as Blender calls it: exit codes, files, messages.
+
+bpy as a module has no command line; in a Blender that has one ``tests/window/drive.py`` runs it.
+"""
 
 from __future__ import annotations
 
