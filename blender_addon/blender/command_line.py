@@ -16,7 +16,7 @@ from bdfm_infer.errors import BdfmError, OutputExistsError, WriteError
 
 from ..core.errors import NoMappingError
 from ..core.matching import resolve
-from ..core.paths import is_folder, is_there
+from ..core.paths import is_folder, is_same, is_there
 from ..core.performance import Performance
 from ..core.timing import SceneTime
 from .bake_options import BakeOptions, Destination
@@ -96,7 +96,7 @@ def _run(services: Services, options: argparse.Namespace) -> int:
         raise WriteError(f"{output} is a folder. Name a file in it.")
     if output.suffix.lower() != ".blend":
         raise WriteError(f"{output} is not named as a .blend file. Give it that ending.")
-    if bpy.data.filepath and is_there(output) and output.samefile(bpy.data.filepath):
+    if bpy.data.filepath and is_same(output, Path(bpy.data.filepath)):
         raise WriteError(f"{output} is the scene itself, which is never changed. Choose another name.")
     if is_there(output) and not options.overwrite:
         raise OutputExistsError(f"{output} exists. Choose another name, or give --overwrite.")

@@ -27,6 +27,11 @@ def is_folder(path: Path) -> bool:
     return is_there(path) and path.is_dir()
 
 
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file that can be looked at."""
+    return is_there(one) and is_there(other) and one.samefile(other)
+
+
 def shown(text: object) -> str:
     """A text as Blender can hold it: what of a file's name is not UTF-8 is spelled ``\\udce9`` and the like."""
     return str(text).encode("utf-8", "backslashreplace").decode()

@@ -107,6 +107,9 @@ def test_the_scene_itself_is_never_changed(command, take, tmp_path, capsys, word
         assert command(take, "-o", out, *words) == WriteError.exit_code
         assert "is the scene itself" in capsys.readouterr().err
     assert scene.read_bytes() == before
+    scene.unlink()
+    assert command(take, "-o", link, "--overwrite") == 0
+    assert baked(link) == {"Anna": 0.5}
 
 
 def test_the_mapping_of_the_command_comes_before_all_others(command, take, tmp_path):
