@@ -11,7 +11,7 @@ from ..blender.versions import STRIPS_ALL, sequencer_scene
 from .capture_queue import STATE_ICONS, capture_state
 from .faces import draw_faces
 from .sidebar import TAB, SidebarPanel, draw_move_buttons, draw_text
-from .sources import images_of, rate_of
+from .sources import images_of, may_be_sequence, rate_of
 
 
 class BDFM_PT_capture(SidebarPanel, bpy.types.Panel):
@@ -126,12 +126,11 @@ def _draw_source(layout: UILayout, context: Context) -> None:
 def draw_images(layout: UILayout, context: Context) -> None:
     """Whether the images that are chosen are a clip, of how many frames, at which rate."""
     choice, images = context.scene.bdfm.capture, images_of(context.scene.bdfm.capture)
-    name = bpy.path.basename(choice.file)
-    may_be_sequence = len(images) > 1 or (bool(choice.file) and ("." not in name or "*" in name))
-    if may_be_sequence:
+    is_several = may_be_sequence(choice)
+    if is_several:
         layout.prop(choice, "is_sequence")
     rate = f"{rate_of(context.scene):.5g}"
-    if may_be_sequence and choice.is_sequence:
+    if is_several and choice.is_sequence:
         text = iface_("{count} images, {rate} a second") if images else iface_("{rate} images a second")
         draw_text(layout, text.format(count=len(images), rate=rate), "RENDERLAYERS")
     elif images:

@@ -183,6 +183,13 @@ def images_of(choice: BDFM_PG_source) -> tuple[Path, ...]:
     return _numbered(path, changed_at(path.parent))
 
 
+def may_be_sequence(choice: BDFM_PG_source) -> bool:
+    """Whether the file that is chosen stands for several images: one of a sequence, a folder, or a pattern of names."""
+    path = _chosen_path(choice)
+    is_pattern = "*" in path.name or "?" in path.name
+    return bool(choice.file) and (is_pattern or is_folder(path) or len(images_of(choice)) > 1)
+
+
 @lru_cache(maxsize=8)
 def _numbered(first: Path, folder_changed_at: int | None) -> tuple[Path, ...]:
     """A panel asks at each drawing; the folder is listed again once it has changed."""
@@ -198,8 +205,7 @@ def _chosen_path(choice: BDFM_PG_source) -> Path:
 
 def _file(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
     path, images = _chosen_path(choice), images_of(choice)
-    is_several = len(images) > 1 or is_folder(path) or "*" in path.name or "?" in path.name
-    is_sequence = is_several and choice.is_sequence
+    is_sequence = may_be_sequence(choice) and choice.is_sequence
     files = images if is_sequence and len(images) > 1 else path
     name = path.name if is_folder(path) else path.stem
     return Source(_file_name(name), path.parent, Footage(files, is_sequence=is_sequence, image_rate=rate_of(scene)))

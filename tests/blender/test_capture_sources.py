@@ -194,7 +194,9 @@ def test_an_image_without_neighbours_is_one_row_and_the_panel_says_so(choice, re
     assert resolved().footage.source == path and not resolved().footage.is_sequence
     assert len(captured()) == 1
     assert panel() == ["A single image: the take has one row"]
-    choice.file = str(path.parent)
+    choice.file = str(path.parent.rename(tmp_path / "shot.v2"))
+    assert panel() == ["Image Sequence", "30 images a second"]
+    choice.file = str(tmp_path / "s*")
     assert panel() == ["Image Sequence", "30 images a second"]
     choice.file = str(path.with_name("shot.0100.jpg"))  # not there
     assert panel() == []
