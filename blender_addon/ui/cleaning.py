@@ -86,7 +86,9 @@ class BDFM_PG_cleaning(bpy.types.PropertyGroup):
     )
     swap: _switch("Swap Left and Right", "For a video that was recorded mirrored, as by a selfie camera")
     complete_blinks: _switch(
-        "Complete Blinks", "Let quick closures of the eyes close them wholly. Eyes that are held half shut stay so", True
+        "Complete Blinks",
+        "Let quick closures of the eyes close them wholly. Eyes that are held half shut stay so",
+        True,
     )
     shown: bpy.props.EnumProperty(name="Shown", description="What the list shows of each action unit", items=EDIT_ITEMS)
     preset: bpy.props.StringProperty(
