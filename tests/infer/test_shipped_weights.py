@@ -38,8 +38,8 @@ def test_nothing_is_no_face(own: Predictor) -> None:
 def test_no_channel_is_dead(own: Predictor) -> None:
     """What the sample clip shows is read: at least half as far as the face moves, at a correlation of .32 or more.
 
-    Half as far is what a gain of two in the panel Take makes whole. Below .32 less than a tenth of what the face does 
-    is in the curve. What the clip hardly shows is named where this fails.
+    Half as far is what a gain of two in the panel Take makes whole. Below .32 the curve holds less than a tenth of what
+    the face does. What the clip hardly shows is named where this fails.
     """
     take, truth = capture(SAMPLE, predictor=own).processed(), Take.read(TRUTH)
     np.testing.assert_array_equal(take.frames, truth.frames)
