@@ -166,6 +166,7 @@ def batch(hands: Hands) -> Acts[None]:
 def take_by_take(hands: Hands) -> Acts[None]:
     """A take for each character: the one that lacks it fails and says so, the other is baked; then both are."""
     lists = bpy.context.scene.bdfm.batch
+    lists.takes.clear()  # those that were captured
     yield from hands.click_button("bdfm.batch.show_gains", across=0.3)
     yield from hands.click_button("bdfm.batch.pairing", across=0.75)
     yield from hands.until(lambda: lists.pairing == "PAIRS", 5, "the takes are listed")
