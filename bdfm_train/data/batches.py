@@ -74,7 +74,7 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
-        return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+        return Batch(**{name: value.to(device) for name, value in vars(self).items()})
 
 
 class BatchMaker:
@@ -155,24 +155,20 @@ class BatchMaker:
         return misplaced_crop(shard.images[index], shard.landmarks[index], self.rng)
 
 
-def feed(
-    maker: BatchMaker, first: int = 0, ahead: int = 6, device: torch.device | None = None, workers: int = 0
-) -> Iterator[Batch]:
+def feed(maker: BatchMaker, first: int = 0, ahead: int = 6, workers: int = 0) -> Iterator[Batch]:
     """Batches from the number ``first`` on, made while the network computes.
 
     Args:
         maker: draws them.
         first: number of the first one.
         ahead: how many are made ahead.
-        device: where they go; the CPU by default.
         workers: processes that make them, each of which looks for new shards by itself; 0 for a thread of this one. A
             CPU that trains needs no more than the thread, a GPU as many processes as there are cores.
 
     Raises:
         ArraysError: a shard that arrived is damaged.
     """
-    batches = _made_by_processes(maker, first, ahead, workers) if workers else _made_by_thread(maker, first, ahead)
-    return batches if device is None else (batch.to(device) for batch in batches)
+    return _made_by_processes(maker, first, ahead, workers) if workers else _made_by_thread(maker, first, ahead)
 
 
 def _made_by_thread(maker: BatchMaker, first: int, ahead: int) -> Iterator[Batch]:

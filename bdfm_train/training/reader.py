@@ -184,13 +184,13 @@ def train_reader(
     photos = load_photos(sources, "train")
     more = () if changed is None else load_changed_photos(changed, photos)
     maker = BatchMaker(photos, pool, counts, seed, mined, config.network.crop_size, more)
-    batches = feed(maker, step, device=device, workers=workers)
+    batches = feed(maker, step, workers=workers)
     clock = Clock(minutes)
     while (share := length.share(step, clock.minutes)) < 1.0:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config.training, step, share)
         seed_step(seed, step)
-        losses = _step(reader, average.network, next(batches), config, own, step, optimizer, checkpoint)
+        losses = _step(reader, average.network, next(batches).to(device), config, own, step, optimizer, checkpoint)
         step += 1
         average.update(reader, step)
         if step % _LOG_STEPS == 0:

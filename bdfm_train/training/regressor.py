@@ -150,7 +150,7 @@ def train_regressor(
     photos = load_photos(sources, "train")
     more = () if changed is None else load_changed_photos(changed, photos)
     maker = BatchMaker(photos, pool, counts, seed, size=config.network.crop_size, changed=more)
-    batches = feed(maker, step, device=device, workers=workers)
+    batches = feed(maker, step, workers=workers)
     emphasis, clock = emphasis_of(config, device), Clock(minutes)
 
     def save() -> None:
@@ -168,9 +168,8 @@ def train_regressor(
     while (share := length.share(step, clock.minutes)) < 1.0:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config.training, step, share)
-        losses = _step(
-            segmentation, regressor, average.network, next(batches), emphasis, own, optimizer, step + 1, path
-        )
+        batch = next(batches).to(device)
+        losses = _step(segmentation, regressor, average.network, batch, emphasis, own, optimizer, step + 1, path)
         step += 1
         average.update(regressor, step)
         if step % _LOG_STEPS == 0:

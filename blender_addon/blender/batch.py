@@ -128,9 +128,8 @@ def _in_scene(item: bpy.types.Object, scene: bpy.types.Scene) -> bool:
 def _bake(
     job: Job, character: Character, choice: Choice, time: SceneTime, options: BakeOptions
 ) -> Generator[float, None, BakeReport]:
-    if not choice.fits:
-        raise BatchError(choice.reason)
-    return (yield from bake_steps(job.performance(), character, choice.fits[0].mapping, time, options))
+    mapping = choice.mapping
+    return (yield from bake_steps(job.performance(), character, mapping, time, options))
 
 
 def _shape_keys(character: Character) -> list[bpy.types.ID]:

@@ -10,6 +10,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Object
 
 from ..core.errors import AddonError, NoMappingError
+from ..core.mapping import Mapping
 from ..core.matching import Fit, fit
 from ..core.rig import Rig
 from .library import Library
@@ -43,6 +44,17 @@ class Choice:
     fits: tuple[Fit, ...]
     reason: str = ""
     by_hand: bool = False
+
+    @property
+    def mapping(self) -> Mapping:
+        """The chosen one.
+
+        Raises:
+            NoMappingError: there is none; the message says why.
+        """
+        if not self.fits:
+            raise NoMappingError(self.reason)
+        return self.fits[0].mapping
 
 
 def chosen_id(character: Character) -> str:

@@ -17,7 +17,6 @@ from bdfm_infer.errors import BdfmError
 from ..blender.bake import BakeReport, bake_steps
 from ..blender.rig import Character
 from ..blender.rig_choice import Choice
-from ..core.errors import NoMappingError
 from ..core.paths import shown
 from ..core.performance import Performance
 from ..core.timing import SceneTime
@@ -75,11 +74,9 @@ class BDFM_OT_bake(SteppedOperator):
     def _bake(
         self, context: Context, performance: Performance, character: Character, clock: SceneTime
     ) -> Generator[float, None, None]:
-        choice = choose_mapping(context, character)
+        choice = choose_mapping(context.scene, character)
         try:
-            if not choice.fits:
-                raise NoMappingError(choice.reason)
-            mapping = choice.fits[0].mapping
+            mapping = choice.mapping
             report = yield from bake_steps(performance, character, mapping, clock, bake_options(context.scene))
         except BdfmError as error:
             self._refused.append(shown(error))

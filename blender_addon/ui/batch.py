@@ -65,7 +65,7 @@ class BDFM_OT_batch_bake(SteppedOperator):
             )
 
         def steps() -> Steps:
-            choose, done = partial(choose_mapping, context), 0
+            choose, done = partial(choose_mapping, scene), 0
             with closing(run(listed_jobs(scene), scene, choose, clock, bake_options(scene))) as found:
                 for step in found:
                     if isinstance(step, Outcome):

@@ -22,7 +22,7 @@ from ..jobs.worker import Outcome, Worker
 from .capture_queue import BDFM_PG_capture, BDFM_PG_queued, capture_state
 from .operators import check_name
 from .progress import describe, describe_end, share
-from .sources import Source, SourceError, face_of, resolve
+from .sources import Source, SourceError, absolute, face_of, resolve
 from .takes import set_take
 
 Report = Callable[[set[str], str], None]
@@ -167,7 +167,7 @@ def take_folder(scene: Scene, source: Source) -> Path:
         FileNameError: its name is not in UTF-8.
     """
     chosen = scene.bdfm.take_folder
-    folder = Path(bpy.path.abspath(chosen)).absolute() if chosen else source.folder
+    folder = absolute(chosen) if chosen else source.folder
     check_name(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

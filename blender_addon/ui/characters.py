@@ -166,9 +166,9 @@ class BDFM_OT_choose_character_mapping(ReportingOperator):
         forget_rows()
 
 
-def choose_mapping(context: Context, character: Character) -> Choice:
-    """The mapping that the artist named, for the character or for all, or the one that fits its names best."""
-    return choice_of(character, read_rig(character), library(context), context.scene.bdfm.mapping)
+def choose_mapping(scene: bpy.types.Scene, character: Character) -> Choice:
+    """The mapping that the artist named, for the character or for all of a scene, or that fits its names best."""
+    return choice_of(character, read_rig(character), library(bpy.context), scene.bdfm.mapping)
 
 
 def is_selected(cls: type[bpy.types.Operator], context: Context) -> bool:

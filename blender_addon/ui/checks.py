@@ -67,10 +67,7 @@ def check(context: Context, character: Character) -> list[Finding]:
     Raises:
         BdfmError: no mapping fits it, or nothing of the take is left to bake.
     """
-    choice = choose_mapping(context, character)
-    if not choice.fits:
-        raise BdfmError(choice.reason)
-    mapping, options = choice.fits[0].mapping, bake_options(context.scene)
+    mapping, options = choose_mapping(context.scene, character).mapping, bake_options(context.scene)
     if loaded_take(context.scene) is not None:
         performance, clock = scene_performance(context.scene), take_time(context.scene)
     else:

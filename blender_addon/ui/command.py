@@ -39,6 +39,6 @@ def unregister() -> None:
 
 def _choose(character: Character, identifier: str) -> Choice:
     if not identifier:
-        return choose_mapping(bpy.context, character)
+        return choose_mapping(bpy.context.scene, character)
     mapping = library(bpy.context).by_id(identifier)
     return Choice(character, (fit(mapping, read_rig(character)),), by_hand=True)

@@ -79,10 +79,10 @@ class BDFM_OT_edit_mapping(ReportingOperator):
     def run(self, context: Context) -> None:
         character = find_character(context, "")
         mappings = library(context)
-        choice = choose_mapping(context, character)
+        choice = choose_mapping(context.scene, character)
         if not choice.fits:
             raise AddonError(rpt_("{reason} Or start a new mapping for it.").format(reason=choice.reason))
-        mapping = choice.fits[0].mapping
+        mapping = choice.mapping
         own = is_there(own_folder(context) / f"{mapping.id}.json")
         if not own:
             name = f"{mapping.name}, {character.name}"
@@ -169,12 +169,9 @@ class BDFM_OT_swap_sides(ReportingOperator):
     def run(self, context: Context) -> None:
         character = find_character(context, self.character)
         mappings = library(context)
-        choice = choose_mapping(context, character)
-        if not choice.fits:
-            raise AddonError(choice.reason)
-        name = data_("{mapping}, sides swapped").format(mapping=choice.fits[0].mapping.name)
-        swapped = edit.swapped_sides(choice.fits[0].mapping)
-        own = edit.own_copy(swapped, edit.identifier_for(name, mappings.mappings), name)
+        mapping = choose_mapping(context.scene, character).mapping
+        name = data_("{mapping}, sides swapped").format(mapping=mapping.name)
+        own = edit.own_copy(edit.swapped_sides(mapping), edit.identifier_for(name, mappings.mappings), name)
         save(self, context, own, character, overwrite=False)
 
 

@@ -18,15 +18,14 @@ from bdfm_infer.errors import BdfmError
 
 from ..blender import gains, rig_choice
 from ..blender.preview import Preview
-from ..blender.rig import Character, character_of, read_rig
-from ..core.errors import NoMappingError, TimingError
+from ..blender.rig import Character, character_of
+from ..core.errors import TimingError
 from ..core.paths import shown
 from ..core.performance import Performance
 from ..core.timing import Keys, SceneTime, resample
 from . import bake_settings, cleaning
 from .bake_settings import take_time
-from .characters import is_selected, selected_characters
-from .preferences import library
+from .characters import choose_mapping, is_selected, selected_characters
 from .takes import loaded_take, scene_cleaning
 
 _scene = ""
@@ -93,10 +92,8 @@ def _begin(scene: bpy.types.Scene, characters: Iterable[Character]) -> list[str]
     refused = []
     for character in characters:
         try:
-            choice = rig_choice.choice_of(character, read_rig(character), library(bpy.context), scene.bdfm.mapping)
-            if not choice.fits:
-                raise NoMappingError(choice.reason)
-            _running.append(Preview(character, choice.fits[0].mapping, scene.bdfm.bake.head))
+            mapping = choose_mapping(scene, character).mapping
+            _running.append(Preview(character, mapping, scene.bdfm.bake.head))
         except BdfmError as error:
             refused.append(str(error))
     _scene, _choices = scene.name, _chosen(scene)

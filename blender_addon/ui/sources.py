@@ -177,7 +177,7 @@ def images_of(choice: BDFM_PG_source) -> tuple[Path, ...]:
     """The image that is chosen as the file, and those that its number begins, up to the first that is missing; none
     where the file is no image.
     """
-    path = _chosen_path(choice)
+    path = absolute(choice.file)
     if path.suffix.lower() not in bpy.path.extensions_image or not is_there(path) or is_folder(path):
         return ()
     return _numbered(path, changed_at(path.parent))
@@ -185,7 +185,7 @@ def images_of(choice: BDFM_PG_source) -> tuple[Path, ...]:
 
 def may_be_sequence(choice: BDFM_PG_source) -> bool:
     """Whether the file that is chosen stands for several images: one of a sequence, a folder, or a pattern of names."""
-    path = _chosen_path(choice)
+    path = absolute(choice.file)
     is_pattern = "*" in path.name or "?" in path.name
     return bool(choice.file) and (is_pattern or is_folder(path) or len(images_of(choice)) > 1)
 
@@ -199,12 +199,13 @@ def _numbered(first: Path, folder_changed_at: int | None) -> tuple[Path, ...]:
         return (first,)
 
 
-def _chosen_path(choice: BDFM_PG_source) -> Path:
-    return Path(bpy.path.abspath(choice.file)).absolute()
+def absolute(path: str, library: bpy.types.Library | None = None) -> Path:
+    """A path as Blender keeps it, perhaps relative to the file or to a library, as one from the root."""
+    return Path(bpy.path.abspath(path, library=library)).absolute()
 
 
 def _file(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
-    path, images = _chosen_path(choice), images_of(choice)
+    path, images = absolute(choice.file), images_of(choice)
     is_sequence = may_be_sequence(choice) and choice.is_sequence
     files = images if is_sequence and len(images) > 1 else path
     name = path.name if is_folder(path) else path.stem
@@ -225,12 +226,12 @@ def _strip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
         )
     first, skipped, shown = strip_span(strip)
     if strip.type == "MOVIE":
-        path = Path(bpy.path.abspath(strip.filepath)).absolute()
+        path = absolute(strip.filepath)
         files: Path | tuple[Path, ...] = path
         rate = float(strip.fps) or rate_of(strips_scene)
         folder = path.parent
     else:
-        folder = Path(bpy.path.abspath(strip.directory)).absolute()
+        folder = absolute(strip.directory)
         files = tuple(folder / element.filename for element in strip.elements)
         rate = rate_of(strips_scene)
         if len(files) == 1:
@@ -245,7 +246,7 @@ def _clip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
         raise SourceError(
             rpt_("There is no movie clip {clip!r} in this file. Choose another one.").format(clip=choice.clip)
         )
-    path = Path(bpy.path.abspath(clip.filepath, library=clip.library)).absolute()
+    path = absolute(clip.filepath, clip.library)
     is_movie = clip.source == "MOVIE"
     rate = float(clip.fps) if is_movie and clip.fps > 0 else rate_of(scene)
     try:

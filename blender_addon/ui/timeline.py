@@ -21,7 +21,7 @@ from ..core.timing import MAX_FRAME
 from ..jobs.requests import Footage
 from .bake_settings import take_time
 from .operators import ReportingOperator
-from .sources import BDFM_PG_source, SourceError, is_chosen, resolve_in
+from .sources import BDFM_PG_source, SourceError, absolute, is_chosen, resolve_in
 from .takes import LoadedTake, TakeOperator, loaded_take
 
 LOST, FOUND = n_("Face Lost"), n_("Face Found")
@@ -157,7 +157,7 @@ def _sounds(scene: bpy.types.Scene, file: Path) -> list[int]:
         for strip in strips_of(scene)
         if strip.type == "SOUND"
         and strip.sound is not None
-        and Path(bpy.path.abspath(strip.sound.filepath, library=strip.sound.library)).absolute() == file.absolute()
+        and absolute(strip.sound.filepath, strip.sound.library) == file.absolute()
     ]
     return [first - skipped for first, skipped, _ in spans]
 

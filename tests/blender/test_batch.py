@@ -50,7 +50,7 @@ def run_list(part):
     return part("blender.batch").run(
         part("ui.batch_lists").listed_jobs(scene),
         scene,
-        lambda character: part("ui.characters").choose_mapping(bpy.context, character),
+        lambda character: part("ui.characters").choose_mapping(bpy.context.scene, character),
         settings.take_time(scene),
         settings.bake_options(scene),
     )
