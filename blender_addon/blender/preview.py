@@ -14,11 +14,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.additive import property_values
+from ..core.additive import all_property_values
 from ..core.gains import Gains, strengthened
 from ..core.head import HeadPlacement
 from ..core.mapping import Mapping
-from ..core.retarget import Channel, retarget
+from ..core.retarget import Channel, Retargeting
 from ..core.timing import Keys
 from .gains import gains_of
 from .neck import placed
@@ -138,11 +138,10 @@ class Preview:
     def __init__(self, character: Character, mapping: Mapping, head: HeadPlacement) -> None:
         self.name = character.name
         self._top = _Block(character.top)
-        self._resolution = placed(character, mapping, head)
-        self._modes: dict[str, str] = {}
-        if character.armature is not None:
-            self._modes = {bone.name: bone.rotation_mode for bone in character.armature.pose.bones}
-        rest = retarget(self._resolution, np.zeros((1, 26)))
+        self._retargeting = Retargeting(placed(character, mapping, head))
+        rest = self._retargeting.channels(np.zeros((1, 26)))
+        bones = character.armature.pose.bones if character.armature is not None else {}
+        self._modes = [bones[at.owner].rotation_mode if at.kind == "bone_rotation" else "" for at in rest]
         self._values = [value for channel in rest for value in _values_of(character, channel)]
         self._before: Numbers = ()
         self._shown: Numbers = ()
@@ -203,9 +202,8 @@ class Preview:
         """What F-curves with these keys would say at frames (m,): (m, k)."""
         before, after, share = keys.around(frames)
         first = before.min()
-        channels = retarget(self._resolution, strengthened(keys.values[first : after.max() + 1], gains))
-        columns = [property_values(channel, self._modes.get(channel.owner, "")) for channel in channels]
-        numbers, share = np.concatenate(columns, axis=1), share[:, None]
+        channels = self._retargeting.channels(strengthened(keys.values[first : after.max() + 1], gains))
+        numbers, share = np.concatenate(all_property_values(channels, self._modes), axis=1), share[:, None]
         return numbers[before - first] * (1 - share) + numbers[after - first] * share
 
     def _owners(self) -> list[Any]:

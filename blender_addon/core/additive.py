@@ -8,6 +8,8 @@ All arrays are float64.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -37,6 +39,20 @@ def property_values(channel: Channel, mode: str, existing: FloatArray | None = N
     return existing * values if channel.kind == "bone_scale" else existing + values
 
 
+def all_property_values(channels: Sequence[Channel], modes: Sequence[str]) -> list[FloatArray]:
+    """As :func:`property_values` for each channel, with nothing beneath; rotations of one mode go at once."""
+    found = [channel.values[:, None] for channel in channels]
+    turning: dict[str, list[int]] = defaultdict(list)
+    for number, channel in enumerate(channels):
+        if channel.kind == "bone_rotation":
+            turning[modes[number]].append(number)
+    for mode, numbers in turning.items():
+        values = rotation_values(mode, np.stack([channels[number].values for number in numbers], axis=1))
+        for number, bone in zip(numbers, np.moveaxis(values, 1, 0), strict=True):
+            found[number] = bone
+    return found
+
+
 def aligned(mode: str, values: FloatArray, near: FloatArray) -> FloatArray:
     """The same rotations (m, 3 or 4), written so that the first lies as near as can be to ``near`` (3 or 4).
 
@@ -50,7 +66,7 @@ def aligned(mode: str, values: FloatArray, near: FloatArray) -> FloatArray:
 
 
 def rotation_values(mode: str, vectors: FloatArray) -> FloatArray:
-    """Values (m, 3 or 4) of a pose bone in one rotation mode, for rotation vectors (m, 3)."""
+    """Values (m, …, 3 or 4) of pose bones in one rotation mode, for rotation vectors (m, …, 3)."""
     if mode == QUATERNION:
         return rotation.to_quaternion(vectors)
     if mode == AXIS_ANGLE:

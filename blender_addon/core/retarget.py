@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .mapping import SOURCES, Mapping
+from .mapping import SOURCES
 from .matching import Resolution, ResolvedTarget
 from .rig import OwnerKind
 from .targets import BoneLocation, BoneRotation, BoneScale, BoneTarget, ShapeKey
@@ -43,44 +46,91 @@ class Channel:
 
 
 def retarget(resolution: Resolution, values: ArrayLike) -> list[Channel]:
-    """Channels of a rig for m moments of a take.
-
-    Contributions to one target are added, then held within its limits; where several targets state limits, the widest
-    hold. ``combine`` weakens contributions before they are added.
+    """Channels of a rig for m moments of a take, see :class:`Retargeting`.
 
     Args:
         resolution: the mapping laid over the rig.
         values: (m, 26), columns as in ``mapping.SOURCES``: 23 action units in [0, 1], then yaw, pitch, roll in degrees.
     """
-    values = np.asarray(values, np.float64)
-    weakened, nothing = _Weakening(resolution.mapping, values), np.zeros(len(values))
-    groups: dict[tuple[object, ...], list[ResolvedTarget]] = defaultdict(list)
-    for place in resolution.targets:
-        groups[_group(place)].append(place)
-    channels: list[Channel] = []
-    turning: dict[str, FloatArray] = {}
-    shifted: dict[tuple[str, int], FloatArray] = {}
-    for places in groups.values():
-        first = places[0]
-        amounts = _limit(sum((_contribution(place, weakened) for place in places), nothing), places)
-        direction = first.direction or ()
-        if isinstance(first.target, BoneRotation):
-            vectors = np.radians(amounts)[:, None] * np.array(direction)
-            turning[first.owner] = turning.get(first.owner, 0.0) + vectors
-        elif isinstance(first.target, BoneLocation):
-            for index, share in enumerate(direction):
-                if abs(share) > SMALLEST:
-                    shifted[first.owner, index] = shifted.get((first.owner, index), nothing) + amounts * share
-        elif isinstance(first.target, BoneScale):
-            index = int(np.argmax(direction))
-            channels.append(Channel("bone_scale", "pose_bone", first.owner, "", index, 1 + amounts))
-        else:
-            channels.append(Channel(first.target.kind, first.owner_kind, first.owner, first.name, None, amounts))
-    channels += [
-        Channel("bone_location", "pose_bone", bone, "", index, moved) for (bone, index), moved in shifted.items()
-    ]
-    channels += [Channel("bone_rotation", "pose_bone", bone, "", None, vectors) for bone, vectors in turning.items()]
-    return channels
+    return Retargeting(resolution).channels(values)
+
+
+class Retargeting:
+    """A mapping laid over a rig, made ready once for any moments of takes.
+
+    Contributions to one target are added, then held within its limits; where several targets state limits, the widest
+    hold. ``combine`` weakens contributions before they are added.
+    """
+
+    def __init__(self, resolution: Resolution) -> None:
+        columns = list(dict.fromkeys((place.source, place.target.side) for place in resolution.targets))
+        self._sources = [SOURCES.index(source) for source, _ in columns]
+        self._combine = [
+            (SOURCES.index(rule.by), [rule.reduce == source and rule.on in (None, side) for source, side in columns])
+            for rule in resolution.mapping.combine
+        ]
+        groups: dict[tuple[object, ...], list[ResolvedTarget]] = defaultdict(list)
+        for place in resolution.targets:
+            groups[_group(place)].append(place)
+        self._amounts = _Sums(
+            [(columns.index((place.source, place.target.side)), place.target.per_unit * place.unit) for place in places]
+            for places in groups.values()
+        )
+        self._lows, self._highs = np.array([_limits(places) for places in groups.values()]).reshape(-1, 2).T
+        parts: dict[_Moved, list[list[tuple[int, float]]]] = {}
+        for number, places in enumerate(groups.values()):
+            for moved, vector in _moves(places[0]):
+                for component, share in zip(parts.setdefault(moved, [[] for _ in vector]), vector, strict=True):
+                    component.append((number, share))
+        self._components = _Sums(chain.from_iterable(parts.values()))
+        ends = np.cumsum([len(components) for components in parts.values()], dtype=int).tolist()
+        self._moved = [(moved, slice(end - len(parts[moved]), end)) for moved, end in zip(parts, ends, strict=True)]
+
+    def channels(self, values: ArrayLike) -> list[Channel]:
+        """Channels for values (m, 26) as :func:`retarget` takes them; the same ones in the same order each time."""
+        values = np.asarray(values, np.float64).T
+        read = values[self._sources]
+        for by, reduced in self._combine:
+            read[reduced] *= 1 - values[by].clip(0.0, 1.0)
+        amounts = self._amounts.of(read).clip(self._lows[:, None], self._highs[:, None])
+        components = self._components.of(amounts)
+        return [Channel(**vars(moved), values=_values(moved.kind, components[where])) for moved, where in self._moved]
+
+
+class _Sums:
+    """Weighted sums of rows.
+
+    Args:
+        sums: for each sum, the numbers of the rows that are added and their weights; never empty.
+    """
+
+    def __init__(self, sums: Iterable[list[tuple[int, float]]]) -> None:
+        terms = list(sums)
+        self._starts = np.cumsum([0, *map(len, terms)])[:-1]
+        self._rows = [row for term in terms for row, _ in term]
+        self._weights = np.array([[weight] for term in terms for _, weight in term])
+
+    def of(self, values: FloatArray) -> FloatArray:
+        """Of rows (k, m), (s, m). Not by a product of matrices, which would wait for threads of numpy's own."""
+        return np.add.reduceat(values[self._rows] * self._weights, self._starts)
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """What a channel moves: all but its values."""
+
+    kind: str
+    owner_kind: OwnerKind
+    owner: str
+    name: str = ""
+    index: int | None = None
+
+
+def _values(kind: str, components: FloatArray) -> FloatArray:
+    """Values of a channel, see :class:`Channel`, from its components (c, m)."""
+    if kind == "bone_rotation":
+        return components.T
+    return components[0] + (1.0 if kind == "bone_scale" else 0.0)
 
 
 def _group(place: ResolvedTarget) -> tuple[object, ...]:
@@ -89,31 +139,21 @@ def _group(place: ResolvedTarget) -> tuple[object, ...]:
     return place.target.kind, place.owner_kind, place.owner, place.name, axis, place.direction
 
 
-def _contribution(place: ResolvedTarget, weakened: _Weakening) -> FloatArray:
-    return weakened.column(place.source, place.target.side) * (place.target.per_unit * place.unit)
-
-
-def _limit(amounts: FloatArray, places: list[ResolvedTarget]) -> FloatArray:
+def _limits(places: list[ResolvedTarget]) -> tuple[float, float]:
     lows = [place.target.min * place.unit for place in places if place.target.min is not None]
     highs = [place.target.max * place.unit for place in places if place.target.max is not None]
     low, high = SHAPE_KEY_LIMITS if isinstance(places[0].target, ShapeKey) else (-np.inf, np.inf)
-    return amounts.clip(min(lows, default=low), max(highs, default=high))
+    return min(lows, default=low), max(highs, default=high)
 
 
-class _Weakening:
-    """The columns of the sources, after ``combine``."""
-
-    def __init__(self, mapping: Mapping, values: FloatArray) -> None:
-        self._mapping = mapping
-        self._columns = dict(zip(SOURCES, values.T, strict=True))
-        self._known: dict[tuple[str, str | None], FloatArray] = {}
-
-    def column(self, source: str, side: str | None) -> FloatArray:
-        """Values of a source (m,) as they reach targets of one side, or of none."""
-        if (source, side) not in self._known:
-            column = self._columns[source]
-            for rule in self._mapping.combine:
-                if rule.reduce == source and rule.on in (None, side):
-                    column = column * (1 - np.clip(self._columns[rule.by], 0.0, 1.0))
-            self._known[source, side] = column
-        return self._known[source, side]
+def _moves(place: ResolvedTarget) -> list[tuple[_Moved, tuple[float, ...]]]:
+    """The channels that a target's amount goes to, with what an amount of 1 adds to the components of each."""
+    kind, direction = place.target.kind, place.direction or ()
+    if isinstance(place.target, BoneRotation):
+        return [(_Moved(kind, "pose_bone", place.owner), tuple(map(math.radians, direction)))]
+    if isinstance(place.target, BoneLocation):
+        moving = [(index, share) for index, share in enumerate(direction) if abs(share) > SMALLEST]
+        return [(_Moved(kind, "pose_bone", place.owner, index=index), (share,)) for index, share in moving]
+    if isinstance(place.target, BoneScale):
+        return [(_Moved(kind, "pose_bone", place.owner, index=int(np.argmax(direction))), (1.0,))]
+    return [(_Moved(kind, place.owner_kind, place.owner, place.name), (1.0,))]

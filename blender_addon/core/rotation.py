@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rotation vectors to the rotation modes of a pose bone, over whole takes and without jumps between frames.
 
-A rotation vector points along the axis and is as long as the angle in radians. All arrays are float64.
+A rotation vector points along the axis and is as long as the angle in radians. All arrays are float64; their first axis
+is time, and those between it and the last belong to bones that have nothing to do with each other.
 """
 
 from __future__ import annotations
@@ -20,33 +21,34 @@ SMALLEST: Final = 1e-12
 
 
 def to_quaternion(vectors: ArrayLike) -> FloatArray:
-    """Unit quaternions (n, 4), w x y z, of rotation vectors (n, 3); neighbours never have opposite signs."""
-    v = _vectors(vectors)
-    half = np.linalg.norm(v, axis=1, keepdims=True) / 2
+    """Unit quaternions (n, …, 4), w x y z, of rotation vectors (n, …, 3); neighbours never have opposite signs."""
+    v = np.asarray(vectors, np.float64)
+    half = np.linalg.norm(v, axis=-1, keepdims=True) / 2
     # sin(half) / (2 half) without 0 / 0: numpy's sinc(x) is sin(pi x) / (pi x)
-    q = np.concatenate([np.cos(half), v * np.sinc(half / np.pi) / 2], axis=1)
+    q = np.concatenate([np.cos(half), v * np.sinc(half / np.pi) / 2], axis=-1)
     return q * _steady_signs(q)
 
 
 def to_axis_angle(vectors: ArrayLike) -> FloatArray:
-    """Angle in radians and unit axis, (n, 4), angle x y z, of rotation vectors (n, 3).
+    """Angle in radians and unit axis, (n, …, 4), angle x y z, of rotation vectors (n, …, 3).
 
     The axis never flips between frames; where there is no rotation it is that of the frame before, at first of the
     first frame that turns, Y (Blender's own) if none does.
     """
-    v = _vectors(vectors)
-    angle = np.linalg.norm(v, axis=1)
-    turning = np.flatnonzero(angle > SMALLEST)
-    if not len(turning):
-        return np.tile([0.0, 0.0, 1.0, 0.0], (len(v), 1))
-    nearest = np.maximum(np.searchsorted(turning, np.arange(len(v)), side="right") - 1, 0)
-    axis = (v[turning] / angle[turning, None])[nearest]
+    v = np.asarray(vectors, np.float64)
+    angle = np.linalg.norm(v, axis=-1, keepdims=True)
+    turning = angle > SMALLEST
+    axis = np.where(turning, v / np.where(turning, angle, 1.0), [0.0, 1.0, 0.0])
+    number = np.arange(len(v)).reshape(-1, *[1] * (v.ndim - 1))
+    latest = np.maximum.accumulate(np.where(turning, number, 0), axis=0)
+    first = (~np.logical_or.accumulate(turning, axis=0)).sum(axis=0) % max(len(v), 1)
+    axis = np.take_along_axis(axis, np.maximum(latest, first), axis=0)
     sign = _steady_signs(axis)
-    return np.concatenate([angle[:, None] * sign, axis * sign], axis=1)
+    return np.concatenate([angle * sign, axis * sign], axis=-1)
 
 
 def to_euler(vectors: ArrayLike, order: str = "XYZ") -> FloatArray:
-    """Euler angles (n, 3) about x, y, z in radians, of rotation vectors (n, 3), continuous over the frames.
+    """Euler angles (n, …, 3) about x, y, z in radians, of rotation vectors (n, …, 3), continuous over the frames.
 
     Args:
         order: one of :data:`EULER_ORDERS`.
@@ -60,36 +62,32 @@ def to_euler(vectors: ArrayLike, order: str = "XYZ") -> FloatArray:
     parity = 1.0 if (j - i) % 3 == 1 else -1.0
     m = to_matrix(vectors)
     # The matrix is R_k R_j R_i: its row k holds the middle angle, column i and row k the other two.
-    cosine = np.hypot(m[:, i, i], m[:, j, i])
+    cosine = np.hypot(m[..., i, i], m[..., j, i])
     locked = cosine < 1e-7
-    angles = np.empty((len(m), 3))
-    angles[:, j] = np.arctan2(-parity * m[:, k, i], cosine)
-    angles[:, i] = np.where(
-        locked, np.arctan2(-parity * m[:, j, k], m[:, j, j]), np.arctan2(parity * m[:, k, j], m[:, k, k])
+    angles = np.empty(m.shape[:-1])
+    angles[..., j] = np.arctan2(-parity * m[..., k, i], cosine)
+    angles[..., i] = np.where(
+        locked, np.arctan2(-parity * m[..., j, k], m[..., j, j]), np.arctan2(parity * m[..., k, j], m[..., k, k])
     )
-    angles[:, k] = np.where(locked, 0.0, np.arctan2(parity * m[:, j, i], m[:, i, i]))
+    angles[..., k] = np.where(locked, 0.0, np.arctan2(parity * m[..., j, i], m[..., i, i]))
     return _continuous(angles, i, j, k)
 
 
 def to_matrix(vectors: ArrayLike) -> FloatArray:
-    """Rotation matrices (n, 3, 3) of rotation vectors (n, 3); they turn column vectors."""
-    w, x, y, z = to_quaternion(vectors).T
+    """Rotation matrices (n, …, 3, 3) of rotation vectors (n, …, 3); they turn column vectors."""
+    w, x, y, z = np.moveaxis(to_quaternion(vectors), -1, 0)
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
         [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
         [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
     ]
-    return np.moveaxis(np.array(rows), 2, 0)
-
-
-def _vectors(vectors: ArrayLike) -> FloatArray:
-    return np.asarray(vectors, np.float64).reshape(-1, 3)
+    return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
 
 
 def _steady_signs(directions: FloatArray) -> FloatArray:
-    """Signs (n, 1) that keep each row on the side of the row before."""
-    flips = np.einsum("ij,ij->i", directions[1:], directions[:-1]) < 0
-    return np.concatenate([np.ones(min(1, len(directions))), np.cumprod(np.where(flips, -1.0, 1.0))])[:, None]
+    """Signs (n, …, 1) that keep each row of directions (n, …, c) on the side of the row before."""
+    flips = (directions[1:] * directions[:-1]).sum(axis=-1, keepdims=True) < 0
+    return np.concatenate([np.ones_like(directions[:1, ..., :1]), np.cumprod(np.where(flips, -1.0, 1.0), axis=0)])
 
 
 def _continuous(angles: FloatArray, i: int, j: int, k: int) -> FloatArray:
@@ -99,12 +97,12 @@ def _continuous(angles: FloatArray, i: int, j: int, k: int) -> FloatArray:
     whether to change over depends on two neighbouring frames alone.
     """
     other = angles.copy()
-    other[:, [i, k]] += np.pi
-    other[:, j] = np.pi - other[:, j]
+    other[..., [i, k]] += np.pi
+    other[..., j] = np.pi - other[..., j]
 
     def distance(a: FloatArray, b: FloatArray) -> FloatArray:
-        return np.abs((a - b + np.pi) % (2 * np.pi) - np.pi).sum(axis=1)
+        return np.abs((a - b + np.pi) % (2 * np.pi) - np.pi).sum(axis=-1, keepdims=True)
 
     change = distance(other[1:], angles[:-1]) < distance(angles[1:], angles[:-1])
-    second = np.concatenate([[False], np.cumsum(change) % 2 == 1])[: len(angles)]
-    return np.unwrap(np.where(second[:, None], other, angles), axis=0)
+    second = np.concatenate([np.zeros_like(angles[:1, ..., :1], bool), np.cumsum(change, axis=0) % 2 == 1])
+    return np.unwrap(np.where(second, other, angles), axis=0)

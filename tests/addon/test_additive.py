@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from blender_addon.core import rotation
-from blender_addon.core.additive import aligned, property_values, rotation_values
+from blender_addon.core.additive import aligned, all_property_values, property_values, rotation_values
 from blender_addon.core.retarget import Channel
 
 MODES = ("QUATERNION", "AXIS_ANGLE", *rotation.EULER_ORDERS)
@@ -53,6 +53,15 @@ def test_no_movement_changes_no_rotation(mode: str) -> None:
     existing = rotation_values(mode, there)
     got = property_values(channel("bone_rotation", np.zeros((30, 3))), mode, existing)
     np.testing.assert_allclose(aligned(mode, got, existing[0]), existing, atol=1e-9)
+
+
+def test_all_at_once_is_each_by_itself() -> None:
+    modes = [*MODES, *MODES, "", ""]
+    channels = [channel("bone_rotation", RANDOM.uniform(-3, 3, (9, 3))) for _ in MODES + MODES]
+    channels += [channel("shape_key", RANDOM.uniform(0, 1, 9)), channel("bone_scale", RANDOM.uniform(0, 1, 9))]
+    expected = [property_values(*pair) for pair in zip(channels, modes, strict=True)]
+    for got, alone in zip(all_property_values(channels, modes), expected, strict=True):
+        np.testing.assert_allclose(got, alone, atol=1e-12)
 
 
 def test_a_quaternion_that_is_not_whole() -> None:

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,6 +91,21 @@ def test_no_rotation_at_all() -> None:
     np.testing.assert_array_equal(to_axis_angle(rest), [[0, 0, 1, 0]] * 3)
     for convert, width in ((to_quaternion, 4), (to_axis_angle, 4), (to_euler, 3)):
         assert convert(np.zeros((0, 3))).shape == (0, width)
+
+
+@pytest.mark.parametrize("convert", [to_quaternion, to_axis_angle, *(partial(to_euler, order=o) for o in EULER_ORDERS)])
+def test_bones_side_by_side_know_nothing_of_each_other(convert: Callable[[NDArray[np.float64]], Any]) -> None:
+    """One turns twice about itself, one nods through rest, one rests first, one always."""
+    still = np.zeros_like(FULL_TURNS)
+    bones = [
+        np.stack([FULL_TURNS, FULL_TURNS / 2, still], axis=1),
+        np.stack([np.sin(FULL_TURNS), still, still], axis=1),
+        np.stack([still, np.maximum(FULL_TURNS - 5, 0), still], axis=1),
+        np.stack([still, still, still], axis=1),
+    ]
+    together = convert(np.stack(bones, axis=1))
+    for place, bone in enumerate(bones):
+        np.testing.assert_allclose(together[:, place], convert(bone), atol=1e-12)
 
 
 def test_unknown_order_is_refused() -> None:
