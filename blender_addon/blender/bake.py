@@ -18,7 +18,7 @@ from ..core.performance import Performance
 from ..core.reduce import reduce_keys, tolerance
 from ..core.timing import Keys, SceneTime
 from .bake_options import BakeOptions
-from .bake_warnings import action_warnings, is_writable, scene_warnings
+from .bake_warnings import is_writable
 from .fcurves import KeyWriter
 from .plan import PLANNED, finished, plan_steps
 from .properties import FloatArray, Property
@@ -110,12 +110,7 @@ def bake_steps(
         if finding.blocks:
             raise BakeError(f"{character.name}: {finding.text}")
     keys, items = plan.keys, plan.items
-    warnings = (
-        *mapping.warnings,
-        *scene_warnings(bpy.context.scene),
-        *(finding.text for finding in plan.findings),
-        *action_warnings(items, options),
-    )
+    warnings = (*mapping.warnings, *(finding.text for finding in plan.findings))
 
     new = ActionSet(f"{performance.name} · {character.name}")
     slots = {item.id_block: item.slot for item in reversed(items)}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the artist should know of actions and F-curves that a bake meets. Of the character: :mod:`.checks`."""
+"""What the artist should know of scene, actions and F-curves that a bake meets. Of the character: :mod:`.checks`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import bpy
@@ -11,12 +11,30 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from .bake_options import BakeOptions
 from .checks import Finding, channel_name
-from .mends import unlock_curve, unmute_curve
+from .mends import play_all_tracks, switch_nla_on, unlock_curve, unmute_curve
 from .properties import Property
 from .versions import channels_of, is_shared
 
 
-def action_warnings(items: Iterable[Property], options: BakeOptions) -> Iterator[str]:
+def scene_findings(scene: bpy.types.Scene) -> list[Finding]:
+    """What of the scene keeps a bake from playing as it was captured."""
+    old, new = scene.render.frame_map_old, scene.render.frame_map_new
+    if old == new:
+        return []
+    text = rpt_(
+        "{scene}: its Time Stretching, {old} to {new}, plays keyframes at {percent:.0f} % of their speed, so that the "
+        "take is not in step with the video. Make both numbers the same (Output properties, Frame Range)."
+    ).format(scene=scene.name, old=old, new=new, percent=100 * old / new)
+    return [Finding("time_stretching", text)]
+
+
+def action_findings(items: Sequence[Property], options: BakeOptions) -> list[Finding]:
+    """What a bake meets in the actions of what it moves: what hides it, what it hides, and what it cannot write."""
+    found = list(_playing_findings(items, options))
+    return found + _written_findings(items) if options.target == "ACTIVE_ACTION" else found
+
+
+def _playing_findings(items: Iterable[Property], options: BakeOptions) -> Iterator[Finding]:
     """A line for each active action that will not be seen, hides the bake, or moves others as well."""
     paths: dict[bpy.types.ID, set[str]] = {}
     names: dict[bpy.types.ID, str] = {}
@@ -33,60 +51,42 @@ def action_warnings(items: Iterable[Property], options: BakeOptions) -> Iterator
         same = sum(curve.data_path in baked for curve in active.fcurves)
         others = len(active.fcurves) - same
         if options.target == "NEW_ACTION" and others:
-            yield (
-                rpt_(
-                    "{who}: its action {name!r} also moved {others} channels that are not of the face. It is "
-                    "kept. To play both, bake into the active action, or as an NLA strip."
-                ).format(who=who, name=name, others=others)
-            )
+            text = rpt_(
+                "{who}: its action {name!r} also moves {others} channels that are not of the face. It is kept. To play "
+                "both, bake into the active action, or as an NLA strip."
+            ).format(who=who, name=name, others=others)
+            yield Finding("replaced", text)
         if options.target == "NLA_STRIP" and same:
-            yield (
-                rpt_(
-                    "{who}: its action {name!r} moves {same} of the baked channels and wins over the strip. "
-                    "Push it down in the NLA editor to see the strip."
-                ).format(who=who, name=name, same=same)
-            )
+            text = rpt_(
+                "{who}: its action {name!r} moves {same} of the baked channels and wins over the strip. Push it down "
+                "in the NLA editor to see the strip."
+            ).format(who=who, name=name, same=same)
+            yield Finding("hidden", text)
         if options.target == "ACTIVE_ACTION" and is_shared(id_block):
-            yield (
-                rpt_(
-                    "{who}: its action {name!r} moves others as well, which now move alike. If that is not "
-                    "wanted, undo and make the action a single user."
-                ).format(who=who, name=name)
-            )
+            text = rpt_(
+                "{who}: its action {name!r} moves others as well, which now move alike. If that is not wanted, undo "
+                "and make the action a single user."
+            ).format(who=who, name=name)
+            yield Finding("shared", text)
 
 
-def scene_warnings(scene: bpy.types.Scene) -> Iterator[str]:
-    """What of the scene keeps a bake from playing as it was captured."""
-    old, new = scene.render.frame_map_old, scene.render.frame_map_new
-    if old != new:
-        yield (
-            rpt_(
-                "{scene}: its Time Stretching, {old} to {new}, plays keyframes at {percent:.0f} % of their "
-                "speed, so that the take is not in step with the video. Make both numbers the same "
-                "(Output properties, Frame Range)."
-            ).format(scene=scene.name, old=old, new=new, percent=100 * old / new)
-        )
-
-
-def _unseen(id_block: bpy.types.ID, who: str, options: BakeOptions) -> Iterator[str]:
+def _unseen(id_block: bpy.types.ID, who: str, options: BakeOptions) -> Iterator[Finding]:
     """Why the NLA will not play the bake."""
     animation = id_block.animation_data
     if animation is None:
         return
     if options.target == "NLA_STRIP" and not animation.use_nla:
-        yield (
-            rpt_(
-                "{who}: its NLA is switched off, so that the strip is not seen. Switch it on (NLA "
-                "editor, the box beside its name)."
-            ).format(who=who)
-        )
+        text = rpt_(
+            "{who}: its NLA is switched off, so that the strip is not seen. Switch it on (NLA editor, the box beside "
+            "its name)."
+        ).format(who=who)
+        yield Finding("nla_off", text, partial(switch_nla_on, id_block))
     elif animation.use_nla and any(track.is_solo for track in animation.nla_tracks):
-        yield (
-            rpt_(
-                "{who}: its NLA plays one track alone, so that the bake is not seen. Click that track's "
-                "star in the NLA editor."
-            ).format(who=who)
-        )
+        text = rpt_(
+            "{who}: its NLA plays one track alone, so that the bake is not seen. Click that track's star in the NLA "
+            "editor."
+        ).format(who=who)
+        yield Finding("solo", text, partial(play_all_tracks, id_block))
 
 
 def is_writable(curve: bpy.types.FCurve) -> bool:
@@ -94,7 +94,7 @@ def is_writable(curve: bpy.types.FCurve) -> bool:
     return not (curve.lock or _of_group(curve, "lock") or len(curve.sampled_points))
 
 
-def action_findings(items: Iterable[Property]) -> list[Finding]:
+def _written_findings(items: Iterable[Property]) -> list[Finding]:
     """What a bake into the active actions meets there: linked actions, and F-curves that are not as it needs them."""
     found = []
     writable = False

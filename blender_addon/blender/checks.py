@@ -50,6 +50,8 @@ MENDS: dict[str, str] = {
     "locked_curve": "Unlock Channels",
     "muted_curve": "Unmute Channels",
     "gimbal": "Use Quaternions",
+    "nla_off": "Switch NLA On",
+    "solo": "Play All Tracks",
 }
 """What the button of each kind of finding says. Other kinds the artist mends, ``mirrored`` in the mapping."""
 

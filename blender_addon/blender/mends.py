@@ -108,6 +108,17 @@ def unmute_curve(curve: bpy.types.FCurve) -> None:
         owner.mute = False
 
 
+def switch_nla_on(id_block: bpy.types.ID) -> None:
+    """Let the NLA of a data-block play."""
+    id_block.animation_data.use_nla = True
+
+
+def play_all_tracks(id_block: bpy.types.ID) -> None:
+    """Let no track of a data-block's NLA play alone."""
+    for track in id_block.animation_data.nla_tracks:
+        track.is_solo = False
+
+
 def to_quaternion(bone: bpy.types.PoseBone) -> None:
     """Turn by a quaternion. Blender keeps the pose.
 

@@ -19,7 +19,7 @@ from ..core.performance import Performance
 from ..core.retarget import Channel, retarget
 from ..core.timing import Keys, SceneTime, resample
 from .bake_options import BakeOptions
-from .bake_warnings import action_findings
+from .bake_warnings import action_findings, scene_findings
 from .checks import Finding, findings
 from .existing import curve_values, modifiers_muted, plays_strips, sampled_values
 from .gains import gains_of
@@ -82,8 +82,7 @@ def plan_steps(
     with modifiers_muted(items if options.additive and options.target == "ACTIVE_ACTION" else ()):
         values = yield from _values(items, keys.frames, options, play_strips)
     found = findings(character, resolution, [_shown(*pair) for pair in zip(items, values, strict=True)])
-    if options.target == "ACTIVE_ACTION":
-        found += action_findings(items)
+    found += scene_findings(bpy.context.scene) + action_findings(items, options)
     return Plan(resolution, keys, items, values, found)
 
 

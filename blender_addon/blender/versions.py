@@ -108,7 +108,7 @@ def is_shared(id_block: bpy.types.ID) -> bool:
     """Whether the channels that move ``id_block`` move another data-block as well."""
     animation = id_block.animation_data
     if not LAYERED_ACTIONS:
-        return animation.action.users - animation.action.use_fake_user > 1
+        return bool(bpy.data.user_map(subset={animation.action})[animation.action] - {id_block})
     return animation.action_slot is not None and len(animation.action_slot.users()) > 1
 
 

@@ -90,6 +90,64 @@ def test_channels_of_the_active_action(curve, check, part, what, kind, whole_gro
     assert list(check().texts) == [kind]
 
 
+def _switched_off(animation):
+    animation.use_nla = False
+
+
+def _alone(animation):
+    track = animation.nla_tracks.new()
+    track.strips.new("old", 1, animation.action)
+    animation.action = None
+    track.is_solo = True
+
+
+@pytest.mark.parametrize(("harm", "kind"), [(_switched_off, "nla_off"), (_alone, "solo")])
+def test_an_nla_that_would_not_play_the_bake(curve, check, harm, kind):
+    curve()
+    harm(keys().animation_data)
+    bpy.context.scene.bdfm.bake.target = "NLA_STRIP"
+    assert kind in check().texts
+    bpy.ops.ed.undo_push(message="before")
+    assert bpy.ops.bdfm.mend("EXEC_DEFAULT", True, character="Rig", kind=kind) == {"FINISHED"}
+    assert kind not in check().texts
+    bpy.ops.ed.undo()
+    select(bpy.data.objects["Rig"])
+    assert kind in check().texts
+
+
+def _beside_a_strip(settings, _):
+    settings.target = "NLA_STRIP"
+
+
+def _shared_with_a_twin(_, versions):
+    animation = mesh("Twin", ["smile"]).data.shape_keys.animation_data_create()
+    animation.action = keys().animation_data.action
+    if versions.LAYERED_ACTIONS:
+        animation.action_slot = keys().animation_data.action_slot
+
+
+def _with_more_than_the_face(settings, _):
+    settings.target = "NEW_ACTION"
+    for name in ("smile", "scar"):
+        face().shape_key_add(name=name)
+        keys().key_blocks[name].keyframe_insert("value", frame=1)
+
+
+@pytest.mark.parametrize(
+    ("harm", "kind"),
+    [(_beside_a_strip, "hidden"), (_shared_with_a_twin, "shared"), (_with_more_than_the_face, "replaced")],
+)
+def test_what_a_bake_says_of_actions_is_said_before_it(curve, check, part, harm, kind):
+    curve()
+    bpy.context.scene.render.frame_map_new = 200
+    harm(bpy.context.scene.bdfm.bake, part("blender.versions"))
+    select(bpy.data.objects["Rig"])
+    found = check().texts
+    assert set(found) == {"time_stretching", kind}
+    bpy.ops.bdfm.bake()
+    assert list(part("ui.bake").last_reports[0].warnings) == [text for texts in found.values() for text in texts]
+
+
 def test_a_bake_that_could_write_nothing_is_refused(curve, check, part):
     bpy.context.scene.bdfm.bake.head = "NONE"
     curve().lock = True
