@@ -7,11 +7,9 @@ import re
 from pathlib import Path
 
 
-def numbered_from(first: Path, with_gaps: bool = True) -> tuple[Path, ...]:
-    """A file and those of its folder that come after it, by number.
-
-    Args:
-        with_gaps: go on where a number is missing.
+def numbered_from(first: Path) -> tuple[Path, ...]:
+    """A file and those of its folder that come after it, by number, up to the first that is missing. There Blender's
+    movie clips end, too.
 
     Raises:
         OSError: the folder cannot be read.
@@ -24,4 +22,4 @@ def numbered_from(first: Path, with_gaps: bool = True) -> tuple[Path, ...]:
     found = {path: alike.fullmatch(path.name) for path in first.parent.iterdir()}
     numbers = {path: int(match[1]) for path, match in found.items() if match is not None}
     later = sorted((path for path, n in numbers.items() if n >= int(number)), key=numbers.__getitem__)
-    return tuple(path for place, path in enumerate(later) if with_gaps or numbers[path] == int(number) + place)
+    return tuple(path for place, path in enumerate(later) if numbers[path] == int(number) + place)

@@ -194,7 +194,7 @@ def may_be_sequence(choice: BDFM_PG_source) -> bool:
 def _numbered(first: Path, folder_changed_at: int | None) -> tuple[Path, ...]:
     """A panel asks at each drawing; the folder is listed again once it has changed."""
     try:
-        return numbered_from(first, with_gaps=False)
+        return numbered_from(first)
     except OSError:
         return (first,)
 

@@ -14,13 +14,13 @@ def test_files_from_one_on_by_number(tmp_path: Path) -> None:
     for name in ("s2_8.png", "s2_9.png", "s2_10.png", "s2_12.png", "s3_11.png", "s2_11.jpg", "S2_11.png", "s2_x.png"):
         (tmp_path / name).touch()
 
-    def names(first: str, with_gaps: bool) -> list[str]:
-        return [path.name for path in numbered_from(tmp_path / first, with_gaps)]
+    def names(first: str) -> list[str]:
+        return [path.name for path in numbered_from(tmp_path / first)]
 
-    assert names("s2_9.png", True) == ["s2_9.png", "s2_10.png", "s2_12.png"]
-    assert names("s2_8.png", False) == ["s2_8.png", "s2_9.png", "s2_10.png"]
-    assert names("s2_12.png", False) == ["s2_12.png"]
-    assert names("s2_x.png", False) == ["s2_x.png"]
+    assert names("s2_9.png") == ["s2_9.png", "s2_10.png"]
+    assert names("s2_8.png") == ["s2_8.png", "s2_9.png", "s2_10.png"]
+    assert names("s2_12.png") == ["s2_12.png"]
+    assert names("s2_x.png") == ["s2_x.png"]
 
 
 def test_a_name_without_a_number_stands_alone(tmp_path: Path) -> None:

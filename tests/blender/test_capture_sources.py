@@ -145,6 +145,14 @@ def test_a_movie_clip_of_images(choice, resolved, tmp_path):
     assert footage.is_sequence and footage.image_rate == 30
 
 
+def test_a_movie_clip_of_images_ends_where_blender_ends_it(choice, resolved, tmp_path):
+    paths = write_images(tmp_path / "shot", sample_frames(1) * 5, first=8)
+    paths[3].unlink()
+    clip = bpy.data.movieclips.load(str(paths[0]))
+    choice.kind, choice.clip = "CLIP", clip.name
+    assert resolved().footage.source == tuple(paths[: clip.frame_duration]) == tuple(paths[:3])
+
+
 def test_a_folder_of_images_is_a_clip_at_the_scenes_rate(choice, resolved, tmp_path):
     write_images(tmp_path / "кадры 顔", sample_frames(6))
     choice.file = str(tmp_path / "кадры 顔")
