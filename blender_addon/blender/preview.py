@@ -19,7 +19,7 @@ from ..core.gains import Gains, strengthened
 from ..core.head import HeadPlacement
 from ..core.mapping import Mapping
 from ..core.retarget import Channel, Retargeting
-from ..core.timing import Keys
+from ..core.timing import Keys, between
 from .gains import gains_of
 from .neck import placed
 from .rig import Character, places_of
@@ -203,8 +203,8 @@ class Preview:
         before, after, share = keys.around(frames)
         first = before.min()
         channels = self._retargeting.channels(strengthened(keys.values[first : after.max() + 1], gains))
-        numbers, share = np.concatenate(all_property_values(channels, self._modes), axis=1), share[:, None]
-        return numbers[before - first] * (1 - share) + numbers[after - first] * share
+        numbers = np.concatenate(all_property_values(channels, self._modes), axis=1)
+        return between(numbers, before - first, after - first, share)
 
     def _owners(self) -> list[Any]:
         return [value.find() for value in self._values]

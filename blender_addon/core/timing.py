@@ -44,10 +44,14 @@ class SceneTime:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.speed) and self.speed > 0):
-            raise TimingError(f"The speed of the take, {self.speed:g}, is not a positive number. Set it again.")
+            raise TimingError(
+                "The speed of the take, {speed:g}, is not a positive number. Set it again.", speed=self.speed
+            )
         if not (all(map(math.isfinite, (self.fps, self.fps_base, self.start))) and self.fps > 0 and self.fps_base > 0):
             raise TimingError(
-                f"The scene's frame rate, {self.fps:g} / {self.fps_base:g}, is not a positive number. Set it again."
+                "The scene's frame rate, {rate:g} / {base:g}, is not a positive number. Set it again.",
+                rate=self.fps,
+                base=self.fps_base,
             )
 
     @property
@@ -88,17 +92,17 @@ class Keys:
         kept = (self.frames >= low) & (self.frames <= high)
         if not kept.any():
             raise TimingError(
-                f"The take goes from frame {self.frames[0]} to {self.frames[-1]}, and nothing of it lies in the range "
-                "to be baked. Change the frame range, or the start frame."
+                "The take goes from frame {first} to {last}, and nothing of it lies in the range to be baked. Change "
+                "the frame range, or the start frame.",
+                first=self.frames[0],
+                last=self.frames[-1],
             )
         return _keys(self.frames[kept], self.values[kept])
 
     def filled(self) -> Keys:
         """Keys at every frame: across a gap the pose is held, then eased into the next, as an F-curve would."""
         frames = np.arange(self.frames[0], self.frames[-1] + 1)
-        before, after, share = self.around(frames)
-        share = share[:, None]
-        return _keys(frames, self.values[before] * (1 - share) + self.values[after] * share)
+        return _keys(frames, between(self.values, *self.around(frames)))
 
     def around(self, frames: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
         """How F-curves with these keys go through any frames (m,), which need not be whole.
@@ -115,6 +119,12 @@ class Keys:
         after = np.minimum(before + 1, len(self.frames) - 1)
         share = (at - self.frames[before]) / np.maximum(self.frames[after] - self.frames[before], 1)
         return before, after, np.where(self.gap_starts[before], _ease(share), share)
+
+
+def between(values: FloatArray, before: NDArray[np.int64], after: NDArray[np.int64], share: FloatArray) -> FloatArray:
+    """Weighted means (m, k) of rows of ``values`` (n, k): their numbers (m,) and the share (m,) of the second."""
+    second: FloatArray = share[:, None]
+    return values[before] * (1 - second) + values[after] * second
 
 
 def resample(timestamps: ArrayLike, values: ArrayLike, time: SceneTime) -> Keys:
@@ -145,8 +155,10 @@ def resample(timestamps: ArrayLike, values: ArrayLike, time: SceneTime) -> Keys:
     reach = max(np.abs(where).max() for where, _ in stretches)
     if reach > MAX_FRAME:
         raise TimingError(
-            f"The take would reach frame {reach:.0f}, and Blender's timeline ends at {MAX_FRAME}. Check the start "
-            "frame, the speed, and the times in the take."
+            "The take would reach frame {frame:.0f}, and Blender's timeline ends at {last}. Check the start frame, "
+            "the speed, and the times in the take.",
+            frame=reach,
+            last=MAX_FRAME,
         )
     frames, first = np.unique(np.concatenate([_whole_frames(where) for where, _ in stretches]), return_index=True)
     rows = np.concatenate([_interpolate(_whole_frames(where), where, what) for where, what in stretches])
@@ -179,5 +191,5 @@ def _interpolate(frames: NDArray[np.int64], where: FloatArray, what: FloatArray)
     after = np.minimum(np.searchsorted(where, frames), len(where) - 1)
     before = np.maximum(after - 1, 0)
     span = where[after] - where[before]
-    share = np.clip((frames - where[before]) / np.where(span > 0, span, 1.0), 0.0, 1.0)[:, None]
-    return what[before] * (1 - share) + what[after] * share
+    share = np.clip((frames - where[before]) / np.where(span > 0, span, 1.0), 0.0, 1.0)
+    return between(what, before, after, share)
