@@ -102,11 +102,13 @@ def write_avatar(take: Take, output: str | os.PathLike[str], avatar: Avatar, ove
             writer.write(cv2.resize(image[..., ::-1], (VIDEO_SIZE, VIDEO_SIZE), interpolation=cv2.INTER_CUBIC))
         writer.release()
         if not draft.exists() or is_broken_off(draft):  # OpenCV does not say so
-            raise WriteError(f"{output} cannot be written. Free some space or choose another folder.")
+            raise WriteError("{path} cannot be written. Free some space or choose another folder.", path=output)
         draft.replace(output)
     except OSError as error:
         raise WriteError(
-            f"{output} cannot be written: {error.strerror or error}. Free some space or choose another folder."
+            "{path} cannot be written: {reason}. Free some space or choose another folder.",
+            path=output,
+            reason=error.strerror or error,
         ) from error
     finally:
         with suppress(OSError):
@@ -117,7 +119,7 @@ def write_avatar(take: Take, output: str | os.PathLike[str], avatar: Avatar, ove
 def check_output(output: Path, overwrite: bool) -> None:
     """Raise an :class:`OutputExistsError` where a video would replace a file unasked."""
     if output.exists() and not overwrite:
-        raise OutputExistsError(f"{output} exists. Choose another name, or ask for it to be overwritten.")
+        raise OutputExistsError("{path} exists. Choose another name, or ask for it to be overwritten.", path=output)
 
 
 def schedule(take: Take) -> tuple[float, NDArray[np.int64]]:

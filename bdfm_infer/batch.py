@@ -87,7 +87,9 @@ def clips_of(inputs: Iterable[str], folder: Path) -> tuple[list[Clip], list[Resu
         found = _expand(text)
         sources |= dict.fromkeys(path.absolute() for path in found)
         if not found:
-            error = InputNotFoundError(f"{text}: no such file, and no file of that pattern. Check the spelling.")
+            error = InputNotFoundError(
+                "{source}: no such file, and no file of that pattern. Check the spelling.", source=text
+            )
             refused.append(_failed(text, error))
     shared = Counter(source.stem.casefold() for source in sources)
     names = {
@@ -100,7 +102,11 @@ def clips_of(inputs: Iterable[str], folder: Path) -> tuple[list[Clip], list[Resu
         if taken[name.casefold()] == 1:
             clips.append(Clip(source, folder / f"{name}.csv"))
         else:
-            clash = OutputExistsError(f"{source}: another take would be called {name}.csv, too. Use a folder for each.")
+            clash = OutputExistsError(
+                "{source}: another take would be called {name}.csv, too. Use a folder for each.",
+                source=source,
+                name=name,
+            )
             refused.append(_failed(str(source), clash))
     return clips, refused
 
@@ -173,7 +179,7 @@ def _capture(clip: Clip, before: dict[str, str], options: Sequence[str], cancel:
     """Capture one clip. Everything that goes wrong becomes its result."""
     try:
         if cancel.is_set():
-            raise CancelledError(f"{clip.source}: not begun. Start the same command again.")
+            raise CancelledError("{clip}: not begun. Start the same command again.", clip=clip.source)
         if (old := _complete(clip, before)) is not None:
             return old
         return _work(clip, options, cancel)
@@ -192,13 +198,19 @@ def _complete(clip: Clip, before: dict[str, str]) -> Result | None:
     if not clip.take.exists() and (clip.draft.exists() or not facts.exists()):
         return None
     if not (clip.take.exists() and facts.exists()):
-        raise OutputExistsError(f"{clip.take.with_suffix('')} exists, but is not a whole take. Choose another folder.")
+        raise OutputExistsError(
+            "{take} exists, but is not a whole take. Choose another folder.", take=clip.take.with_suffix("")
+        )
     take = Take.read(clip.take)
     origin = before.get(clip.take.name, take.facts.get("source", {}).get("name", ""))
     if origin not in (str(clip.source), clip.source.name):
-        raise OutputExistsError(f"{clip.take} is the take of another clip, {origin}. Choose another folder.")
+        raise OutputExistsError(
+            "{take} is the take of another clip, {origin}. Choose another folder.", take=clip.take, origin=origin
+        )
     if not take.facts.get("complete"):
-        raise OutputExistsError(f"{clip.take} is a take that was broken off. Move it away, or choose another folder.")
+        raise OutputExistsError(
+            "{take} is a take that was broken off. Move it away, or choose another folder.", take=clip.take
+        )
     lost = int((~take.success).sum())
     return Result(str(clip.source), str(clip.take), "skipped", len(take), lost)
 
@@ -249,7 +261,9 @@ def _failed(source: str, error: BdfmError) -> Result:
 
 
 def _not_written(path: Path, error: OSError) -> WriteError:
-    return WriteError(f"{path} cannot be written: {error.strerror or error}. Choose another folder.")
+    return WriteError(
+        "{path} cannot be written: {reason}. Choose another folder.", path=path, reason=error.strerror or error
+    )
 
 
 def _sources_before(folder: Path) -> dict[str, str]:
@@ -267,7 +281,9 @@ def _sources_before(folder: Path) -> dict[str, str]:
             raise ValueError(f"format_version {FORMAT_VERSION} is expected")
         return {Path(take).name: str(source) for take, source in data["takes"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TakeFormatError(f"{path}: not the summary of a batch ({error}). Move it away.") from error
+        raise TakeFormatError(
+            "{path}: not the summary of a batch ({reason}). Move it away.", path=path, reason=error
+        ) from error
 
 
 def _write_summary(folder: Path, results: Sequence[Result], before: dict[str, str]) -> None:

@@ -122,9 +122,14 @@ class Calibration:
         try:
             read = settings or {}
             return cls(*({str(k): float(v) for k, v in read.get(part, {}).items()} for part in ("neutral", "gain")))
-        except (AttributeError, TypeError, ValueError) as error:
-            reason = error if isinstance(error, ValueError) else "a member is of the wrong type"
-            raise TakeFormatError(f"The take's calibration cannot be used: {reason}. Set it again.") from error
+        except ValueError as error:
+            raise TakeFormatError(
+                "The take's calibration cannot be used: {reason}. Set it again.", reason=error
+            ) from error
+        except (AttributeError, TypeError) as error:
+            raise TakeFormatError(
+                "The take's calibration cannot be used: a member is of the wrong type. Set it again."
+            ) from error
 
     def to_settings(self) -> dict[str, Any] | None:
         """For a take's JSON file; None where nothing is calibrated."""

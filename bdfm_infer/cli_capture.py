@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .cli_common import LIST_HELP, draw_avatar, natural, positive, rate, seconds, source_of, spare, stoppable
+from .errors import BdfmError
 from .smooth import METHODS, Smoothing
 from .take import csv_path
 
@@ -135,8 +136,8 @@ def _capture_for_people(
             shown.total = state.of
             shown.update(state.frame - shown.n)
 
-        def warn(message: str) -> None:
-            shown.write(f"bdfm-infer: warning: {message}", file=sys.stderr)
+        def warn(error: BdfmError) -> None:
+            shown.write(f"bdfm-infer: warning: {error}", file=sys.stderr)
 
         hooks: dict[str, Any] = {"predictor": Predictor(weights), "progress": progress, "warn": warn, "cancel": cancel}
         if every:

@@ -45,7 +45,7 @@ def spare(output: Path, *sources: Path) -> None:
         except (OSError, ValueError):  # one of them is not there
             continue
         if is_read:
-            raise OutputExistsError(f"{output} is what is read. Choose another name.")
+            raise OutputExistsError("{path} is what is read. Choose another name.", path=output)
 
 
 def draw_avatar(take: Path, output: Path, avatar: Avatar, overwrite: bool, raw: bool = False) -> int:
@@ -70,7 +70,9 @@ def source_of(name: str, is_list: bool) -> SourceName:
     try:
         lines = Path(name).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputNotFoundError(f"{name}: the list cannot be read ({error}). Write it as UTF-8.") from error
+        raise InputNotFoundError(
+            "{name}: the list cannot be read ({reason}). Write it as UTF-8.", name=name, reason=error
+        ) from error
     return [Path(line) for line in lines if line]
 
 

@@ -3,9 +3,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 
 class BdfmError(Exception):
     """Base of all errors that this package raises on purpose.
+
+    Its text is English. A translation is looked up by the template, and filled in with the same values.
+
+    Args:
+        template: a whole text for people with fields as of ``str.format``; without values it is taken as it is.
+        values: of its fields: names, numbers, paths, or what another library says.
 
     Attributes:
         code: short stable name, as in the worker's JSON lines.
@@ -14,6 +24,26 @@ class BdfmError(Exception):
 
     code = "error"
     exit_code = 1
+
+    def __init__(self, template: str, /, **values: object) -> None:
+        super().__init__(template.format(**values) if values else template)
+        self.template = template
+        self.values = values
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: ``code``, ``message`` (the text), ``template`` and ``values``, as texts where no numbers."""
+        values = {name: value if _is_plain(value) else str(value) for name, value in self.values.items()}
+        return {"code": self.code, "message": str(self), "template": self.template, "values": values}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> BdfmError:
+        """Out of :meth:`to_json`, whatever the kind was; where it is damaged, the message is all there is."""
+        message = str(data.get("message", ""))
+        try:
+            error = cls(str(data["template"]), **data["values"])
+        except Exception:  # a damaged template may raise anything
+            return cls(message)
+        return error if str(error) == message else cls(message)
 
 
 class InputNotFoundError(BdfmError):
@@ -105,3 +135,8 @@ class NoFramesError(BdfmError):
 
     code = "no_frames"
     exit_code = 22
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is the same after JSON."""
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))

@@ -52,7 +52,7 @@ def export(take: Take, to: str, output: str | os.PathLike[str], overwrite: bool 
     """
     output = Path(output)
     if output.exists() and not overwrite:
-        raise OutputExistsError(f"{output} exists. Choose another name, or ask for it to be overwritten.")
+        raise OutputExistsError("{path} exists. Choose another name, or ask for it to be overwritten.", path=output)
     lines = list(_WRITERS[to](take))
     draft = output.with_name(output.name + ".part")
     try:
@@ -65,7 +65,9 @@ def export(take: Take, to: str, output: str | os.PathLike[str], overwrite: bool 
             raise
     except OSError as error:
         raise WriteError(
-            f"{output} cannot be written: {error.strerror or error}. Free some space or choose another folder."
+            "{path} cannot be written: {reason}. Free some space or choose another folder.",
+            path=output,
+            reason=error.strerror or error,
         ) from error
     return len(lines) - 1
 

@@ -66,7 +66,9 @@ def find_faces(
         if best is None or len(faces) > len(best[1]):
             best = frame, faces
     if best is None or not best[1]:
-        raise NoFaceError(f"{opened.facts['name']}: no face is seen about {at:.2f} s. Choose another time.")
+        raise NoFaceError(
+            "{source}: no face is seen about {time:.2f} s. Choose another time.", source=opened.facts["name"], time=at
+        )
     return _write(Path(folder), *best)
 
 
@@ -92,7 +94,11 @@ def _write(folder: Path, frame: Frame, faces: list[Face]) -> dict[str, Any]:
             (folder / f"face{number}.png").write_bytes(png.encode(_portrait(frame.image, face)))
         (folder / "faces.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise WriteError(f"{folder} cannot be written: {error.strerror or error}. Choose another folder.") from error
+        raise WriteError(
+            "{folder} cannot be written: {reason}. Choose another folder.",
+            folder=folder,
+            reason=error.strerror or error,
+        ) from error
     return found
 
 

@@ -56,7 +56,7 @@ class Frame:
     time: float
     image: Image | None
     file: str | None = None
-    problem: str | None = None
+    problem: BdfmError | None = None
 
 
 class VideoSource:
@@ -124,14 +124,20 @@ class VideoSource:
                 if found:
                     yield Frame(times.count - 1, time, image if self._turn is None else cv2.rotate(image, self._turn))
             if times.count == 0:
-                raise NotAVideoError(f"{self.path}: no frame can be decoded. Convert it to MP4 (H.264) and try again.")
+                raise NotAVideoError(
+                    "{path}: no frame can be decoded. Convert it to MP4 (H.264) and try again.",
+                    path=self.path,
+                )
             self.facts |= {"duration": round(times.duration, 6), "variable": times.variable}
         finally:
             self._capture.release()
         if is_broken_off(self.path):
             raise TruncatedVideoError(
-                f"{self.path} breaks off after {times.count} frames ({times.duration:.2f} s). These are kept; copy the "
-                "file again to capture the rest."
+                "{path} breaks off after {count} frames ({seconds:.2f} s). These are kept; copy the file again to "
+                "capture the rest.",
+                path=self.path,
+                count=times.count,
+                seconds=times.duration,
             )
 
 
@@ -204,7 +210,7 @@ class ImageSource:
             except BdfmError as error:
                 if self._all == 1:
                     raise
-                yield Frame(index, time, None, path.name, str(error))
+                yield Frame(index, time, None, path.name, error)
                 continue
             if self.facts["size"] is None:
                 self.facts["size"] = [image.shape[1], image.shape[0]]
@@ -245,7 +251,9 @@ def open_source(
     try:
         return _open_path(source, start, end, image_fps, threads, cancel)
     except OSError as error:
-        raise InputNotFoundError(f"{source}: cannot be read ({error.strerror or error}). Copy it elsewhere.") from error
+        raise InputNotFoundError(
+            "{source}: cannot be read ({reason}). Copy it elsewhere.", source=source, reason=error.strerror or error
+        ) from error
 
 
 def _open_path(
@@ -260,7 +268,9 @@ def _open_path(
     if path.is_dir():
         files = sorted((p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()), key=_natural)
         if not files:
-            raise EmptyFolderError(f"{path}: the folder holds no image. Name a video, or a folder of JPEG or PNG.")
+            raise EmptyFolderError(
+                "{path}: the folder holds no image. Name a video, or a folder of JPEG or PNG.", path=path
+            )
         return ImageSource(files, path.name or str(path.resolve()), image_fps, start, end)
     if path.is_file():
         if is_image(path):
@@ -269,12 +279,18 @@ def _open_path(
     named = glob.glob(str(source), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
     matches = sorted((p for p in map(Path, named) if p.is_file()), key=_natural)
     if not matches:
-        raise InputNotFoundError(f"{source}: no such file, and no file of that pattern. Check the spelling.")
+        raise InputNotFoundError(
+            "{source}: no such file, and no file of that pattern. Check the spelling.", source=source
+        )
     if len(matches) == 1 and not is_image(matches[0]):
         return VideoSource(matches[0], start, end, threads, cancel)
     images = [p for p in matches if p.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
-        raise NotAVideoError(f"{source} names {len(matches)} files and no image. Capture videos one at a time.")
+        raise NotAVideoError(
+            "{source} names {count} files and no image. Capture videos one at a time.",
+            source=source,
+            count=len(matches),
+        )
     return ImageSource(images, str(source), image_fps, start, end)
 
 
@@ -287,8 +303,12 @@ def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
 def _check_size(width: int, height: int, path: Path) -> None:
     if min(width, height) < MINIMUM_SIDE:
         raise FrameTooSmallError(
-            f"{path}: the picture is {width} x {height} px; at least {MINIMUM_SIDE} px a side are needed. Use a larger "
-            "version of it."
+            "{path}: the picture is {width} x {height} px; at least {least} px a side are needed. Use a larger "
+            "version of it.",
+            path=path,
+            width=width,
+            height=height,
+            least=MINIMUM_SIDE,
         )
 
 
@@ -296,13 +316,20 @@ def _why_not_opened(path: Path) -> BdfmError:
     try:
         if is_broken_off(path):
             return TruncatedVideoError(
-                f"{path} breaks off before its index; nothing can be read from it. Copy or record the file again."
+                "{path} breaks off before its index; nothing can be read from it. Copy or record the file again.",
+                path=path,
             )
         if is_media(path):
             return NoVideoStreamError(
-                f"{path} holds no video that can be decoded (sound alone, or an unknown codec). Choose another file, "
-                "or convert it to MP4 (H.264)."
+                "{path} holds no video that can be decoded (sound alone, or an unknown codec). Choose another file, "
+                "or convert it to MP4 (H.264).",
+                path=path,
             )
     except OSError as error:
-        return InputNotFoundError(f"{path} cannot be read: {error.strerror}. Check its permissions.")
-    return NotAVideoError(f"{path} is neither a video nor an image. Choose an MP4, MOV, MKV, AVI, JPEG or PNG file.")
+        return InputNotFoundError(
+            "{path} cannot be read: {reason}. Check its permissions.", path=path, reason=error.strerror
+        )
+    return NotAVideoError(
+        "{path} is neither a video nor an image. Choose an MP4, MOV, MKV, AVI, JPEG or PNG file.",
+        path=path,
+    )

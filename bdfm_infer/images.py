@@ -44,11 +44,13 @@ def load_image(path: Path) -> NDArray[np.uint8]:
         with Image.open(path) as image:
             return _eight_bit(ImageOps.exif_transpose(image))
     except FileNotFoundError as error:
-        raise InputNotFoundError(f"{path}: no such file. Check the spelling.") from error
+        raise InputNotFoundError("{path}: no such file. Check the spelling.", path=path) from error
     except UnidentifiedImageError as error:
-        raise NotAVideoError(f"{path} is not an image that can be read. Save it as JPEG or PNG.") from error
+        raise NotAVideoError("{path} is not an image that can be read. Save it as JPEG or PNG.", path=path) from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise NotAVideoError(f"{path}: the image cannot be decoded ({error}). Save it again as JPEG or PNG.") from error
+        raise NotAVideoError(
+            "{path}: the image cannot be decoded ({reason}). Save it again as JPEG or PNG.", path=path, reason=error
+        ) from error
 
 
 def _eight_bit(image: Image.Image) -> NDArray[np.uint8]:

@@ -78,7 +78,10 @@ def avatar_network(folder: str | os.PathLike[str] | None = None) -> bytes:
     with _explained(folder):
         model = _model(folder)
         if "avatar" not in model:
-            raise WeightsError(f"The weights in {folder} have no avatar. Use the package's own, or capture without it.")
+            raise WeightsError(
+                "The weights in {folder} have no avatar. Use the package's own, or capture without it.",
+                folder=folder,
+            )
         return _checked(folder, model["avatar"])
 
 
@@ -93,11 +96,14 @@ def _explained(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise WeightsError(
-            f"The network's files cannot be read ({error}). Install the package again, or name a folder of weights."
+            "The network's files cannot be read ({reason}). Install the package again, or name a folder of weights.",
+            reason=error,
         ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(
-            f"{folder / 'model.json'} does not describe a model ({error!r}). Install the package again."
+            "{path} does not describe a model ({reason}). Install the package again.",
+            path=folder / "model.json",
+            reason=repr(error),
         ) from error
 
 
@@ -105,7 +111,10 @@ def _checked(folder: Path, entry: dict[str, str]) -> bytes:
     path = folder / entry["file"]
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise WeightsError(f"{path} is damaged: its SHA-256 differs from model.json. Install the package again.")
+        raise WeightsError(
+            "{path} is damaged: its SHA-256 differs from model.json. Install the package again.",
+            path=path,
+        )
     return content
 
 
@@ -122,10 +131,14 @@ def session(model: bytes, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> 
     try:
         made = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions have no common base
-        raise WeightsError(f"The network cannot be loaded ({error}). Install the package again.") from error
+        raise WeightsError(
+            "The network cannot be loaded ({reason}). Install the package again.", reason=error
+        ) from error
     has = {node.name for node in (*made.get_inputs(), *made.get_outputs())}
     if not has.issuperset((*inputs, *outputs)):
-        raise WeightsError(f"The network lacks {sorted({*inputs, *outputs} - has)}. Install the package again.")
+        raise WeightsError(
+            "The network lacks {names}. Install the package again.", names=sorted({*inputs, *outputs} - has)
+        )
     return made
 
 

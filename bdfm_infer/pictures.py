@@ -76,7 +76,9 @@ def write_pictures(
             if row == len(take) - 1:
                 break
     except OSError as error:
-        raise WriteError(f"{folder} cannot be written: {error.strerror or error}. Free some space.") from error
+        raise WriteError(
+            "{folder} cannot be written: {reason}. Free some space.", folder=folder, reason=error.strerror or error
+        ) from error
     return {"frames": sum(1 for _ in folder.glob("*.png"))}
 
 

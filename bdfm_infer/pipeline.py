@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from . import __version__
 from .calibrate import Calibration
-from .errors import CancelledError, NoFaceError, NoFramesError
+from .errors import BdfmError, CancelledError, NoFaceError, NoFramesError
 from .faces import Face
 from .frames import Frame, SourceName, open_source
 from .predictor import Predictor
@@ -118,7 +118,7 @@ def capture(
     predictor: Predictor | None = None,
     progress: Callable[[Progress], None] | None = None,
     on_row: Callable[[Row], None] | None = None,
-    warn: Callable[[str], None] | None = None,
+    warn: Callable[[BdfmError], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Take:
     """Capture a video, an image, a folder of images, a pattern or a list of images, and return the take.
@@ -153,7 +153,7 @@ def record(
     predictor: Predictor | None = None,
     progress: Callable[[Progress], None] | None = None,
     on_row: Callable[[Row], None] | None = None,
-    warn: Callable[[str], None] | None = None,
+    warn: Callable[[BdfmError], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Summary:
     """As :func:`capture`, but the take stays on disk: memory does not grow with the length of the source."""
@@ -189,7 +189,7 @@ class Run:
         options: CaptureOptions,
         predictor: Predictor | None,
         progress: Callable[[Progress], None] | None,
-        warn: Callable[[str], None] | None,
+        warn: Callable[[BdfmError], None] | None,
         cancel: threading.Event | None,
     ) -> None:
         self.source = open_source(source, options.start, options.end, options.image_fps, options.n_threads, cancel)
@@ -240,15 +240,19 @@ class Run:
                 if self._is_cancelled():
                     break
         if self._is_cancelled():
-            raise CancelledError(f"Stopped after {meter.frames} frames; their rows are kept.")
+            raise CancelledError("Stopped after {count} frames; their rows are kept.", count=meter.frames)
         meter.report()
         name = self.facts["source"]["name"]
         if meter.frames == 0:
-            raise NoFramesError(f"{name} has no frame in the stretch that was asked for. Change start and end.")
+            raise NoFramesError(
+                "{name} has no frame in the stretch that was asked for. Change start and end.", name=name
+            )
         if meter.with_face == 0:
             raise NoFaceError(
-                f"{name}: no face was found in {meter.frames} frames. Is the face lit, upright and at least 8 % "
-                "of the picture's height? Choose another stretch with start and end, or another number with face."
+                "{name}: no face was found in {count} frames. Is the face lit, upright and at least 8 % of the "
+                "picture's height? Choose another stretch with start and end, or another number with face.",
+                name=name,
+                count=meter.frames,
             )
         return Summary(meter.frames, meter.frames - meter.with_face)
 

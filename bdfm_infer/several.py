@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from .errors import NoFaceError, OutputExistsError
+from .errors import BdfmError, NoFaceError, OutputExistsError
 from .faces import FloatArray
 from .frames import Frame, SourceName
 from .pipeline import CaptureOptions, Pick, Progress, Run, Summary, as_row
@@ -52,7 +52,7 @@ def record_all(
     predictor: Predictor | None = None,
     progress: Callable[[Progress], None] | None = None,
     on_take: Callable[[Path], None] | None = None,
-    warn: Callable[[str], None] | None = None,
+    warn: Callable[[BdfmError], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> list[FaceTake]:
     """Capture every face in one pass, each into a take of its own with a row for every frame: see :func:`face_path`.
@@ -70,7 +70,9 @@ def record_all(
     """
     options = options or CaptureOptions()
     if not options.overwrite and face_path(output, 1).exists():
-        raise OutputExistsError(f"{face_path(output, 1)} exists. Choose another name, or ask for it to be overwritten.")
+        raise OutputExistsError(
+            "{take} exists. Choose another name, or ask for it to be overwritten.", take=face_path(output, 1)
+        )
     run = Run(source, options, predictor, progress, warn, cancel)
     with ExitStack() as stack:
 
@@ -211,7 +213,12 @@ class _Picked:
         """Raise a NoFaceError where no face is near."""
         if not self.found:
             pick = self._pick
-            raise NoFaceError(f"No face is near x {pick.x:.0f}, y {pick.y:.0f} at {pick.time:.2f} s. Pick it again.")
+            raise NoFaceError(
+                "No face is near x {x:.0f}, y {y:.0f} at {time:.2f} s. Pick it again.",
+                x=pick.x,
+                y=pick.y,
+                time=pick.time,
+            )
 
     def _choose(self) -> None:
         track, self._place = self._past.nearest(self._pick)

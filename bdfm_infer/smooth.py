@@ -84,9 +84,14 @@ class Smoothing:
             read = settings or {}
             cutoff = {str(group): float(value) for group, value in read.get("cutoff_hz", {}).items()}
             return cls(str(read.get("method", "none")), cutoff)
-        except (AttributeError, TypeError, ValueError) as error:
-            reason = error if isinstance(error, ValueError) else "a member is of the wrong type"
-            raise TakeFormatError(f"The take's smoothing cannot be used: {reason}. Set it again.") from error
+        except ValueError as error:
+            raise TakeFormatError(
+                "The take's smoothing cannot be used: {reason}. Set it again.", reason=error
+            ) from error
+        except (AttributeError, TypeError) as error:
+            raise TakeFormatError(
+                "The take's smoothing cannot be used: a member is of the wrong type. Set it again."
+            ) from error
 
     def to_settings(self) -> dict[str, Any] | None:
         """For a take's JSON file; None where nothing is smoothed."""

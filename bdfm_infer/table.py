@@ -35,7 +35,6 @@ COLUMNS: Final = ("frame", "timestamp", "confidence", "success", *VALUES)
 _OUR_NUMBER: Final = re.compile(r"\d\.\d{4}|")
 """How a capture writes the last column of a row."""
 
-_SORTED: Final = "the table was sorted by something else"
 _FRAMES: Final = (-(2**31), 2**31)
 """Least and highest number of a frame."""
 
@@ -68,14 +67,17 @@ def read_table(table: Path, text: str) -> tuple[list[Row], str]:
     above = _FOR_EXCEL.match(text)
     lines = _whole_lines(text[above.end() :] if above else text)
     if not any(lines):
-        what = "no table" if text.strip() else "the file is empty"
-        raise TakeFormatError(f"{table}: {what}. Choose a take's .csv file, or capture again.")
+        if text.strip():
+            raise TakeFormatError("{table}: no table. Choose a take's .csv file, or capture again.", table=table)
+        raise TakeFormatError("{table}: the file is empty. Choose a take's .csv file, or capture again.", table=table)
     separator = max(SEPARATORS, key=lines[0].count)
     try:
         rows = csv.reader(lines, delimiter=separator)
         cells = _Cells(table, rows, decimal="," if separator != "," else ".", first=2 if above else 1)
     except csv.Error as error:
-        raise TakeFormatError(f"{table}: no table ({error}). Choose a take's .csv file, or capture again.") from error
+        raise TakeFormatError(
+            "{table}: no table ({reason}). Choose a take's .csv file, or capture again.", table=table, reason=error
+        ) from error
     if "Timecode" in cells.header:
         return _livelinkface(cells), "livelinkface"
     if not {"pose_Rx", "AU01_r"}.isdisjoint(cells.header):
@@ -106,11 +108,21 @@ class _Cells:
 
     def require(self, columns: Sequence[str]) -> None:
         missing = [column for column in columns if column not in self.header]
-        if missing:
-            more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+        if len(missing) == 1:
             raise TakeFormatError(
-                f"{self.table}, line {self._first}: column {missing[0]!r} is missing{more}. Put it back, or choose a "
-                "take's table."
+                "{table}, line {line}: column {column!r} is missing. Put it back, or choose a take's table.",
+                table=self.table,
+                line=self._first,
+                column=missing[0],
+            )
+        if missing:
+            raise TakeFormatError(
+                "{table}, line {line}: column {column!r} is missing, and {count} more. Put it back, or choose a take's "
+                "table.",
+                table=self.table,
+                line=self._first,
+                column=missing[0],
+                count=len(missing) - 1,
             )
 
     def number(
@@ -122,20 +134,40 @@ class _Cells:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            self.fail(line, column, f"{text!r} is not a number")
+            self.fail(
+                "{table}, line {line}, column {column}: {text!r} is not a number. Correct it, or capture again.",
+                line,
+                column,
+                text=text,
+            )
         if not low <= value <= high:
-            self.fail(line, column, f"{text.strip()} is not from {low:g} to {high:g}")
+            self.fail(
+                "{table}, line {line}, column {column}: {text} is not from {low:g} to {high:g}. Correct it, or "
+                "capture again.",
+                line,
+                column,
+                text=text.strip(),
+                low=low,
+                high=high,
+            )
         return value
 
     def time(self, line: int, cells: Mapping[str, str], above: Sequence[Row]) -> float:
         """Seconds of a row; those above are not later."""
         time = self.number(line, cells, "timestamp")
         if above and time < above[-1].timestamp:
-            self.fail(line, "timestamp", f"{time:g} is before the line above; {_SORTED}")
+            self.fail(
+                "{table}, line {line}, column {column}: {time:g} is before the line above; the table was sorted by "
+                "something else. Correct it, or capture again.",
+                line,
+                "timestamp",
+                time=time,
+            )
         return time
 
-    def fail(self, line: int, column: str, reason: str) -> NoReturn:
-        raise TakeFormatError(f"{self.table}, line {line}, column {column}: {reason}. Correct it, or capture again.")
+    def fail(self, template: str, line: int, column: str, **values: object) -> NoReturn:
+        """Refuse a cell; the fields ``table``, ``line`` and ``column`` are filled."""
+        raise TakeFormatError(template, table=self.table, line=line, column=column, **values)
 
 
 def _whole_lines(text: str) -> list[str]:
@@ -241,7 +273,12 @@ def _seconds(cells: _Cells) -> list[float]:
     for line, row in cells.rows:
         match = _TIMECODE.fullmatch(row["Timecode"].strip())
         if match is None:
-            cells.fail(line, "Timecode", f"{row['Timecode']!r} is not HH:MM:SS:FF")
+            cells.fail(
+                "{table}, line {line}, column {column}: {code!r} is not HH:MM:SS:FF. Correct it, or capture again.",
+                line,
+                "Timecode",
+                code=row["Timecode"],
+            )
         hours, minutes, seconds, frames = (float(part.replace(",", ".")) for part in match.groups())
         parts.append((3600 * hours + 60 * minutes + seconds, frames))
     if not parts:
@@ -253,5 +290,11 @@ def _seconds(cells: _Cells) -> list[float]:
     at += _DAY_S * np.cumsum(np.r_[0, np.diff(at) < -_DAY_S / 2])
     for row in np.flatnonzero(np.maximum.accumulate(at) - at > _WAVER_S)[:1]:
         line, cell = cells.rows[row]
-        cells.fail(line, "Timecode", f"{cell['Timecode'].strip()} is before a line above; {_SORTED}")
+        cells.fail(
+            "{table}, line {line}, column {column}: {code} is before a line above; the table was sorted by something "
+            "else. Correct it, or capture again.",
+            line,
+            "Timecode",
+            code=cell["Timecode"].strip(),
+        )
     return [float(time) for time in np.maximum.accumulate(at - at[0])]

@@ -166,11 +166,14 @@ class Take:
             text = _decoded(table.read_bytes())
         except OSError as error:
             raise TakeFormatError(
-                f"{table}: cannot be read as a take ({error.strerror or error}). Choose a take's .csv."
+                "{table}: cannot be read as a take ({reason}). Choose a take's .csv.",
+                table=table,
+                reason=error.strerror or error,
             ) from error
         except UnicodeDecodeError as error:
             raise TakeFormatError(
-                f"{table}: it is no text in UTF-8. Save the table as CSV in UTF-8, or choose a take's .csv."
+                "{table}: it is no text in UTF-8. Save the table as CSV in UTF-8, or choose a take's .csv.",
+                table=table,
             ) from error
         rows, tool = read_table(table, text)
         facts = _read_facts(table.with_suffix(".json"))
@@ -193,7 +196,9 @@ class Take:
             _write_facts(target, facts)
         except OSError as error:
             reason = error.strerror or error
-            raise WriteError(f"{target} cannot be written: {reason}. Copy the take to another folder.") from error
+            raise WriteError(
+                "{path} cannot be written: {reason}. Copy the take to another folder.", path=target, reason=reason
+            ) from error
         return target
 
 
@@ -223,7 +228,9 @@ class TakeWriter:
         self._without_face = 0
         try:
             if not overwrite and self.path.exists():
-                raise OutputExistsError(f"{self.path} exists. Choose another name, or ask for it to be overwritten.")
+                raise OutputExistsError(
+                    "{path} exists. Choose another name, or ask for it to be overwritten.", path=self.path
+                )
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._write_facts(complete=False)
             self._file: TextIO = self.path.open("w", encoding="utf-8", newline="")
@@ -283,8 +290,11 @@ class TakeWriter:
 
     def _failure(self, error: OSError) -> WriteError:
         return WriteError(
-            f"{self.path} cannot be written: {error.strerror or error}. Free some space or choose another folder; "
-            f"the {self._frames} rows written so far are kept."
+            "{path} cannot be written: {reason}. Free some space or choose another folder; the {count} rows written "
+            "so far are kept.",
+            path=self.path,
+            reason=error.strerror or error,
+            count=self._frames,
         )
 
 
@@ -296,7 +306,7 @@ def csv_path(path: str | os.PathLike[str]) -> Path:
     """
     path = Path(path)
     if not path.name:
-        raise TakeFormatError(f"{str(path)!r} names no file. Choose a take's .csv file.")
+        raise TakeFormatError("{path!r} names no file. Choose a take's .csv file.", path=str(path))
     if path.suffix.lower() in (".csv", ".json"):
         return path.with_suffix(".csv")
     return path.with_name(path.name + ".csv")
@@ -322,18 +332,31 @@ def _read_facts(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise TakeFormatError(f"{path}: cannot be read ({error.strerror or error}). Copy the take.") from error
-    except (ValueError, RecursionError) as error:
-        reason = error if isinstance(error, ValueError) else "nested too deep"
-        raise TakeFormatError(f"{path}: not valid JSON ({reason}). Move it away to read the values alone.") from error
+        raise TakeFormatError(
+            "{path}: cannot be read ({reason}). Copy the take.", path=path, reason=error.strerror or error
+        ) from error
+    except ValueError as error:
+        raise TakeFormatError(
+            "{path}: not valid JSON ({reason}). Move it away to read the values alone.", path=path, reason=error
+        ) from error
+    except RecursionError as error:
+        raise TakeFormatError(
+            "{path}: not valid JSON (nested too deep). Move it away to read the values alone.", path=path
+        ) from error
     version = facts.get("format_version") if isinstance(facts, dict) else None
     if isinstance(version, int | float) and version > FORMAT_VERSION:
         raise TakeFormatError(
-            f"{path}: made by a newer version (format_version {version}; this one reads {FORMAT_VERSION}). Update "
-            "BDFM Face Capture; the file is left as it is."
+            "{path}: made by a newer version (format_version {version}; this one reads {supported}). Update BDFM Face "
+            "Capture; the file is left as it is.",
+            path=path,
+            version=version,
+            supported=FORMAT_VERSION,
         )
     if version != FORMAT_VERSION:
-        raise TakeFormatError(f"{path}: not of a take (no format_version). Move it away to read the values alone.")
+        raise TakeFormatError(
+            "{path}: not of a take (no format_version). Move it away to read the values alone.",
+            path=path,
+        )
     return dict(facts)
 
 

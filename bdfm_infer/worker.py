@@ -93,7 +93,7 @@ def run(
         hooks: dict[str, Any] = {
             "predictor": predictor,
             "progress": on_progress,
-            "warn": lambda message: lines.say("warning", message=message),
+            "warn": lambda error: lines.say("warning", **error.to_json()),
             "cancel": cancel,
         }
         if not every_face:
@@ -113,11 +113,11 @@ def _speak(lines: Lines, work: Callable[[], dict[str, Any]], left: Callable[[], 
     try:
         done = work()
     except BdfmError as error:
-        lines.say("error", code=error.code, message=str(error), **left())
+        lines.say("error", **error.to_json(), **left())
         return error.exit_code
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
-        lines.say("error", code=BdfmError.code, message=f"Unexpected {type(error).__name__}: {error}")
+        lines.say("error", **BdfmError("Unexpected {kind}: {error}", kind=type(error).__name__, error=error).to_json())
         return BdfmError.exit_code
     lines.say("done", **done)
     return 0

@@ -91,7 +91,9 @@ def capture_with_bar(source: str, table: Path) -> Take:
             bar.total = state.of
             bar.update(state.frame - bar.n)
 
-        return capture(source, table, CaptureOptions(overwrite=True), progress=progress, warn=bar.write)
+        return capture(
+            source, table, CaptureOptions(overwrite=True), progress=progress, warn=lambda error: bar.write(str(error))
+        )
 
 
 def _step(number: int, text: str) -> None:

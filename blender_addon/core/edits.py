@@ -111,9 +111,12 @@ class Edits:
             rotation = {str(name): float(gain) for name, gain in read.get("rotation", {}).items()}
             blinks = bool(read.get("complete_blinks", True))
             return cls(units, bool(read.get("swap", False)), rotation, blinks)
-        except (AttributeError, TypeError, ValueError) as error:
-            reason = error if isinstance(error, ValueError) else "a member is of the wrong type"
-            raise EditsError(f"The stored edits cannot be used: {reason}. Set them again.") from error
+        except ValueError as error:
+            raise EditsError("The stored edits cannot be used: {reason}. Set them again.", reason=error) from error
+        except (AttributeError, TypeError) as error:
+            raise EditsError(
+                "The stored edits cannot be used: a member is of the wrong type. Set them again."
+            ) from error
 
 
 def edited(values: ArrayLike, edits: Edits) -> FloatArray:

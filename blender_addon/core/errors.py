@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can go wrong between a take and a rig. Each message says what to do and can be shown to the artist as it is."""
+"""What can go wrong between a take and a rig. Each message says what to do; ``blender.texts`` says it to the artist."""
 
 from __future__ import annotations
 

@@ -38,9 +38,9 @@ class Node:
         self.where = where
         self.place = place
 
-    def fail(self, reason: str) -> NoReturn:
-        """Raise a :class:`MappingError` for this place."""
-        raise MappingError(f"{self}: {reason}.")
+    def fail(self, template: str, **values: object) -> NoReturn:
+        """Raise a :class:`MappingError` for this place, which fills the field ``place``."""
+        raise MappingError(template, place=str(self), **values)
 
     def __str__(self) -> str:
         return f"{self.where}: {self.place}" if self.place else self.where
@@ -48,7 +48,7 @@ class Node:
     def members(self) -> dict[str, Node]:
         """The members of an object."""
         if not isinstance(self.value, dict):
-            self.fail(f"an object {{…}} is expected, not {_describe(self.value)}")
+            self.fail("{place}: an object {{…}} is expected, not {found}.", found=_describe(self.value))
         spelled = {key: key if key.isprintable() else repr(key) for key in self.value}
         return {
             key: Node(value, self.where, f"{self.place}.{spelled[key]}" if self.place else spelled[key])
@@ -58,31 +58,34 @@ class Node:
     def items(self) -> list[Node]:
         """The items of a list."""
         if not isinstance(self.value, list):
-            self.fail(f"a list […] is expected, not {_describe(self.value)}")
+            self.fail("{place}: a list […] is expected, not {found}.", found=_describe(self.value))
         return [Node(value, self.where, f"{self.place}[{i}]") for i, value in enumerate(self.value)]
 
     def text(self) -> str:
         """A text that is not empty."""
         if not isinstance(self.value, str) or not self.value.strip():
-            self.fail(f"a text is expected, not {_describe(self.value)}")
+            self.fail("{place}: a text is expected, not {found}.", found=_describe(self.value))
         return self.value
 
     def name(self) -> str:
         """A name: a text of at most 256 characters."""
         if len(self.text()) > MAX_NAME:
-            self.fail(f"a name has at most {MAX_NAME} characters")
+            self.fail("{place}: a name has at most {most} characters.", most=MAX_NAME)
         return self.text()
 
     def line(self) -> str:
         """A name that can be shown: without line breaks and other control characters."""
         if not is_one_line(self.name()):
-            self.fail("a text without line breaks and control characters is expected")
+            self.fail("{place}: a text without line breaks and control characters is expected.")
         return self.name()
 
     def identifier(self) -> str:
         """A name that a file can have, and that leads to no other folder."""
         if any(letter in NO_FILE_NAME for letter in self.line()) or self.line().startswith("."):
-            self.fail(f"a name for files is expected: without {' '.join(NO_FILE_NAME)}, and not starting with a point")
+            self.fail(
+                "{place}: a name for files is expected: without {forbidden}, and not starting with a point.",
+                forbidden=" ".join(NO_FILE_NAME),
+            )
         return self.line()
 
     def names(self) -> tuple[str, ...]:
@@ -93,28 +96,32 @@ class Node:
         """A list of two names."""
         names = self.names()
         if len(names) != 2:
-            self.fail(f"two names are expected, not {len(names)}")
+            self.fail("{place}: two names are expected, not {count}.", count=len(names))
         return names[0], names[1]
 
     def number(self) -> float:
         """A finite number, at most a million either way."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
-            self.fail(f"a number is expected, not {_describe(self.value)}")
+            self.fail("{place}: a number is expected, not {found}.", found=_describe(self.value))
         try:
             number = float(self.value)
         except OverflowError:
             number = math.inf
         if not math.isfinite(number):
-            self.fail("the number is not finite")
+            self.fail("{place}: the number is not finite.")
         if abs(number) > MAX_NUMBER:
-            self.fail(f"the number lies beyond {MAX_NUMBER:,}")
+            self.fail("{place}: the number lies beyond {most:,}.", most=MAX_NUMBER)
         return number
 
     def choice(self, options: Iterable[str]) -> str:
         """One of several words."""
         options = tuple(options)
         if not isinstance(self.value, str) or self.value not in options:
-            self.fail(f"one of {', '.join(options)} is expected, not {_describe(self.value)}")
+            self.fail(
+                "{place}: one of {options} is expected, not {found}.",
+                options=", ".join(options),
+                found=_describe(self.value),
+            )
         return self.value
 
 
@@ -137,21 +144,33 @@ def read_json(path: Path) -> Node:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise MappingError(f"{where}: cannot be read ({error.strerror or error}).") from error
+        raise MappingError("{file}: cannot be read ({reason}).", file=where, reason=error.strerror or error) from error
     if len(content) > MAX_BYTES:
-        raise MappingError(f"{where}: a mapping has at most {MAX_BYTES // 1_000_000} MB; this file is no mapping.")
+        raise MappingError(
+            "{file}: a mapping has at most {most} MB; this file is no mapping.", file=where, most=MAX_BYTES // 1_000_000
+        )
     try:
         value = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
         json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
-        raise MappingError(f"{where}: nested too deep; a mapping has at most {MAX_DEPTH} levels.") from error
+        raise MappingError(
+            "{file}: nested too deep; a mapping has at most {most} levels.", file=where, most=MAX_DEPTH
+        ) from error
     except json.JSONDecodeError as error:
-        raise MappingError(f"{where}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}).") from error
+        raise MappingError(
+            "{file}, line {line}, column {column}: not JSON ({reason}).",
+            file=where,
+            line=error.lineno,
+            column=error.colno,
+            reason=error.msg,
+        ) from error
     except UnicodeEncodeError as error:
         half = shown(error.object[error.start])
-        raise MappingError(f"{where}: a text in it holds half a character ({half}). Write it whole.") from error
+        raise MappingError(
+            "{file}: a text in it holds half a character ({half}). Write it whole.", file=where, half=half
+        ) from error
     except ValueError as error:
-        raise MappingError(f"{where}: not JSON ({error}).") from error
+        raise MappingError("{file}: not JSON ({reason}).", file=where, reason=error) from error
     return Node(value, where)
 
 
@@ -166,7 +185,7 @@ def check_depth(node: Node) -> None:
             for child in (value.values() if isinstance(value, dict) else value)
         ]
     if level:
-        node.fail(f"nested too deep; a mapping has at most {MAX_DEPTH} levels")
+        node.fail("{place}: nested too deep; a mapping has at most {most} levels.", most=MAX_DEPTH)
 
 
 def format_json(value: Any, indent: str = "") -> str:

@@ -130,7 +130,9 @@ class Mapping:
             draft.replace(path)
         except OSError as error:
             reason = error.strerror or error
-            raise MappingError(f"{path}: cannot be written ({reason}). Choose another folder.") from error
+            raise MappingError(
+                "{path}: cannot be written ({reason}). Choose another folder.", path=path, reason=reason
+            ) from error
 
 
 def load_folder(folder: str | os.PathLike[str]) -> tuple[list[Mapping], list[MappingError]]:
@@ -143,7 +145,11 @@ def load_folder(folder: str | os.PathLike[str]) -> tuple[list[Mapping], list[Map
         return [], []
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        return [], [MappingError(f"{folder}: cannot be read ({reason}). Choose another folder for mappings.")]
+        return [], [
+            MappingError(
+                "{folder}: cannot be read ({reason}). Choose another folder for mappings.", folder=folder, reason=reason
+            )
+        ]
     for path in json_files(Path(folder)):
         if path.name == "schema.json":
             continue
@@ -158,10 +164,13 @@ def _read_mapping(node: Node) -> Mapping:
     check_depth(node)
     members = node.members()
     if "format_version" not in members:
-        node.fail("the key 'format_version' is missing; this is no mapping")
+        node.fail("{place}: the key 'format_version' is missing; this is no mapping.")
     version = members.pop("format_version")
     if version.value != FORMAT_VERSION or isinstance(version.value, bool):
-        version.fail(f"format_version {FORMAT_VERSION} is expected; a newer file needs a newer add-on")
+        version.fail(
+            "{place}: format_version {supported} is expected; a newer file needs a newer add-on.",
+            supported=FORMAT_VERSION,
+        )
     warnings: list[str] = []
     unknown_channels: dict[str, Any] = {}
 
@@ -174,7 +183,7 @@ def _read_mapping(node: Node) -> Mapping:
                 unknown_channels[source] = child.value
                 warnings.append(f"{child}: unknown source, kept but not used.")
         if sum(map(len, known.values())) > MAX_TARGETS:
-            node.fail(f"a mapping has at most {MAX_TARGETS} targets")
+            node.fail("{place}: a mapping has at most {most} targets.", most=MAX_TARGETS)
         return known
 
     readers: dict[str, Reader] = {
@@ -199,7 +208,12 @@ def _read_channel_target(node: Node, source: str, warnings: list[str]) -> Target
     if isinstance(target, BoneRotation):
         wanted, other = ("degrees", "degrees_per_degree") if source in AU_NAMES else ("degrees_per_degree", "degrees")
         if getattr(target, wanted) is None or getattr(target, other) is not None:
-            node.fail(f"a bone_rotation of {source} states {wanted!r}, and not {other!r}")
+            node.fail(
+                "{place}: a bone_rotation of {source} states {wanted!r}, and not {other!r}.",
+                source=source,
+                wanted=wanted,
+                other=other,
+            )
     return target
 
 
@@ -207,9 +221,9 @@ def _read_fingerprint(node: Node, warnings: list[str]) -> Fingerprint:
     readers: dict[str, Reader] = dict.fromkeys(("shape_keys", "bones", "properties"), Node.names)
     found = read_record(Fingerprint, node, node.members(), readers | {"minimum": Node.number}, warnings)
     if not (found.shape_keys or found.bones or found.properties):
-        node.fail("at least one name is needed in shape_keys, bones or properties")
+        node.fail("{place}: at least one name is needed in shape_keys, bones or properties.")
     if not 0 < found.minimum <= 1:
-        node.members()["minimum"].fail("a share above 0 and up to 1 is expected")
+        node.members()["minimum"].fail("{place}: a share above 0 and up to 1 is expected.")
     return found
 
 
@@ -217,14 +231,14 @@ def _read_lengths(node: Node) -> dict[str, tuple[str, ...]]:
     lengths = {name: child.names() for name, child in node.members().items()}
     for name, child in node.members().items():
         if len(lengths[name]) not in (1, 2):
-            child.fail("one bone (its length) or two bones (the distance of their heads) are expected")
+            child.fail("{place}: one bone (its length) or two bones (the distance of their heads) are expected.")
     return lengths
 
 
 def _read_directions(node: Node) -> dict[str, tuple[str, str]]:
     members = node.members()
     if set(members) != {"left", "up"}:
-        node.fail("the two keys 'left' and 'up' are expected")
+        node.fail("{place}: the two keys 'left' and 'up' are expected.")
     return {name: child.pair() for name, child in members.items()}
 
 
@@ -241,4 +255,6 @@ def _check_references(mapping: Mapping, channels: Node) -> None:
     for source, targets in mapping.channels.items():
         for target, item in zip(targets, channels.members()[source].items(), strict=True):
             if isinstance(target, BoneLocation) and target.reference not in (None, *mapping.reference_lengths):
-                item.members()["reference"].fail(f"{target.reference!r} is not among the reference_lengths")
+                item.members()["reference"].fail(
+                    "{place}: {reference!r} is not among the reference_lengths.", reference=target.reference
+                )

@@ -56,7 +56,9 @@ def blank_mapping(identifier: str, name: str, rig: Rig, like: Mapping | None = N
         [prop for owner in rig.properties for prop in owner.properties],
     )
     if not (mark.shape_keys or mark.bones or mark.properties):
-        raise AddonError(f"{rig.name}: there is no shape key, bone or custom property that a mapping could move.")
+        raise AddonError(
+            "{rig}: there is no shape key, bone or custom property that a mapping could move.", rig=rig.name
+        )
     base = Mapping(id=identifier, name=readable(name), confidence="experimental", fingerprint=mark, channels={})
     if like is None:
         return base
@@ -212,11 +214,16 @@ def save_own(mapping: Mapping, folder: Path, overwrite: bool = False) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AddonError(
-            f"{folder}: the folder for own mappings cannot be made ({error.strerror or error}). Name another one in "
-            "the add-on's preferences."
+            "{folder}: the folder for own mappings cannot be made ({reason}). Name another one in the add-on's "
+            "preferences.",
+            folder=folder,
+            reason=error.strerror or error,
         ) from error
     if path.exists() and not overwrite:
-        raise MappingExistsError(f"{path} is there already. Give the mapping another name, or agree to overwrite it.")
+        raise MappingExistsError(
+            "{path} is there already. Give the mapping another name, or agree to overwrite it.",
+            path=path,
+        )
     mapping.save(path)
     return path
 

@@ -140,17 +140,32 @@ def choose(mappings: Iterable[Mapping], rig: Rig, own: Collection[str] = ()) -> 
         raise NoMappingError("There is no mapping file. Install the add-on again, or name a folder of mappings.")
     best = ranked[0]
     if not best.fits:
-        raise NoMappingError(f"{rig.name}: no mapping fits{_why_not(best, rig)}")
+        raise _no_fit(best, rig)
     tied = [fit for fit in ranked if fit.fits and math.isclose(fit.score, best.score) and fit.found == best.found]
     return [fit for fit in tied if fit.mapping.id in own] or tied
 
 
-def _why_not(closest: Fit, rig: Rig) -> str:
-    """The end of the sentence that no mapping fits, and what to do."""
+def _no_fit(closest: Fit, rig: Rig) -> NoMappingError:
+    """That no mapping fits, and what to do."""
     if not (any(rig.shape_keys.values()) or rig.bones or rig.properties):
-        return ", for it has no shape keys, bones or custom properties. Select the character itself."
-    found = f"; the closest, {closest.mapping.name}, finds {closest.score:.0%} of its names" if closest.found else ""
-    return f" the names of this rig{found}. Choose a mapping by hand, or make one with Capture Pose as AU."
+        return NoMappingError(
+            "{rig}: no mapping fits, for it has no shape keys, bones or custom properties. Select the character "
+            "itself.",
+            rig=rig.name,
+        )
+    if not closest.found:
+        return NoMappingError(
+            "{rig}: no mapping fits the names of this rig. Choose a mapping by hand, or make one with Capture Pose as "
+            "AU.",
+            rig=rig.name,
+        )
+    return NoMappingError(
+        "{rig}: no mapping fits the names of this rig; the closest, {closest}, finds {share:.0%} of its names. Choose "
+        "a mapping by hand, or make one with Capture Pose as AU.",
+        rig=rig.name,
+        closest=closest.mapping.name,
+        share=closest.score,
+    )
 
 
 def resolve(mapping: Mapping, rig: Rig) -> Resolution:
@@ -170,8 +185,10 @@ def resolve(mapping: Mapping, rig: Rig) -> Resolution:
                 gaps.setdefault((target.kind, target.label, str(reason)), []).append(source)
     if not targets:
         raise NoMappingError(
-            f"{rig.name}: nothing of the mapping {mapping.name} is on this rig. Choose another mapping, or make "
-            "one with Capture Pose as AU."
+            "{rig}: nothing of the mapping {mapping} is on this rig. Choose another mapping, or make one with Capture "
+            "Pose as AU.",
+            rig=rig.name,
+            mapping=mapping.name,
         )
     missing = tuple(
         Missing(

@@ -52,7 +52,9 @@ class Preset:
             draft.replace(path)
         except OSError as error:
             raise PresetError(
-                f"{path} cannot be written: {error.strerror or error}. Free some space, or allow writing there."
+                "{path} cannot be written: {reason}. Free some space, or allow writing there.",
+                path=path,
+                reason=error.strerror or error,
             ) from error
         return path
 
@@ -70,17 +72,19 @@ class Preset:
                 content = file.read(MAX_BYTES + 1)
             data = json.loads(content.decode("utf-8-sig")) if len(content) <= MAX_BYTES else None
         except OSError as error:
-            raise PresetError(f"{path} cannot be read: {error.strerror or error}.") from error
+            raise PresetError("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error) from error
         except (ValueError, RecursionError) as error:
-            raise PresetError(f"{path} is no preset: not JSON ({error}).") from error
+            raise PresetError("{path} is no preset: not JSON ({reason}).", path=path, reason=error) from error
         if not isinstance(data, dict) or data.get("format_version") != FORMAT_VERSION:
             raise PresetError(
-                f"{path} is no preset with format_version {FORMAT_VERSION}. Was it made by a newer version?"
+                "{path} is no preset with format_version {supported}. Was it made by a newer version?",
+                path=path,
+                supported=FORMAT_VERSION,
             )
         try:
             return cls(str(data.get("name", path.stem)), Cleaning.from_settings(data.get("settings")))
         except BdfmError as error:
-            raise PresetError(f"{path}: {error}") from error
+            raise PresetError("{path}: {reason}", path=path, reason=error) from error
 
 
 def preset_path(folder: Path, name: str) -> Path:

@@ -25,7 +25,7 @@ def read_record(
     known: dict[str, Any] = {key: readers[key](child) for key, child in members.items() if key in fields}
     for name, f in fields.items():
         if _required(f) and name not in known:
-            node.fail(f"the key {name!r} is missing")
+            node.fail("{place}: the key {name!r} is missing.", name=name)
     unknown = {key: child.value for key, child in members.items() if key not in fields}
     warnings += [f"{members[key]}: unknown key, kept but not used." for key in unknown]
     return cls(**known | {"extra": unknown})

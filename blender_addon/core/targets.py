@@ -191,13 +191,13 @@ def read_target(node: Node, warnings: list[str]) -> Target:
     """
     members = node.members()
     if "kind" not in members:
-        node.fail("the key 'kind' is missing")
+        node.fail("{place}: the key 'kind' is missing.")
     kind = KINDS[members.pop("kind").choice(KINDS)]
     target = read_record(kind, node, members, _READERS, warnings)
     if target.min is not None and target.max is not None and target.min > target.max:
-        node.fail(f"min {target.min:g} is above max {target.max:g}")
+        node.fail("{place}: min {min:g} is above max {max:g}.", min=target.min, max=target.max)
     if isinstance(target, BoneScale) and target.axis in BODY_AXES:
-        members["axis"].fail("a bone is scaled along its own x, y or z")
+        members["axis"].fail("{place}: a bone is scaled along its own x, y or z.")
     if isinstance(target, CustomProperty) and (target.bone is not None) != (target.owner == "pose_bone"):
-        node.fail("'bone' goes with the owner pose_bone, and only with it")
+        node.fail("{place}: 'bone' goes with the owner pose_bone, and only with it.")
     return target

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bdfm_infer.errors import BdfmError
+
 from ..core.paths import is_there
 from .requests import Command
 
@@ -40,7 +42,7 @@ class Outcome:
         takes: the tables of its takes, whole or as far as it came; empty if nothing was written.
         frames: rows of the longest of them.
         cancelled: the user stopped it.
-        error: what went wrong and what to do, in words for the user; None if nothing did.
+        error: what went wrong and what to do; None if nothing did.
         details: the end of the worker's standard error, for a bug report.
         answer: its last event where it ended well.
     """
@@ -48,7 +50,7 @@ class Outcome:
     takes: tuple[Path, ...]
     frames: int
     cancelled: bool
-    error: str | None
+    error: BdfmError | None
     details: str
     answer: Event
 
@@ -69,7 +71,7 @@ class Worker:
         self._takes = [take]
         self._answer: Event = {}
         self._cancelled = False
-        self._error: str | None = None
+        self._error: BdfmError | None = None
         self._events: queue.Queue[Event] = queue.Queue()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - a file, not a pipe: a pipe that nobody reads would block
         self._process = subprocess.Popen(
@@ -98,7 +100,7 @@ class Worker:
             except queue.Empty:
                 return events
             if event["event"] == "error" and event.get("code") != "cancelled":
-                self._error = str(event.get("message", "The capture failed."))
+                self._error = BdfmError.from_json({"message": "The capture failed.", **event})
             if event["event"] == "take":
                 self._takes.append(Path(event["take"]))
             if event["event"] == "done":
@@ -170,16 +172,20 @@ def _rows(table: Path) -> int:
         return max(0, sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) - 1)
 
 
-def _explain(code: int, details: str) -> str:
+def _explain(code: int, details: str) -> BdfmError:
     if "No module named" in details:
-        return "The capture could not start: its Python packages are missing. Install the extension again."
-    last = details.splitlines()[-1] if details else ""
+        return BdfmError("The capture could not start: its Python packages are missing. Install the extension again.")
     if code < 0:
-        return (
-            f"The capture was ended from outside (signal {-code}), perhaps for lack of memory. Close other programs "
-            "and capture again."
+        return BdfmError(
+            "The capture was ended from outside (signal {signal}), perhaps for lack of memory. Close other programs "
+            "and capture again.",
+            signal=-code,
         )
-    return f"The capture stopped with exit code {code}{f': {last}' if last else '.'}"
+    if details:
+        return BdfmError(
+            "The capture stopped with exit code {code}: {reason}", code=code, reason=details.splitlines()[-1]
+        )
+    return BdfmError("The capture stopped with exit code {code}.", code=code)
 
 
 def _environment() -> dict[str, str]:

@@ -124,27 +124,27 @@ def test_a_killed_worker_is_explained(start):
     listen(worker, is_progress)
     os.kill(worker.pid, signal.SIGKILL)
     listen(worker)
-    assert "signal 9" in worker.outcome.error and not worker.outcome.cancelled
+    assert "signal 9" in str(worker.outcome.error) and not worker.outcome.cancelled
     assert len(worker.outcome.takes) == 1
 
 
 def test_the_workers_own_message_comes_first(start):
     worker = start(SPEAK + "say('error', code='no_face', message='No face. Film again.'); sys.exit(15)")
     listen(worker)
-    assert worker.outcome.error == "No face. Film again."
+    assert str(worker.outcome.error) == "No face. Film again."
 
 
 def test_a_crash_shows_its_last_line_and_keeps_the_rest(start):
     worker = start("raise SystemError('broken\\nin two')")
     listen(worker)
-    assert "in two" in worker.outcome.error and "exit code 1" in worker.outcome.error
+    assert "in two" in str(worker.outcome.error) and "exit code 1" in str(worker.outcome.error)
     assert "Traceback" in worker.outcome.details
 
 
 def test_missing_packages_are_explained(start):
     worker = start("import no_such_package_here")
     listen(worker)
-    assert "Install the extension again" in worker.outcome.error
+    assert "Install the extension again" in str(worker.outcome.error)
 
 
 def test_much_on_standard_error_does_not_block(start):

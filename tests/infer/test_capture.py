@@ -12,6 +12,7 @@ from synthetic_face import picture
 
 from bdfm_infer import CaptureOptions, Predictor, Take, capture
 from bdfm_infer.errors import (
+    BdfmError,
     CancelledError,
     NoFaceError,
     NoFramesError,
@@ -230,14 +231,14 @@ def test_images_have_nothing_to_do_with_each_other(predictor: Predictor, tmp_pat
         cv2.imwrite(str(shots / f"shot{i + 8}.png"), picture(320, 240, *([face] if face else [])))
     (shots / "shot7.png").write_bytes(b"not an image")
     (shots / "notes.txt").write_text("not looked at")
-    warnings: list[str] = []
+    warnings: list[BdfmError] = []
     take = capture(shots, tmp_path / "take", CaptureOptions(image_fps=2), predictor=predictor, warn=warnings.append)
     assert take.files == ("shot7.png", "shot8.png", "shot9.png", "shot10.png", "shot11.png")
     np.testing.assert_allclose(take.timestamps, np.arange(5) / 2)
     assert take.success.tolist() == [False, True, True, False, True]
     check(take, {i + 1: face for i, face in enumerate(faces) if face})
     assert len(warnings) == 1
-    assert "shot7.png" in warnings[0]
+    assert "shot7.png" in str(warnings[0])
     assert take.facts["settings"]["smoothing"] is None
 
     some = capture(str(shots / "shot1*.png"), None, predictor=predictor)

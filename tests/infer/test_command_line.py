@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 from media import cut, write_sound, write_video
 from synthetic_face import picture
@@ -198,11 +199,25 @@ def test_bad_input_has_its_own_code(
     last = events(out.getvalue())[-1]
     assert (code, last["event"], last["code"]) == (expected.exit_code, "error", expected.code)
     assert source.name in last["message"]
+    assert errors.BdfmError.from_json(last).template == last["template"] != last["message"]
     assert last.get("frames") == (None if left is None else len(left))
 
 
+def test_a_warning_is_said_with_its_template(weights: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "1.png"), picture(160, 120, (80, 60, 60, 0.6, 0)))
+    (tmp_path / "2.png").write_bytes(b"not an image")
+    reader, writer = os.pipe()
+    out, output = io.StringIO(), tmp_path / "t.csv"
+    with os.fdopen(reader) as stdin:
+        run(str(tmp_path), output, CaptureOptions(), threading.Event(), str(weights), stdin=stdin, stdout=out)
+        os.close(writer)
+    (warning,) = (event for event in events(out.getvalue()) if event["event"] == "warning")
+    assert warning["message"].startswith(str(tmp_path / "2.png"))
+    assert errors.BdfmError.from_json(warning).template == warning["template"] != warning["message"]
+
+
 def test_codes_are_all_different() -> None:
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BdfmError)]
     assert len({kind.exit_code for kind in kinds}) == len({kind.code for kind in kinds}) == len(kinds)
 
 
