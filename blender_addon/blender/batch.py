@@ -19,6 +19,7 @@ from .bake import BakeReport, bake_steps
 from .bake_options import BakeOptions
 from .rig import Character, characters_in
 from .rig_choice import Choice
+from .texts import artist_text
 
 
 class BatchError(AddonError):
@@ -98,7 +99,7 @@ def run(
             )
             continue
         except BdfmError as error:
-            yield Outcome(job.name, reason=_with_name(job.name, str(error)))
+            yield Outcome(job.name, reason=_with_name(job.name, artist_text(error)))
             continue
         except Exception as error:
             traceback.print_exc()

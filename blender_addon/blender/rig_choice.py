@@ -15,6 +15,7 @@ from ..core.matching import Fit, fit
 from ..core.rig import Rig
 from .library import Library
 from .rig import Character
+from .texts import artist_text
 
 PROPERTY = "bdfm_mapping"
 """Custom property of a character's top object: the id of the mapping chosen for it."""
@@ -102,4 +103,4 @@ def choice_of(character: Character, rig: Rig, library: Library, for_all: str = "
             return Choice(character, (fit(library.by_id(identifier), rig),), by_hand=True)
         return Choice(character, tuple(library.choose(rig)))
     except NoMappingError as error:
-        return Choice(character, (), str(error))
+        return Choice(character, (), artist_text(error))

@@ -17,6 +17,7 @@ from bdfm_infer.errors import BdfmError
 from ..blender.bake import BakeReport, bake_steps
 from ..blender.rig import Character
 from ..blender.rig_choice import Choice
+from ..blender.texts import artist_text
 from ..core.paths import shown
 from ..core.performance import Performance
 from ..core.timing import SceneTime
@@ -60,7 +61,7 @@ class BDFM_OT_bake(SteppedOperator):
             performance, clock = scene_performance(context.scene), take_time(context.scene)
             characters = selected_characters(context)
         except BdfmError as error:
-            self.report({"ERROR"}, shown(error))
+            self.report({"ERROR"}, artist_text(error))
             return None
 
         def steps() -> Steps:
@@ -79,7 +80,7 @@ class BDFM_OT_bake(SteppedOperator):
             mapping = choice.mapping
             report = yield from bake_steps(performance, character, mapping, clock, bake_options(context.scene))
         except BdfmError as error:
-            self._refused.append(shown(error))
+            self._refused.append(artist_text(error))
         else:
             self._tell(report, choice)
 

@@ -14,6 +14,7 @@ from bpy.types import Context, UILayout
 from bdfm_infer.errors import BdfmError
 
 from ..blender.batch import Outcome, run
+from ..blender.texts import artist_text
 from ..core.paths import shown
 from . import preview
 from .bake_settings import bake_options, take_time
@@ -54,7 +55,7 @@ class BDFM_OT_batch_bake(SteppedOperator):
                 scene_performance(scene)
             clock = take_time(scene)
         except BdfmError as error:
-            self.report({"ERROR"}, shown(error))
+            self.report({"ERROR"}, artist_text(error))
             return None
         for item in batch.characters:
             item.status, item.message = "WAITING", ""

@@ -18,6 +18,7 @@ from bdfm_infer.take import csv_path
 from ..blender.batch import BatchError, Job
 from ..blender.rig import characters_in
 from ..blender.rig_choice import PROPERTY, ChoiceError, choose_for
+from ..blender.texts import artist_text
 from ..core.performance import Performance
 from .characters import is_selected, selected_characters
 from .gains import draw_folded_gains
@@ -54,7 +55,7 @@ def _set_mapping(self: BDFM_PG_batch_character, identifier: str) -> None:
             try:
                 choose_for(character, identifier)
             except ChoiceError as error:
-                self.status, self.message = "FAILED", str(error)
+                self.status, self.message = "FAILED", artist_text(error)
 
 
 class BDFM_PG_batch_character(bpy.types.PropertyGroup):

@@ -16,6 +16,7 @@ from bpy.types import Context, Scene
 from bdfm_infer.errors import BdfmError
 from bdfm_infer.take import Take
 
+from ..blender.texts import artist_text
 from ..core.paths import shown
 from ..jobs.requests import capture_command, free_take
 from ..jobs.worker import Outcome, Worker
@@ -102,7 +103,7 @@ class Session:
         try:
             set_take(scene, last.first_take)
         except BdfmError as error:
-            self._report({"ERROR"}, shown(error))
+            self._report({"ERROR"}, artist_text(error))
             return False
         if last.start_frame is not None:
             scene.bdfm.start_frame = last.start_frame
@@ -116,7 +117,7 @@ class Session:
             self.worker = Worker(capture_command(source.footage, take, face_of(item.source, source)), take)
         except (BdfmError, OSError) as error:
             why = (
-                str(error)
+                artist_text(error)
                 if isinstance(error, BdfmError)
                 else rpt_("The capture cannot be started: {error}.").format(error=error)
             )
@@ -132,7 +133,7 @@ class Session:
             if event["event"] == "progress":
                 state.factor, state.text = share(event), describe(event)
             elif event["event"] == "warning":
-                self._report({"WARNING"}, shown(event.get("message", "")))
+                self._report({"WARNING"}, artist_text(BdfmError.from_json(event)))
 
     def _settle(self, context: Context, outcome: Outcome) -> None:
         """Note what became of the clip that was running, and which takes it left."""

@@ -19,6 +19,7 @@ from bdfm_infer.errors import BdfmError
 from ..blender.library import Library
 from ..blender.rig import Character, character_of, characters_in, object_named, read_rig
 from ..blender.rig_choice import Choice, choice_of, choose_for, chosen_id
+from ..blender.texts import artist_text
 from ..core.errors import AddonError, NoMappingError
 from ..core.matching import Fit, Missing, resolve
 from .gains import draw_gains, draw_summary
@@ -98,7 +99,7 @@ def listed(context: Context) -> Listed:
         characters = characters_in([*chosen, *context.selected_objects], scene)
         rows = [_row(character, mappings, scene.bdfm.mapping) for character in characters[:SHOWN]]
         names = [character.top.name_full for character in characters]
-        found = Listed(rows, names, [str(error) for error in mappings.refused])
+        found = Listed(rows, names, [artist_text(error) for error in mappings.refused])
         _listed = (key, now + max(FRESH_S, (time.monotonic() - now) / SHARE), found)
     return _listed[2]
 
@@ -135,7 +136,7 @@ def _read_row(character: Character, mappings: Library, for_all: str) -> Row:
         try:
             missing = resolve(choice.fits[0].mapping, rig).missing
         except NoMappingError as error:
-            reason = str(error)
+            reason = artist_text(error)
     return Row(character.top.name_full, choice.fits, reason, choice.by_hand, missing)
 
 

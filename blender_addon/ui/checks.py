@@ -19,7 +19,7 @@ from ..blender.checks import MENDS, Finding, strongest_values
 from ..blender.mends import override_of
 from ..blender.plan import finished, plan_steps
 from ..blender.rig import Character
-from ..core.paths import shown
+from ..blender.texts import artist_text
 from ..core.performance import Performance
 from ..core.timing import SceneTime
 from . import preview
@@ -106,7 +106,7 @@ class BDFM_OT_check(ReportingOperator):
                 try:
                     _remember(character.top.name_full, check(context, character))
                 except BdfmError as error:
-                    self.report({"WARNING"}, shown(error))
+                    self.report({"WARNING"}, artist_text(error))
         count = sum(len(texts) for checked in last_checks.values() for texts in checked.texts.values())
         self.report(
             {"INFO"},
@@ -139,11 +139,11 @@ class BDFM_OT_mend(ReportingOperator):
                     finding.mend()
                     mended += 1
                 except (BdfmError, RuntimeError) as error:
-                    refused.append(str(error))
+                    refused.append(artist_text(error))
         if refused and not mended:
             raise BdfmError(refused[0])
         for text in refused:
-            self.report({"WARNING"}, shown(text))
+            self.report({"WARNING"}, text)
         forget_rows()
         last_checks.pop(character.top.name_full, None)
         top = (override_of(character.top) if self.kind == "linked" else None) or character.top

@@ -16,8 +16,8 @@ from bdfm_infer.parameters import ACTION_UNITS, ROTATION
 from bdfm_infer.smooth import CUTOFF_HZ
 from bdfm_infer.take import Take
 
+from ..blender.texts import artist_text
 from ..core.cleaning import Cleaning
-from ..core.paths import shown
 from .cleaning import read_cleaning, write_cleaning
 from .operators import ReportingOperator
 from .pictures import picture_folder, read
@@ -116,7 +116,7 @@ class BDFM_OT_save_cleaning(TakeOperator, ReportingOperator):
         try:
             read(context, loaded)
         except BdfmError as error:
-            self.report({"WARNING"}, shown(error))
+            self.report({"WARNING"}, artist_text(error))
 
 
 class BDFM_OT_reset_edits(TakeOperator, bpy.types.Operator):

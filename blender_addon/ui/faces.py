@@ -19,6 +19,7 @@ from bpy.types import Context, Event, UILayout
 from bdfm_infer import png
 from bdfm_infer.errors import BdfmError
 
+from ..blender.texts import artist_text
 from ..jobs.requests import faces_command
 from ..jobs.worker import Worker
 from .icons import fill
@@ -124,7 +125,7 @@ class BDFM_OT_find_faces(bpy.types.Operator):
             self._folder = Path(tempfile.mkdtemp(prefix="faces-", dir=bpy.app.tempdir or None))
             _worker = Worker(faces_command(self._source.footage, at, self._folder), self._folder / "none.csv")
         except (BdfmError, OSError) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, artist_text(error))
             return False
         return True
 
@@ -149,7 +150,7 @@ class BDFM_OT_find_faces(bpy.types.Operator):
         outcome = _worker.outcome
         _worker = None
         if outcome.error is not None:
-            self.report({"ERROR"}, outcome.error)
+            self.report({"ERROR"}, artist_text(outcome.error))
             return {"CANCELLED"}
         faces = outcome.answer["faces"]
         try:

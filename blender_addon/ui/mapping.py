@@ -17,6 +17,7 @@ from bdfm_infer.errors import BdfmError
 
 from ..blender.rig import Character, read_rig
 from ..blender.rig_choice import ChoiceError, choose_for
+from ..blender.texts import artist_text
 from ..core import mapping_edit as edit
 from ..core.errors import AddonError
 from ..core.mapping import Mapping
@@ -66,7 +67,7 @@ def save(
         try:
             choose_for(character, mapping.id)
         except ChoiceError as error:
-            operator.report({"WARNING"}, str(error))
+            operator.report({"WARNING"}, artist_text(error))
     preview.rebuild()
 
 

@@ -18,6 +18,7 @@ from bdfm_infer.errors import BdfmError
 from bdfm_infer.parameters import ROTATION
 
 from ..blender.rig import read_rig
+from ..blender.texts import artist_text
 from ..core import mapping_edit as edit
 from ..core.errors import AddonError
 from ..core.rig import Rig
@@ -81,7 +82,7 @@ class BDFM_OT_add_target(ReportingOperator):
         try:
             edited_character(context)
         except BdfmError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, artist_text(error))
             return {"CANCELLED"}
         context.window_manager.invoke_search_popup(self)
         return {"RUNNING_MODAL"}

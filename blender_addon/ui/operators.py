@@ -11,6 +11,7 @@ from bpy.types import Context
 
 from bdfm_infer.errors import BdfmError
 
+from ..blender.texts import artist_text
 from ..core.errors import FileNameError
 from ..core.paths import is_text, shown
 
@@ -30,7 +31,7 @@ class ReportingOperator(bpy.types.Operator):
         try:
             self.run(context)
         except BdfmError as error:
-            self.report({"ERROR"}, shown(error))
+            self.report({"ERROR"}, artist_text(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 

@@ -18,6 +18,7 @@ from bpy.types import Context, UILayout
 from bdfm_infer import png
 from bdfm_infer.smooth import CUTOFF_HZ
 
+from ..blender.texts import artist_text
 from ..jobs.requests import pictures_command
 from ..jobs.worker import Worker
 from .capture_panel import redraw
@@ -171,7 +172,7 @@ def _listen() -> float | None:
             _progress = event
     outcome = _worker.outcome
     if outcome is not None:
-        _worker, _refusal = None, outcome.error or ""
+        _worker, _refusal = None, "" if outcome.error is None else artist_text(outcome.error)
     redraw(bpy.context)
     return None if outcome is not None else POLL_S
 

@@ -19,6 +19,7 @@ from bdfm_infer.parameters import ACTION_UNITS, AU_NAMES
 
 from ..blender import pose_capture
 from ..blender.rig import Character
+from ..blender.texts import artist_text
 from ..core.errors import AddonError, NoMappingError
 from . import preview
 from .characters import find_character
@@ -196,7 +197,7 @@ def _end(operator: bpy.types.Operator, context: Context) -> None:
     try:
         lost = pose_capture.put_back(edited_character(context), context.scene.bdfm.own_mapping.rest)
     except BdfmError as error:
-        operator.report({"WARNING"}, str(error))
+        operator.report({"WARNING"}, artist_text(error))
         return
     if lost:
         operator.report(

@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 
 from ..blender.library import Library, load_library
+from ..blender.texts import artist_text
 from .sidebar import draw_text
 
 ADDON = __package__.rpartition(".")[0]
@@ -35,7 +36,7 @@ def draw_preferences(layout: bpy.types.UILayout, preferences: BDFM_AP_preference
     layout.prop(preferences, "mappings_folder", placeholder="In Blender's User Data")
     draw_text(layout, str(own_folder(context)), "FILE_FOLDER")
     for error in library(context).refused:
-        draw_text(layout, str(error), "ERROR")
+        draw_text(layout, artist_text(error), "ERROR")
 
 
 def own_folder(context: bpy.types.Context) -> Path:

@@ -19,8 +19,8 @@ from bdfm_infer.errors import BdfmError
 from ..blender import gains, rig_choice
 from ..blender.preview import Preview
 from ..blender.rig import Character, character_of
+from ..blender.texts import artist_text
 from ..core.errors import TimingError
-from ..core.paths import shown
 from ..core.performance import Performance
 from ..core.timing import Keys, SceneTime, resample
 from . import bake_settings, cleaning
@@ -95,7 +95,7 @@ def _begin(scene: bpy.types.Scene, characters: Iterable[Character]) -> list[str]
             mapping = choose_mapping(scene, character).mapping
             _running.append(Preview(character, mapping, scene.bdfm.bake.head))
         except BdfmError as error:
-            refused.append(str(error))
+            refused.append(artist_text(error))
     _scene, _choices = scene.name, _chosen(scene)
     _show(tabled=False)
     return refused
@@ -226,7 +226,7 @@ class BDFM_OT_preview(bpy.types.Operator):
         try:
             characters = selected_characters(context)
         except BdfmError as error:
-            self.report({"ERROR"}, shown(error))
+            self.report({"ERROR"}, artist_text(error))
             return {"CANCELLED"}
         for reason in _begin(context.scene, characters):
             self.report({"WARNING"} if _running else {"ERROR"}, reason)

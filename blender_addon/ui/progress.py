@@ -8,6 +8,7 @@ from typing import Any
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 
+from ..blender.texts import artist_text
 from ..jobs.worker import Outcome
 
 
@@ -33,7 +34,8 @@ def describe_end(outcome: Outcome) -> str:
     if outcome.error is None and not outcome.cancelled:
         return rpt_("Captured {count} frames: {where}").format(count=frames, where=_where(outcome))
     kept = rpt_("{count} frames are kept: {where}").format(count=frames, where=_where(outcome)) if frames else ""
-    return f"{outcome.error or rpt_('Cancelled.')} {kept or rpt_('Nothing was captured.')}"
+    why = rpt_("Cancelled.") if outcome.error is None else artist_text(outcome.error)
+    return f"{why} {kept or rpt_('Nothing was captured.')}"
 
 
 def _where(outcome: Outcome) -> str:

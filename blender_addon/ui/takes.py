@@ -17,6 +17,7 @@ from bdfm_infer.errors import BdfmError, TakeFormatError
 from bdfm_infer.parameters import AU_NAMES, N_AU
 from bdfm_infer.take import Take, csv_path
 
+from ..blender.texts import artist_text
 from ..core.cleaning import Cleaning
 from ..core.edits import Edits
 from ..core.paths import changed_at, shown
@@ -49,7 +50,9 @@ class LoadedTake:
         except BdfmError as error:
             facts = self.path.with_suffix(".json")
             raise TakeFormatError(
-                rpt_("{file}: {error} Or move that file away to read the values alone.").format(file=facts, error=error)
+                rpt_("{file}: {error} Or move that file away to read the values alone.").format(
+                    file=facts, error=artist_text(error)
+                )
             ) from error
         self._cleaning = Cleaning()
         self.raw = self._smoothed = self._performance = Performance.from_take(self.take, self.name)
@@ -209,7 +212,7 @@ class BDFM_OT_load_take(ReportingOperator):
         try:
             take = set_take(context.scene, Path(bpy.path.abspath(self.filepath)))
         except BdfmError as error:
-            state.refused = shown(error)
+            state.refused = artist_text(error)
             raise
         self.report({"INFO"}, rpt_("{take}: {count} frames").format(take=take.name, count=len(take.take)))
 

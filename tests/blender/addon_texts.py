@@ -82,6 +82,19 @@ def looked_up_by_us() -> set[str]:
     return {text for call in found for text in texts(options(call.args[0]))}
 
 
+@cache
+def error_templates() -> set[str]:
+    """Texts of the errors of what knows no Blender, looked up where they are shown: literals that make an error."""
+    found = set()
+    for folder in (ROOT / "core", ROOT / "jobs", ROOT.parent / "bdfm_infer"):
+        for path in folder.glob("*.py"):
+            made = [
+                call for call in calls(ast.parse(path.read_text("utf-8"))) if called(call).endswith(("Error", "fail"))
+            ]
+            found |= {text for call in made for text in texts(call.args[:1])}
+    return found
+
+
 def registered(classes: Iterable[type]) -> set[str]:
     """Names and descriptions of what is registered, which Blender looks up by itself."""
     found = {""}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The panels in another language: nothing that the add-on says is left as it was.
+"""The panels and errors in another language: nothing that the add-on says is left as it was.
 
 Blender's Python module comes without languages: there this test answers the add-on's lookups, and what Blender looks up
 by itself is known from the sources. In a Blender with languages the dictionary is registered in earnest.
@@ -13,8 +13,10 @@ import sys
 import bpy
 import numpy as np
 import pytest
-from addon_texts import LOOKUPS, looked_up_by_blender, looked_up_by_us, registered, shown
+from addon_texts import LOOKUPS, error_templates, looked_up_by_blender, looked_up_by_us, registered, shown
 from scenes import armature, mapping_data, mesh, select, write_take
+
+from bdfm_infer.errors import BdfmError
 
 LANGUAGE = "be"
 """Belarusian: Blender itself has hardly any texts in it, and none in Latin letters."""
@@ -46,7 +48,7 @@ def wide(text: str) -> str:
 @pytest.fixture
 def by_blender(part, monkeypatch):
     """Translate the add-on. Gives the texts that stay because this Blender has no languages."""
-    own, others = looked_up_by_us(), looked_up_by_blender() | registered(part("ui").CLASSES)
+    own, others = looked_up_by_us() | error_templates(), looked_up_by_blender() | registered(part("ui").CLASSES)
     known = own | others
     if bpy.app.build_options.international:
         view = bpy.context.preferences.view
@@ -196,3 +198,77 @@ def test_poll_messages_reports_and_new_names(by_blender, part, take, character):
     assert names == [f"{wide('Face Lost')}: 7", f"{wide('Face Found')}: 7"]
     bpy.ops.bdfm.remove_markers()
     assert not bpy.context.scene.timeline_markers
+
+
+def test_a_refused_mapping(by_blender, part, layout, keep_mappings):
+    refused = mapping_data({"AU12": [{"kind": "shape_key", "name": 3}]}, id="3", name="3")
+    keep_mappings(refused, {"format_version": 1, "id": "4"}, {"id": "5"})
+    part("ui.characters").forget_rows()
+    folder = part("ui.preferences").own_folder(bpy.context)
+    texts = [
+        f"{folder}/3.json: channels.AU12[0].name{wide(': a text is expected, not ')}3.",
+        f"{folder}/4.json{wide(': the key ')}'name'{wide(' is missing.')}",
+        f"{folder}/5.json" + wide(": the key 'format_version' is missing; this is no mapping."),
+    ]
+    assert part("ui.characters").listed(bpy.context).refused == texts
+
+
+def test_a_take_that_is_no_table(by_blender, tmp_path):
+    path = tmp_path / "7.csv"
+    path.write_text("8\n9\n")
+    with pytest.raises(RuntimeError, match=wide("is missing, and") + " [0-9]+ " + wide("more. Put it back, or")):
+        bpy.ops.bdfm.load_take(filepath=str(path))
+    assert wide("is missing, and") in bpy.context.window_manager.bdfm_capture.refused
+
+
+def test_a_capture_whose_worker_fails(by_blender, tmp_path):
+    """The error is raised in another process, which knows no language."""
+    source = tmp_path / "7.mp4"
+    source.write_text("8")
+    bpy.context.scene.bdfm.source = str(source)
+    with pytest.raises(RuntimeError) as refused:
+        bpy.ops.bdfm.capture()
+    ends = f"7.mp4{wide(' is neither a video nor an image. Choose an MP4, MOV, MKV, AVI, JPEG or PNG file.')}"
+    assert f"{ends} {wide('Nothing was captured.')}" in str(refused.value)
+
+
+def test_a_picture_that_is_left_out(by_blender, part, tmp_path):
+    """A warning comes out of the other process as errors do."""
+    found = []
+    session = part("ui.capture_session").Session(lambda levels, text: found.append(text))
+    error = BdfmError("{path} is not an image that can be read. Save it as JPEG or PNG.", path=tmp_path / "7.png")
+
+    class Speaker:
+        outcome = None
+
+        def poll(self):
+            return [{"event": "warning", **error.to_json()}, {"event": "warning", "message": "8"}]
+
+    session._listen(bpy.context.window_manager.bdfm_capture, Speaker())
+    assert found == [f"{tmp_path}/7.png{wide(' is not an image that can be read. Save it as JPEG or PNG.')}", "8"]
+
+
+def test_an_error_within_an_error(by_blender, part):
+    inner = BdfmError("{path}: no such file. Check the spelling.", path="1")
+    outer = BdfmError("{path}: {reason}", path="2", reason=inner)
+    assert part("blender.texts").artist_text(outer) == f"2: 1: {wide('no such file. Check the spelling.')}"
+
+
+@pytest.mark.parametrize(
+    "translation",
+    ["{other}", "{path", "{", "{0}", "{path.b}", "{path[0][b]}", "{path:99999999999999999999}", "{path:d}"],
+)
+def test_a_translation_whose_fields_do_not_fit_leaves_the_english_text(part, monkeypatch, translation):
+    texts = part("blender.texts")
+    monkeypatch.setattr(texts, "rpt_", lambda text: translation)
+    error = BdfmError("{path}: no such file. Check the spelling.", path="1\udce9")
+    assert texts.artist_text(error) == "1\\udce9: no such file. Check the spelling."
+
+
+@pytest.mark.parametrize("text", ["", "Was: {taken} as it is {", "Was: {{twice}}", "1\udce9: gone", "1\0: gone"])
+def test_a_finished_text_is_shown_as_it_is(part, text):
+    assert part("blender.texts").artist_text(BdfmError(text)) == part("core.paths").shown(text)
+
+
+def test_other_errors_speak_for_themselves(part):
+    assert part("blender.texts").artist_text(OSError(2, "Gone", "7")) == "[Errno 2] Gone: '7'"
