@@ -16,7 +16,10 @@ from .config import Config
 from .face_model.sources import sources_root
 
 if TYPE_CHECKING:
-    from .training.work import Length
+    import torch
+
+    from .data.training_data import TrainingData
+    from .training.work import Length, Run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -133,6 +136,18 @@ def _length(options: argparse.Namespace) -> Length:
     return Length(options.minutes, options.steps)
 
 
+def _run(options: argparse.Namespace, device: torch.device) -> Run:
+    from .training.work import Run
+
+    return Run(options.work, _length(options), options.seed, device, options.workers)
+
+
+def _data(options: argparse.Namespace, negatives: Path | None = None) -> TrainingData:
+    from .data.training_data import TrainingData
+
+    return TrainingData(sources_root(), options.shards, options.pattern, options.changed, negatives)
+
+
 def _reader(options: argparse.Namespace) -> None:
     from .training.own_losses import load_losses
     from .training.processes import processes
@@ -142,20 +157,8 @@ def _reader(options: argparse.Namespace) -> None:
     limit_threads(options.threads)
     config = Config.load(options.config)
     with processes(options.device, several=False) as process:
-        path = train_reader(
-            config,
-            sources_root(),
-            options.shards,
-            options.pattern,
-            options.work,
-            _length(options),
-            options.seed,
-            options.negatives,
-            options.changed,
-            load_losses(options.loss, [item.name for item in fields(Losses)]),
-            process.device,
-            options.workers,
-        )
+        own = load_losses(options.loss, [item.name for item in fields(Losses)])
+        path = train_reader(config, _data(options, options.negatives), _run(options, process.device), own)
     print(path)
 
 
@@ -223,20 +226,9 @@ def _regressor(options: argparse.Namespace) -> None:
 
     limit_threads(options.threads)
     with processes(options.device, several=False) as process:
-        path = train_regressor(
-            options.checkpoint,
-            sources_root(),
-            options.shards,
-            options.pattern,
-            options.work,
-            _length(options),
-            options.seed,
-            options.start,
-            options.changed,
-            load_losses(options.loss, WEIGHTS),
-            process.device,
-            options.workers,
-        )
+        own = load_losses(options.loss, WEIGHTS)
+        run = _run(options, process.device)
+        path = train_regressor(options.checkpoint, _data(options), run, options.start, own)
     print(path)
 
 

@@ -18,14 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bdfm_infer.alignment import CROP_SIZE
 from bdfm_infer.parameters import N_POSE
-from bdfm_train.arrays import read_array
 from bdfm_train.config import Config
-from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
-from bdfm_train.data.changed_photos import load_changed_photos
-from bdfm_train.data.photos import load_photos
-from bdfm_train.data.shards import ShardPool
+from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, feed
+from bdfm_train.data.training_data import TrainingData
 from bdfm_train.networks.checkpoints import build_reader, read_checkpoint, restore, write_checkpoint
 from bdfm_train.networks.reader import FaceReader, Reading
 
@@ -45,7 +41,7 @@ from .steps import (
     steadiness_error,
     with_mirror_images,
 )
-from .work import CPU, Clock, Length, descend, make_folder, seed_step, write_line
+from .work import Clock, Run, descend, make_folder, seed_step, write_line
 
 MOMENTUM = 0.05
 """Of the running batch statistics."""
@@ -128,36 +124,14 @@ def reader_losses(
     )
 
 
-def train_reader(
-    config: Config,
-    sources: Path,
-    shards: Path,
-    pattern: str,
-    work: Path,
-    length: Length,
-    seed: int = 0,
-    negatives: Path | None = None,
-    changed: Path | None = None,
-    own: Sequence[OwnLoss] = (),
-    device: torch.device = CPU,
-    workers: int = 0,
-) -> Path:
-    """Train, resuming from ``work`` where a run was broken off.
+def train_reader(config: Config, data: TrainingData, run: Run, own: Sequence[OwnLoss] = ()) -> Path:
+    """Train, resuming where a run was broken off.
 
     Args:
         config: sizes, weights of the losses, learning rate.
-        sources: folder that holds ``faces``.
-        shards: folder where shards of renders lie and may go on arriving.
-        pattern: names of the shards.
-        work: where checkpoints and the log go.
-        length: of the whole run; the learning rate falls to nothing over it. In steps, the same seed and shards give
-            the same weights, resumed or not.
-        seed: of weights and batches.
-        negatives: crops that ``python -m bdfm_train negatives`` wrote.
-        changed: photos of changed expression that ``python -m bdfm_train changed-photos`` wrote.
+        data: what it sees.
+        run: where, how long and by what; ``reader.pt`` and the log are kept there.
         own: losses beside those of :class:`Losses`.
-        device: where the network computes; a checkpoint of one device goes on on another.
-        workers: processes that make batches (:func:`feed`).
 
     Returns:
         Path of the checkpoint with the averaged weights.
@@ -167,36 +141,30 @@ def train_reader(
         CheckpointError: the checkpoint to resume is damaged or another network's, or cannot be written.
         DivergedError: a loss is not finite; the last checkpoint is intact.
     """
-    torch.manual_seed(seed)
-    make_folder(work)
-    pool = ShardPool(shards, pattern, config.batch.shards)
-    pool.refresh()
-    counts = (config.batch.renders, config.batch.photos, config.batch.negatives)
-    reader = build_reader(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    torch.manual_seed(run.seed)
+    make_folder(run.work)
+    maker = data.batches(config, run.seed, config.batch.negatives)
+    reader = build_reader(config).to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     set_momentum(reader, MOMENTUM)
     average = WeightAverage(reader, config.training.average)
     optimizer = torch.optim.AdamW(
         reader.parameters(), config.training.learning_rate, weight_decay=config.training.weight_decay
     )
-    checkpoint = work / "reader.pt"
+    checkpoint = run.work / "reader.pt"
     step, minutes = _resume(checkpoint, reader, average, optimizer) if checkpoint.exists() else (0, 0.0)
-    mined = None if negatives is None else read_array(negatives, CROP_SIZE, "bdfm_train negatives")
-    photos = load_photos(sources, "train")
-    more = () if changed is None else load_changed_photos(changed, photos)
-    maker = BatchMaker(photos, pool, counts, seed, mined, config.network.crop_size, more)
-    batches = feed(maker, step, workers=workers)
+    batches = feed(maker, step, workers=run.workers)
     clock = Clock(minutes)
-    while (share := length.share(step, clock.minutes)) < 1.0:
+    while (share := run.length.share(step, clock.minutes)) < 1.0:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config.training, step, share)
-        seed_step(seed, step)
-        losses = _step(reader, average.network, next(batches).to(device), config, own, step, optimizer, checkpoint)
+        seed_step(run.seed, step)
+        losses = _step(reader, average.network, next(batches).to(run.device), config, own, step, optimizer, checkpoint)
         step += 1
         average.update(reader, step)
         if step % _LOG_STEPS == 0:
-            record = {"step": step, "minutes": round(clock.minutes, 2), "shards": len(pool.shards)}
-            write_line(work / "log.jsonl", record | losses)
-            pool.refresh()
+            record = {"step": step, "minutes": round(clock.minutes, 2), "shards": len(maker.pool.shards)}
+            write_line(run.work / "log.jsonl", record | losses)
+            maker.pool.refresh()
         if step % _SAVE_STEPS == 0:
             _save(checkpoint, reader, average, optimizer, step, clock.minutes, config)
     _save(checkpoint, reader, average, optimizer, step, clock.minutes, config)

@@ -15,10 +15,8 @@ from torch.nn import functional
 
 from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, POSE_SLICE
 from bdfm_train.config import Config
-from bdfm_train.data.batches import Batch, BatchMaker, feed
-from bdfm_train.data.changed_photos import load_changed_photos
-from bdfm_train.data.photos import load_photos
-from bdfm_train.data.shards import ShardPool
+from bdfm_train.data.batches import Batch, feed
+from bdfm_train.data.training_data import TrainingData
 from bdfm_train.errors import CheckpointError
 from bdfm_train.networks.checkpoints import (
     build_regressor,
@@ -46,7 +44,7 @@ from .steps import (
     steadiness_error,
     with_mirror_images,
 )
-from .work import CPU, Clock, Length, descend, make_folder, write_line
+from .work import Clock, Run, descend, make_folder, write_line
 
 
 def regressor_losses(
@@ -93,34 +91,16 @@ _LOG_STEPS, _SAVE_STEPS = 100, 200
 
 
 def train_regressor(
-    checkpoint: Path,
-    sources: Path,
-    shards: Path,
-    pattern: str,
-    work: Path,
-    length: Length,
-    seed: int = 0,
-    start: Path | None = None,
-    changed: Path | None = None,
-    own: Sequence[OwnLoss] = (),
-    device: torch.device = CPU,
-    workers: int = 0,
+    checkpoint: Path, data: TrainingData, run: Run, start: Path | None = None, own: Sequence[OwnLoss] = ()
 ) -> Path:
-    """Train R, resuming from ``work`` where a run was broken off.
+    """Train R, resuming where a run was broken off.
 
     Args:
         checkpoint: of a face reader, whose F_seg is frozen.
-        sources: folder that holds ``faces``.
-        shards: folder of renders.
-        pattern: names of the shards.
-        work: where ``regressor.pt`` and the log go.
-        length: of the whole run; in steps, the same seed and shards give the same weights, resumed or not.
-        seed: of weights and batches.
+        data: what it sees; crops without a face play no part.
+        run: where, how long and by what; ``regressor.pt`` and the log are kept there.
         start: R's weights to begin with, trained on an earlier F_seg of the same size.
-        changed: photos of changed expression that ``python -m bdfm_train changed-photos`` wrote.
         own: losses beside those of :data:`WEIGHTS`.
-        device: where the networks compute; a checkpoint of one device goes on on another.
-        workers: processes that make batches (:func:`feed`).
 
     Returns:
         Path of R's averaged weights.
@@ -131,27 +111,22 @@ def train_regressor(
             written.
         DivergedError: a loss is not finite; the last checkpoint is intact.
     """
-    torch.manual_seed(seed)
-    make_folder(work)
+    torch.manual_seed(run.seed)
+    make_folder(run.work)
     reader = load_reader(checkpoint)
     config = load_config(checkpoint)
     segmentation = reader.segmentation.requires_grad_(False).eval()
-    pool = ShardPool(shards, pattern, config.batch.shards)
-    pool.refresh()
-    counts = (config.batch.renders, config.batch.photos, 1)
+    maker = data.batches(config, run.seed, negatives=1)
     regressor = build_regressor(config) if start is None else _of_size(load_regressor(start), config, start)
-    regressor.to(device).train()
+    regressor.to(run.device).train()
     average = WeightAverage(regressor, config.training.average)
     rate = config.training.learning_rate
     optimizer = torch.optim.AdamW(regressor.parameters(), rate, weight_decay=config.training.weight_decay)
-    path, f_seg = work / "regressor.pt", fingerprint(segmentation)
+    path, f_seg = run.work / "regressor.pt", fingerprint(segmentation)
     step, minutes = _resume(path, f_seg, regressor, average, optimizer) if path.exists() else (0, 0.0)
-    segmentation.to(device)
-    photos = load_photos(sources, "train")
-    more = () if changed is None else load_changed_photos(changed, photos)
-    maker = BatchMaker(photos, pool, counts, seed, size=config.network.crop_size, changed=more)
-    batches = feed(maker, step, workers=workers)
-    emphasis, clock = emphasis_of(config, device), Clock(minutes)
+    segmentation.to(run.device)
+    batches = feed(maker, step, workers=run.workers)
+    emphasis, clock = emphasis_of(config, run.device), Clock(minutes)
 
     def save() -> None:
         state = {
@@ -165,16 +140,16 @@ def train_regressor(
         }
         write_checkpoint(state, path)
 
-    while (share := length.share(step, clock.minutes)) < 1.0:
+    while (share := run.length.share(step, clock.minutes)) < 1.0:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config.training, step, share)
-        batch = next(batches).to(device)
+        batch = next(batches).to(run.device)
         losses = _step(segmentation, regressor, average.network, batch, emphasis, own, optimizer, step + 1, path)
         step += 1
         average.update(regressor, step)
         if step % _LOG_STEPS == 0:
-            write_line(work / "regressor.jsonl", {"step": step, "minutes": round(clock.minutes, 2)} | losses)
-            pool.refresh()
+            write_line(run.work / "regressor.jsonl", {"step": step, "minutes": round(clock.minutes, 2)} | losses)
+            maker.pool.refresh()
         if step % _SAVE_STEPS == 0:
             save()
     save()

@@ -38,6 +38,26 @@ class Length:
         return minutes / self.minutes if self.minutes > 0.0 else 1.0
 
 
+@dataclass(frozen=True)
+class Run:
+    """Where, how long and by what a training is done.
+
+    Attributes:
+        work: folder of checkpoints and the log.
+        length: of the whole run; the learning rate falls to nothing over it. In steps, the same seed and shards give
+            the same weights, resumed or not.
+        seed: of weights and batches.
+        device: where the networks compute; a checkpoint of one device goes on on another.
+        workers: processes that make batches, see :func:`bdfm_train.data.batches.feed`.
+    """
+
+    work: Path
+    length: Length
+    seed: int = 0
+    device: torch.device = CPU
+    workers: int = 0
+
+
 class Clock:
     """Minutes that a run has taken, with those of its earlier parts.
 

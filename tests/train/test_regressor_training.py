@@ -10,9 +10,10 @@ import torch
 from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS, POSE_SLICE
 from bdfm_train.config import Config
 from bdfm_train.data.batches import Batch
+from bdfm_train.data.training_data import TrainingData
 from bdfm_train.networks.checkpoints import build_reader, load_regressor
 from bdfm_train.training.regressor import regressor_losses, train_regressor
-from bdfm_train.training.work import Length
+from bdfm_train.training.work import Length, Run
 
 SOURCES = os.environ.get("BDFM_SOURCES")
 
@@ -90,6 +91,7 @@ def test_a_short_training_of_r_leaves_weights_that_load(tmp_path: Path) -> None:
     )
     reader = build_reader(Config.load("lite"))
     torch.save({"average": reader.state_dict(), "config": "lite"}, tmp_path / "reader.pt")
-    path = train_regressor(tmp_path / "reader.pt", Path(SOURCES), tmp_path, "*.npz", tmp_path, Length(0.02))
+    data = TrainingData(Path(SOURCES), tmp_path)
+    path = train_regressor(tmp_path / "reader.pt", data, Run(tmp_path, Length(0.02)))
     assert torch.load(path, weights_only=True)["step"] >= 1
     assert not load_regressor(path).training

@@ -18,6 +18,7 @@ from bdfm_train.data.batches import BatchMaker
 from bdfm_train.data.crops import mirror_landmarks, mirror_parameters
 from bdfm_train.data.photos import Photo, judgements, load_photos, part_of, set_aside, unsuitable, without_copies
 from bdfm_train.data.shards import Shard, ShardPool
+from bdfm_train.data.training_data import TrainingData
 from bdfm_train.errors import CheckpointError
 from bdfm_train.networks.checkpoints import build_reader, build_regressor, load_reader, load_regressor
 from bdfm_train.networks.segmentation import CLASSES
@@ -31,7 +32,7 @@ from bdfm_train.training.steps import (
     steadiness_error,
     with_mirror_images,
 )
-from bdfm_train.training.work import Length
+from bdfm_train.training.work import Length, Run
 
 SOURCES = os.environ.get("BDFM_SOURCES")
 needs_sources = pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")
@@ -323,11 +324,11 @@ def test_copies_are_found_in_spite_of_light_and_place() -> None:
 def test_a_short_training_runs_and_resumes(tmp_path: Path) -> None:
     assert SOURCES
     np.savez(tmp_path / "one.npz", **vars(make_shard(12)))
-    work = tmp_path / "work"
-    path = train_reader(tiny_config(), Path(SOURCES), tmp_path, "*.npz", work, Length(0.02))
+    work, data = tmp_path / "work", TrainingData(Path(SOURCES), tmp_path)
+    path = train_reader(tiny_config(), data, Run(work, Length(0.02)))
     first = torch.load(path, weights_only=True)
     assert first["step"] >= 1
-    path = train_reader(tiny_config(), Path(SOURCES), tmp_path, "*.npz", work, Length(first["minutes"] + 0.02))
+    path = train_reader(tiny_config(), data, Run(work, Length(first["minutes"] + 0.02)))
     again = torch.load(path, weights_only=True)
     assert again["step"] > first["step"]
     assert not torch.equal(first["average"]["head.0.weight"], again["average"]["head.0.weight"])

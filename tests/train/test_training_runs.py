@@ -21,9 +21,10 @@ from torch import nn
 from bdfm_train import cli, command
 from bdfm_train.arrays import read_array, read_arrays, write_array, write_arrays
 from bdfm_train.config import BatchConfig, Config, NetworkConfig
-from bdfm_train.data import batches
+from bdfm_train.data import batches, training_data
 from bdfm_train.data.photos import Photo
 from bdfm_train.data.shards import Shard, ShardPool
+from bdfm_train.data.training_data import TrainingData
 from bdfm_train.detector import train as detector
 from bdfm_train.detector.backgrounds import pattern
 from bdfm_train.detector.export import load as load_detector
@@ -32,7 +33,7 @@ from bdfm_train.errors import ArraysError, CheckpointError, ConfigError, Diverge
 from bdfm_train.networks.checkpoints import build_reader, load_reader, read_checkpoint, write_checkpoint
 from bdfm_train.training import confidence, reader, regressor
 from bdfm_train.training.own_losses import load_losses
-from bdfm_train.training.work import Length, descend, make_folder, write_line
+from bdfm_train.training.work import Length, Run, descend, make_folder, write_line
 
 STEPS = 4
 CONFIG = replace(
@@ -92,7 +93,7 @@ def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Trai
     torch.manual_seed(1)
     write_checkpoint({"average": build_reader(CONFIG).state_dict(), "config": "tiny"}, data / "reader.pt")
     monkeypatch.setattr(Config, "load", classmethod(lambda cls, name: CONFIG))
-    for module in (reader, regressor, confidence):
+    for module in (training_data, confidence):
         monkeypatch.setattr(module, "load_photos", lambda sources, part: [photo(i) for i in range(4)])
     for module in (reader, regressor):
         monkeypatch.setattr(module, "_LOG_STEPS", 1)
@@ -107,6 +108,8 @@ def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Trai
     pool = np.stack([pattern(rng) for _ in range(3)])
     faces = [face_of_photo(photo(i)) for i in range(3)]
 
+    seen = TrainingData(tmp_path, shards)
+
     def run_confidence(folder: Path, steps: int) -> Path:
         options = (shards, "*.npz", data / "negatives.npy", data / "faces.npz", Length(steps=steps), 0)
         confidence.train_confidence(data / "reader.pt", tmp_path, *options, folder / "sure.pt")
@@ -116,12 +119,12 @@ def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Trai
         detector.train(folder, steps, faces, faces, [], pool)
         return folder / "detector.pt"
 
-    def run_reader(folder: Path, steps: int, **options: Any) -> Path:
-        return reader.train_reader(CONFIG, tmp_path, shards, "*.npz", folder, Length(steps=steps), **options)
+    def run_reader(folder: Path, steps: int, workers: int = 0) -> Path:
+        return reader.train_reader(CONFIG, seen, Run(folder, Length(steps=steps), workers=workers))
 
-    def run_regressor(folder: Path, steps: int, **options: Any) -> Path:
-        start = data / "reader.pt"
-        return regressor.train_regressor(start, tmp_path, shards, "*.npz", folder, Length(steps=steps), **options)
+    def run_regressor(folder: Path, steps: int, workers: int = 0) -> Path:
+        run = Run(folder, Length(steps=steps), workers=workers)
+        return regressor.train_regressor(data / "reader.pt", seen, run)
 
     return {
         "reader": Training(run_reader, "reader.pt", reader, "average"),
@@ -413,7 +416,8 @@ def test_a_loss_of_one_s_own_is_one_file(
         plain = torch.load(trainings[name].run(tmp_path / name / "plain", 2), weights_only=True)
         first: Any = CONFIG if name == "reader" else tmp_path / "data" / "reader.pt"
         work = tmp_path / name / "own"
-        path = call(first, tmp_path, tmp_path / "shards", "*.npz", work, Length(steps=2), own=own)  # type: ignore[operator]
+        run = Run(work, Length(steps=2))
+        path = call(first, TrainingData(tmp_path, tmp_path / "shards"), run, own=own)  # type: ignore[operator]
         key = trainings[name].weights
         there = torch.load(path, weights_only=True)[key]
         assert any(not torch.equal(value, there[part]) for part, value in plain[key].items())

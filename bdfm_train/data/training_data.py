@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Where the pictures of a training lie, and the batches that are made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bdfm_infer.alignment import CROP_SIZE
+from bdfm_train.arrays import read_array
+from bdfm_train.config import Config
+
+from .batches import BatchMaker
+from .changed_photos import load_changed_photos
+from .photos import load_photos
+from .shards import ShardPool
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a training sees.
+
+    Attributes:
+        sources: folder that holds ``faces``.
+        shards: folder where shards of renders lie and may go on arriving.
+        pattern: names of the shards.
+        changed: photos of changed expression that ``python -m bdfm_train changed-photos`` wrote.
+        negatives: crops that ``python -m bdfm_train negatives`` wrote.
+    """
+
+    sources: Path
+    shards: Path
+    pattern: str = "*.npz"
+    changed: Path | None = None
+    negatives: Path | None = None
+
+    def batches(self, config: Config, seed: int, negatives: int) -> BatchMaker:
+        """Draws batches of as many renders and photos as the configuration says, and of ``negatives`` crops without a
+        face. New shards are seen when its pool is refreshed.
+
+        Raises:
+            ArraysError: there is no shard, or one, the changed photos or the negatives, is damaged.
+        """
+        pool = ShardPool(self.shards, self.pattern, config.batch.shards)
+        pool.refresh()
+        photos = load_photos(self.sources, "train")
+        changed = () if self.changed is None else load_changed_photos(self.changed, photos)
+        mined = None if self.negatives is None else read_array(self.negatives, CROP_SIZE, "bdfm_train negatives")
+        counts = (config.batch.renders, config.batch.photos, negatives)
+        return BatchMaker(photos, pool, counts, seed, mined, config.network.crop_size, changed)
