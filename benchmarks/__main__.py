@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -14,4 +15,6 @@ if __name__ == "__main__":
         sys.exit(f"usage: python -m benchmarks {{{','.join(NAMES)}}} [options]")
     name = sys.argv.pop(1)
     sys.argv[0] = f"python -m benchmarks {name}"
+    if name == "network":
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported: threads that wait cost CPU time as well
     importlib.import_module(f"benchmarks.{name}").main()
