@@ -64,8 +64,8 @@ def _playing_findings(items: Iterable[Property], options: BakeOptions) -> Iterat
             yield Finding("hidden", text)
         if options.target == "ACTIVE_ACTION" and is_shared(id_block):
             text = rpt_(
-                "{who}: its action {name!r} moves others as well, which now move alike. If that is not wanted, undo "
-                "and make the action a single user."
+                "{who}: its action {name!r} moves others as well, which then move alike. If that is not wanted, make "
+                "the action a single user before the bake."
             ).format(who=who, name=name)
             yield Finding("shared", text)
 
