@@ -39,6 +39,13 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("--config", default="lite")
     _add_run(reader, minutes=60.0)
     reader.add_argument("--negatives", type=Path, help="crops that the command negatives wrote")
+    text = "photos that the command photo-pictures wrote: batches are then made on the device, of these alone"
+    reader.add_argument("--pictures", type=Path, help=text)
+    text = "how many times as many pictures in a step as the configuration says; with a GPU 16 (default: %(default)s)"
+    reader.add_argument("--times", type=int, default=1, help=text)
+    reader.add_argument(
+        "--teacher", type=Path, help="a larger reader's checkpoint, to learn from its readings of photos"
+    )
     reader.set_defaults(run=_reader)
 
     changed = commands.add_parser("changed-photos", help="training photos with their expression changed")
@@ -47,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     changed.add_argument("--seed", type=int, default=0)
     changed.add_argument("--out", type=Path, required=True, help=".npz file")
     changed.set_defaults(run=_changed_photos)
+
+    pictures = commands.add_parser("photo-pictures", help="training photos cut out, for batches made on a GPU")
+    pictures.add_argument("--changed", type=Path, help="photos that the command changed-photos wrote")
+    pictures.add_argument("--out", type=Path, required=True, help=".npz file")
+    pictures.set_defaults(run=_photo_pictures)
 
     negatives = commands.add_parser("negatives", help="what the detector takes for faces where there is none")
     negatives.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
@@ -142,10 +154,13 @@ def _run(options: argparse.Namespace, device: torch.device) -> Run:
     return Run(options.work, _length(options), options.seed, device, options.workers)
 
 
-def _data(options: argparse.Namespace, negatives: Path | None = None) -> TrainingData:
+def _data(
+    options: argparse.Namespace, negatives: Path | None = None, pictures: Path | None = None, times: int = 1
+) -> TrainingData:
     from .data.training_data import TrainingData
 
-    return TrainingData(sources_root(), options.shards, options.pattern, options.changed, negatives)
+    sources = Path() if pictures else sources_root()
+    return TrainingData(sources, options.shards, options.pattern, options.changed, negatives, pictures, times)
 
 
 def _reader(options: argparse.Namespace) -> None:
@@ -156,9 +171,10 @@ def _reader(options: argparse.Namespace) -> None:
 
     limit_threads(options.threads)
     config = Config.load(options.config)
+    data = _data(options, options.negatives, options.pictures, options.times)
     with processes(options.device, several=False) as process:
         own = load_losses(options.loss, [item.name for item in fields(Losses)])
-        path = train_reader(config, _data(options, options.negatives), _run(options, process.device), own)
+        path = train_reader(config, data, _run(options, process.device), own, options.teacher)
     print(path)
 
 
@@ -197,6 +213,17 @@ def _changed_photos(options: argparse.Namespace) -> None:
     made = changed_photos(Head.load(options.heads, "a"), photos, options.count, options.seed)
     save_changed_photos(made, options.out)
     print(f"{options.out}: {len(made)} photos")
+
+
+def _photo_pictures(options: argparse.Namespace) -> None:
+    from .data.changed_photos import load_changed_photos
+    from .data.photo_pictures import PhotoPictures
+    from .data.photos import load_photos
+
+    photos = load_photos(sources_root(), "train")
+    changed = () if options.changed is None else load_changed_photos(options.changed, photos)
+    PhotoPictures.of(photos, changed).save(options.out)
+    print(f"{options.out}: {len(photos)} photos, {len(changed)} of changed expression")
 
 
 def _negatives(options: argparse.Namespace) -> None:

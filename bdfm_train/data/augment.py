@@ -17,6 +17,9 @@ PARSING_SIZE = CROP_SIZE // 2
 IGNORED = 255
 """Label of pixels whose class is not known."""
 
+_EYES_APART = float(alignment.FIVE_POINTS[1, 0] - alignment.FIVE_POINTS[0, 0])
+"""Of an aligned face, share of the crop."""
+
 FloatArray = NDArray[np.float32]
 
 
@@ -108,20 +111,32 @@ def warp_labels(labels: NDArray[np.uint8], matrix: NDArray[np.float64], scale: f
     )
 
 
-def photo_labels(landmarks: FloatArray, oval: FloatArray) -> NDArray[np.uint8]:
-    """Classes that a photo's landmarks (in crop pixels) give away; all else is :data:`IGNORED`."""
-    labels = np.full((PARSING_SIZE,) * 2, IGNORED, np.uint8)
-    k = landmarks * (PARSING_SIZE / CROP_SIZE)
+def photo_labels(landmarks: FloatArray, oval: FloatArray, size: int = CROP_SIZE) -> NDArray[np.uint8]:
+    """Classes that a photo's landmarks and outline give away; all else is :data:`IGNORED`.
+
+    Args:
+        landmarks, oval: pixels of a picture whose side is ``size``.
+        size: even.
+
+    Returns:
+        (size / 2, size / 2).
+    """
+    side = size // 2
+    labels = np.full((side, side), IGNORED, np.uint8)
+    k = landmarks / 2
+    points = alignment.five_points(landmarks)
+    unit = float(np.hypot(*(points[1] - points[0]))) / (_EYES_APART * CROP_SIZE)
 
     def fill(points: FloatArray, name: str | None) -> None:
         value = IGNORED if name is None else CLASSES.index(name)
         cv2.fillPoly(labels, [np.round(points * 16).astype(np.int32)], value, shift=4)
 
-    fill(oval * (PARSING_SIZE / CROP_SIZE), "skin")
+    fill(oval / 2, "skin")
     for eye, brow, name in ((k[36:42], k[17:22], "r"), (k[42:48], k[22:27], "l")):
-        fill(np.concatenate([brow - [0, 1.5], eye[:1], eye[3:4]]), None)
+        fill(np.concatenate([brow - [0, 1.5 * unit], eye[:1], eye[3:4]]), None)
         fill(eye, f"{name}_eye")
-        cv2.polylines(labels, [np.round(brow * 16).astype(np.int32)], False, CLASSES.index(f"{name}_brow"), 2, shift=4)
+        line = np.round(brow * 16).astype(np.int32)
+        cv2.polylines(labels, [line], False, CLASSES.index(f"{name}_brow"), max(1, round(2 * unit)), shift=4)
     fill(np.stack([k[27], k[31], k[33], k[35]]), "nose")
     fill(np.concatenate([k[48:55], k[60:65][::-1]]), "u_lip")
     fill(np.concatenate([k[54:60], k[48:49], k[60:61], k[64:68][::-1]]), "l_lip")

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -31,7 +31,7 @@ from .shards import ShardPool
 UNKNOWN_CLASS = -100
 """Target class that the loss passes over."""
 _MINED_SHARE = 0.6
-_CHANGED_SHARE = 0.3
+CHANGED_SHARE = 0.3
 """Of the photos in a batch, where there are photos of changed expression."""
 _REFRESH_SECONDS: Final = 60.0
 """After which a process that makes batches looks for new shards."""
@@ -47,6 +47,7 @@ class Batch:
         renders, photos: crops as a camera might show them.
         clean_photos: the same photos, aligned without error, as the teacher sees them.
         negatives: crops without an aligned face.
+        photo_readings: (m, 23) what a teacher read from the clean photos; None asks the mean of the reader's weights.
         parameters: (n, 25) of the renders, pose and action units.
         identity: (n, 208) of the renders.
         identity_known: (n,) bool, whether it may be learned.
@@ -71,10 +72,12 @@ class Batch:
     photo_change: Tensor
     mirrored: Tensor
     negatives: Tensor
+    photo_readings: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
-        return Batch(**{name: value.to(device) for name, value in vars(self).items()})
+        moved: dict[str, Any] = {k: None if v is None else v.to(device) for k, v in vars(self).items()}
+        return Batch(**moved)
 
 
 class BatchMaker:
@@ -110,6 +113,10 @@ class BatchMaker:
         self.rng = np.random.default_rng((self.seed, number))
         self.choice = random.Random(f"{self.seed} {number}")
 
+    def refresh(self) -> None:
+        """Take in the shards that arrived."""
+        self.pool.refresh()
+
     def draw(self, number: int = 0) -> Batch:
         """The batch of that number; the same number, seed and shards give the same one."""
         self._begin(number)
@@ -138,7 +145,7 @@ class BatchMaker:
         )
 
     def _photo(self) -> Photo:
-        if self.changed and self.rng.random() < _CHANGED_SHARE:
+        if self.changed and self.rng.random() < CHANGED_SHARE:
             return self.changed[self.rng.integers(len(self.changed))]
         return self.photos[self.graded.draw(self.rng)]
 
@@ -206,7 +213,7 @@ class _Drawn(Dataset[Batch]):
     def __getitem__(self, number: int) -> Batch:
         if time.monotonic() - self.looked > _REFRESH_SECONDS:
             self.looked = time.monotonic()
-            self.maker.pool.refresh()
+            self.maker.refresh()
         return self.maker.draw(number)
 
 

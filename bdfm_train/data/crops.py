@@ -38,9 +38,9 @@ from .shards import N_TARGETS, Shard
 
 FloatArray = NDArray[np.float32]
 
-_COARSE_SHARE: Final = 0.2
-_BORROWED_SHARE: Final = 0.5
-_FAR_SHARE: Final = 0.4
+COARSE_SHARE: Final = 0.2
+BORROWED_SHARE: Final = 0.5
+FAR_SHARE: Final = 0.4
 """Of the renders in side view, whose points the detector places worst."""
 
 MIRRORED_CLASS: Final = np.arange(256, dtype=np.uint8)
@@ -132,7 +132,7 @@ def photo_crop(photo: Photo, rng: np.random.Generator, size: int = CROP_SIZE) ->
 def render_crop(shard: Shard, index: int, look: FloatArray, rng: np.random.Generator) -> RenderCrop:
     """A crop of a render, as large as ``look``, a photo's crop; half of them borrow its look."""
     every = shard.parameters[index].astype(np.float32)
-    if is_side_view(every[0]) and rng.random() < _FAR_SHARE:
+    if is_side_view(every[0]) and rng.random() < FAR_SHARE:
         matrix = jittered_alignment(shard.landmarks[index], FAR, rng)
     else:
         matrix = _alignment(shard.landmarks[index], rng)
@@ -140,7 +140,7 @@ def render_crop(shard: Shard, index: int, look: FloatArray, rng: np.random.Gener
     labels = warp_labels(shard.labels[index], matrix, shard.labels.shape[1] / shard.images.shape[1])
     landmarks = alignment.crop_units(alignment.apply(matrix, shard.landmarks[index])).astype(np.float32)
     parameters = every[:N_TARGETS]
-    if rng.random() < _BORROWED_SHARE:
+    if rng.random() < BORROWED_SHARE:
         crop = borrow_look(crop, look, rng)
     mirrored = bool(rng.random() < 0.5)
     if mirrored:
@@ -209,4 +209,4 @@ def _crop(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> N
 
 
 def _alignment(landmarks: FloatArray, rng: np.random.Generator) -> NDArray[np.float64]:
-    return jittered_alignment(landmarks, COARSE if rng.random() < _COARSE_SHARE else FINE, rng)
+    return jittered_alignment(landmarks, COARSE if rng.random() < COARSE_SHARE else FINE, rng)

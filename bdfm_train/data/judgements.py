@@ -144,6 +144,12 @@ class GradedChoice:
         self._by_unit = [known[:, i] / known[:, i].sum() for i in columns if known[:, i].any()]
         self._count = len(grades)
 
+    @property
+    def shares(self) -> FloatArray:
+        """How often each photo is drawn, (n,), together 1."""
+        even = np.full(self._count, 1.0 / self._count, np.float32)
+        return (even + np.mean(self._by_unit, 0)) / 2 if self._by_unit else even
+
     def draw(self, rng: np.random.Generator) -> int:
         """Index of a photo: half of the draws from all alike, half by the grade of a unit, each unit as often."""
         if not self._by_unit or rng.random() < 0.5:

@@ -15,7 +15,7 @@ from bdfm_infer.parameters import N_AU, N_POSE
 
 from .regressor import ParameterRegressor
 from .representation import represent
-from .segmentation import CLASSES, FaceFeatures, SegmentationNetwork, normalise
+from .segmentation import CLASSES, FaceFeatures, SegmentationNetwork, in_full_precision, normalise
 
 _HIDDEN = 384
 """Of the plain head's two hidden layers."""
@@ -65,7 +65,9 @@ class FaceReader(nn.Module):
     def forward(self, crops: Tensor) -> Reading:
         """Reading of normalised crops (n, 1, s, s)."""
         features = self.segmentation(crops)
-        return Reading(features, self.head(_joined(features)), self.confidence(features))
+        with in_full_precision(crops):
+            parameters = self.head(_joined(features).float())
+        return Reading(features, parameters, self.confidence(features))
 
     def confidence(self, features: FaceFeatures) -> Tensor:
         """Logit (n,) that what F_seg saw is an aligned face."""

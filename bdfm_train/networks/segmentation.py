@@ -66,9 +66,11 @@ class LandmarkHeat(nn.Module):
 
     def forward(self, maps: Tensor, coarse: Tensor) -> Tensor:
         """Landmarks (n, 68, 2) of maps (n, inputs, s, s) and coarse landmarks, all in crop units."""
-        heat = self.heat(maps).flatten(2)
-        weights = torch.cat([heat, self.doubt.expand(heat.shape[0], -1, -1)], 2).float().softmax(2)
-        return weights[..., :-1] @ _cell_centres(maps.shape[-1]).to(maps.device) + weights[..., -1:] * coarse.float()
+        heat = self.heat(maps).flatten(2).float()
+        with in_full_precision(maps):
+            weights = torch.cat([heat, self.doubt.expand(heat.shape[0], -1, -1)], 2).softmax(2)
+            centres = _cell_centres(maps.shape[-1]).to(maps.device)
+            return weights[..., :-1] @ centres + weights[..., -1:] * coarse.float()
 
 
 def _cell_centres(side: int) -> Tensor:
@@ -152,7 +154,8 @@ class SegmentationNetwork(nn.Module):
         context = self.refine3(c2) + functional.interpolate(deep, scale_factor=2.0, mode="nearest")
         fused = self.fuse(c1, functional.interpolate(context, scale_factor=2.0, mode="nearest"))
         embedding = self.embed(c3)
-        coarse = self.locate(embedding).view(-1, N_LANDMARKS, 2) + 0.5
+        with in_full_precision(crops):
+            coarse = self.locate(embedding.float()).view(-1, N_LANDMARKS, 2) + 0.5
         return FaceFeatures(
             stages=(c1, c2, c3),
             fused=fused,
@@ -161,6 +164,12 @@ class SegmentationNetwork(nn.Module):
             coarse=coarse,
             landmarks=self.refine_landmarks(fused, coarse),
         )
+
+
+def in_full_precision(like: Tensor) -> torch.autocast:
+    """Within it, what a training computes in 16 bits is computed in 32: half a pixel of a crop is .005 in crop units,
+    and bfloat16 tells places near 1 apart by .004."""
+    return torch.autocast(like.device.type, enabled=False)
 
 
 def _stage(inputs: int, outputs: int, blocks: int, stride: int) -> nn.Sequential:

@@ -29,12 +29,12 @@ class WeightAverage:
     def update(self, network: nn.Module, step: int) -> None:
         """Take in the weights after a step, counted from 1."""
         decay = min(self.decay, 1.0 - 1.0 / (step / 10.0 + 1.0))
-        mine, theirs = self.network.state_dict(), network.state_dict()
-        for name, value in mine.items():
-            if value.dtype.is_floating_point:
-                value.mul_(decay).add_(theirs[name], alpha=1.0 - decay)
-            else:
-                value.copy_(theirs[name])
+        pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
+        mine, theirs = (list(side) for side in zip(*(p for p in pairs if p[0].is_floating_point()), strict=True))
+        torch._foreach_lerp_(mine, theirs, 1.0 - decay)
+        for mean, value in pairs:
+            if not mean.is_floating_point():
+                mean.copy_(value)
 
 
 def mean_of_runs(checkpoints: list[Path], out: Path) -> None:

@@ -9,7 +9,7 @@ those that are used later; a few renders go with the photos, so that what no pho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from torch.nn import functional
 
 from bdfm_infer.parameters import N_POSE
 from bdfm_train.config import Config
-from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, feed
+from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
+from bdfm_train.data.device_batches import DeviceBatchMaker
 from bdfm_train.data.training_data import TrainingData
-from bdfm_train.networks.checkpoints import build_reader, read_checkpoint, restore, write_checkpoint
+from bdfm_train.networks.checkpoints import build_reader, load_reader, read_checkpoint, restore, write_checkpoint
 from bdfm_train.networks.reader import FaceReader, Reading
 
 from .average import WeightAverage
@@ -41,6 +42,7 @@ from .steps import (
     steadiness_error,
     with_mirror_images,
 )
+from .teacher import read_photos
 from .work import Clock, Run, descend, make_folder, seed_step, write_line
 
 MOMENTUM = 0.05
@@ -124,7 +126,9 @@ def reader_losses(
     )
 
 
-def train_reader(config: Config, data: TrainingData, run: Run, own: Sequence[OwnLoss] = ()) -> Path:
+def train_reader(
+    config: Config, data: TrainingData, run: Run, own: Sequence[OwnLoss] = (), teacher: Path | None = None
+) -> Path:
     """Train, resuming where a run was broken off.
 
     Args:
@@ -132,6 +136,8 @@ def train_reader(config: Config, data: TrainingData, run: Run, own: Sequence[Own
         data: what it sees.
         run: where, how long and by what; ``reader.pt`` and the log are kept there.
         own: losses beside those of :class:`Losses`.
+        teacher: checkpoint of another reader, perhaps larger, whose readings photos are held to in place of those of
+            this one's averaged weights; needs ``data.pictures``.
 
     Returns:
         Path of the checkpoint with the averaged weights.
@@ -143,16 +149,17 @@ def train_reader(config: Config, data: TrainingData, run: Run, own: Sequence[Own
     """
     torch.manual_seed(run.seed)
     make_folder(run.work)
-    maker = data.batches(config, run.seed, config.batch.negatives)
+    maker, batches_from = _batches(config, data, run, teacher)
     reader = build_reader(config).to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     set_momentum(reader, MOMENTUM)
     average = WeightAverage(reader, config.training.average)
     optimizer = torch.optim.AdamW(
         reader.parameters(), config.training.learning_rate, weight_decay=config.training.weight_decay
     )
+    torch.backends.cudnn.benchmark = True
     checkpoint = run.work / "reader.pt"
     step, minutes = _resume(checkpoint, reader, average, optimizer) if checkpoint.exists() else (0, 0.0)
-    batches = feed(maker, step, workers=run.workers)
+    batches = batches_from(step)
     clock = Clock(minutes)
     while (share := run.length.share(step, clock.minutes)) < 1.0:
         for group in optimizer.param_groups:
@@ -164,11 +171,24 @@ def train_reader(config: Config, data: TrainingData, run: Run, own: Sequence[Own
         if step % _LOG_STEPS == 0:
             record = {"step": step, "minutes": round(clock.minutes, 2), "shards": len(maker.pool.shards)}
             write_line(run.work / "log.jsonl", record | losses)
-            maker.pool.refresh()
+            maker.refresh()
         if step % _SAVE_STEPS == 0:
             _save(checkpoint, reader, average, optimizer, step, clock.minutes, config)
     _save(checkpoint, reader, average, optimizer, step, clock.minutes, config)
     return checkpoint
+
+
+def _batches(
+    config: Config, data: TrainingData, run: Run, teacher: Path | None
+) -> tuple[BatchMaker | DeviceBatchMaker, Callable[[int], Iterator[Batch]]]:
+    """What draws batches, and those from a number on."""
+    if data.pictures is None:
+        by_processors = data.batches(config, run.seed, config.batch.negatives)
+        return by_processors, lambda first: feed(by_processors, first, workers=run.workers)
+    on_device = data.device_batches(config, run.seed, run.device)
+    if teacher is not None:
+        on_device.readings = read_photos(load_reader(teacher).to(run.device), on_device, run.seed)
+    return on_device, on_device.batches
 
 
 def _resume(
@@ -190,15 +210,18 @@ def _step(
     optimizer: torch.optim.Optimizer,
     checkpoint: Path,
 ) -> dict[str, float]:
-    n_photos, together = len(batch.photos), config.batch.renders_among_photos
+    n_photos = len(batch.photos)
+    together = config.batch.renders_among_photos * len(batch.renders) // config.batch.renders
     apart, among = batch.renders[: len(batch.renders) - together], batch.renders[len(batch.renders) - together :]
     with torch.autocast(batch.photos.device.type, dtype=torch.bfloat16):
         with frozen_statistics(reader):
             renders = Read.of(reader(_last(apart)))
         real = Read.of(reader(_last(torch.cat([batch.photos, among, batch.negatives]))))
-        teacher.train()
-        with torch.no_grad(), frozen_statistics(teacher):
-            clean = mirror_mean(teacher(_last(with_mirror_images(batch.clean_photos))).parameters.float())
+        clean = batch.photo_readings
+        if clean is None:
+            teacher.train()
+            with torch.no_grad(), frozen_statistics(teacher):
+                clean = mirror_mean(teacher(_last(with_mirror_images(batch.clean_photos))).parameters.float())
     photos, rest = real.part(slice(n_photos)), real.part(slice(n_photos, None))
     renders, negatives = renders.joined(rest.part(slice(together))), rest.confidence[together:]
     losses = reader_losses(batch, renders, photos, negatives, clean, emphasis_of(config, clean.device))

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""What :mod:`bdfm_train.data.augment` does to one picture, done to many at once on the device that trains.
+
+Pictures are (n, s, s) float, 0 to 1. All chance comes from the generator that is handed in.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bdfm_infer.alignment import CROP_SIZE, FIVE_POINTS
+
+from .augment import Jitter
+
+_BLURRED, _SMALL, _COMPRESSED, _NOISY, _HIDDEN = 0.15, 0.15, 0.1, 0.25, 0.15
+"""Shares of the pictures that each change befalls; the first three never the same one."""
+_RADIUS: Final = 5
+_BLOCK: Final = 8
+_QUANTISATION: Final = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+"""JPEG's table of luminance (ITU-T T.81, table K.1)."""
+
+
+class Chance:
+    """Random numbers on a device.
+
+    Args:
+        device: where they are drawn.
+        seed: of all of them.
+    """
+
+    def __init__(self, device: torch.device, seed: int) -> None:
+        self.device = device
+        self._generator = torch.Generator(device).manual_seed(seed)
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Even between the two."""
+        return torch.rand(shape, generator=self._generator, device=self.device) * (high - low) + low
+
+    def normal(self, *shape: int) -> Tensor:
+        """Mean 0, deviation 1."""
+        return torch.randn(shape, generator=self._generator, device=self.device)
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        """Whole numbers from 0 to below ``high``."""
+        return torch.randint(high, shape, generator=self._generator, device=self.device)
+
+    def order(self, count: int) -> Tensor:
+        """The numbers below ``count``, shuffled."""
+        return torch.randperm(count, generator=self._generator, device=self.device)
+
+    def choose(self, weights: Tensor, count: int) -> Tensor:
+        """Indices (count,) drawn as often as their weights say."""
+        return torch.multinomial(weights, count, replacement=True, generator=self._generator)
+
+
+def five_points(landmarks: Tensor) -> Tensor:
+    """As :func:`bdfm_infer.alignment.five_points`."""
+    eyes = [landmarks[:, first : first + 6].mean(1) for first in (36, 42)]
+    return torch.stack([*eyes, *(landmarks[:, i] for i in (30, 48, 54))], 1)
+
+
+def alignments(points: Tensor) -> Tensor:
+    """:func:`bdfm_infer.alignment.alignment` of points (n, 5, 2): (n, 2, 3)."""
+    target = torch.tensor(FIVE_POINTS * CROP_SIZE - 0.5, dtype=points.dtype, device=points.device)
+    source_mean, target_mean = points.mean(1), target.mean(0)
+    a, b = points - source_mean[:, None], target - target_mean
+    spread = a.square().sum((1, 2)).clamp_min(1e-9)
+    cosine = (a * b).sum((1, 2)) / spread
+    sine = (a[..., 0] * b[:, 1] - a[..., 1] * b[:, 0]).sum(1) / spread
+    turn = _turns(cosine, sine)
+    return torch.cat([turn, (target_mean - (turn @ source_mean[..., None])[..., 0])[..., None]], 2)
+
+
+def jittered_alignments(landmarks: Tensor, kinds: tuple[Jitter, ...], kind: Tensor, chance: Chance) -> Tensor:
+    """Alignments (n, 2, 3) that are off as in use.
+
+    Args:
+        landmarks: (n, 68, 2) pixels.
+        kinds: how far they may be off.
+        kind: (n,) which of these each picture's is.
+        chance: of the errors.
+    """
+    n = len(landmarks)
+    values = [[j.points, j.turn, j.scale, j.shift] for j in kinds]
+    amount = torch.tensor(values, device=landmarks.device)[kind]
+    points = five_points(landmarks)
+    reach = (points[:, 1] - points[:, 0]).abs().amax(1)
+    matrix = alignments(points + chance.normal(n, 5, 2) * (reach * amount[:, 0])[:, None, None])
+    angle, scale = chance.normal(n) * amount[:, 1], (chance.normal(n) * amount[:, 2]).exp()
+    shift = chance.normal(n, 2) * amount[:, 3:] * CROP_SIZE
+    return moved(matrix, angle, scale, shift)
+
+
+def moved(matrix: Tensor, angle: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Alignments (n, 2, 3) turned and scaled about the crop's middle, then shifted by crop pixels (n, 2)."""
+    turn = _turns(angle.cos() * scale, angle.sin() * scale)
+    centre = (CROP_SIZE - 1) / 2
+    place = (turn @ (matrix[..., 2:] - centre))[..., 0] + centre + shift
+    return torch.cat([turn @ matrix[..., :2], place[..., None]], 2)
+
+
+def apply(matrix: Tensor, points: Tensor) -> Tensor:
+    """Points (n, k, 2) carried by (n, 2, 3)."""
+    return points @ matrix[..., :2].transpose(1, 2) + matrix[:, None, :, 2]
+
+
+def sources(matrix: Tensor, size: int, step: float) -> Tensor:
+    """Where in its picture each pixel of a crop lies: (n, size, size, 2) pixels.
+
+    Args:
+        matrix: (n, 2, 3), alignments to crops of :data:`CROP_SIZE`.
+        size: side of what is asked for.
+        step: its pixel ``i`` lies at ``(i + 0.5) * step - 0.5`` of the crop; with ``step`` 0, at ``2 i``.
+    """
+    at = torch.arange(size, device=matrix.device, dtype=matrix.dtype)
+    at = (at + 0.5) * step - 0.5 if step else at * 2.0
+    cells = torch.stack([at.repeat(size), at.repeat_interleave(size)], 1)
+    inverse = torch.linalg.inv(matrix[..., :2])
+    return ((cells[None] - matrix[:, None, :, 2]) @ inverse.transpose(1, 2)).view(len(matrix), size, size, 2)
+
+
+def crops(images: Tensor, matrix: Tensor, size: int) -> Tensor:
+    """Crops (n, size, size) of pictures (n, s, s) uint8; what lies outside repeats the border."""
+    at = (sources(matrix, size, CROP_SIZE / size) + 0.5) * (2.0 / images.shape[-1]) - 1.0
+    pictures = images.float()[:, None] / 255.0
+    return functional.grid_sample(pictures, at, padding_mode="border", align_corners=False)[:, 0]
+
+
+def photograph(x: Tensor, chance: Chance) -> Tensor:
+    """Blur, loss of resolution, compression, gamma, contrast, brightness, noise and occlusion."""
+    x, n = x.clone(), len(x)
+    order, begin = chance.order(n), 0
+    for share, change in ((_BLURRED, _blurred), (_SMALL, _made_small), (_COMPRESSED, _compressed)):
+        chosen = order[begin : begin + round(share * n)]
+        begin += len(chosen)
+        if len(chosen):
+            x[chosen] = change(x[chosen], chance)
+    x = x.clamp(1e-3, 1.0) ** (chance.normal(n, 1, 1) * 0.35).exp()
+    x = (x - 0.5) * (chance.normal(n, 1, 1) * 0.25).exp() + 0.5 + chance.normal(n, 1, 1) * 0.1
+    noisy = chance.order(n)[: round(_NOISY * n)]
+    x[noisy] += chance.normal(len(noisy), *x.shape[1:]) * chance.uniform(len(noisy), 1, 1, high=0.05)
+    hidden = chance.order(n)[: round(_HIDDEN * n)]
+    x[hidden] = _partly_hidden(x[hidden], chance)
+    return x
+
+
+def borrow_look(x: Tensor, looks: Tensor, chance: Chance) -> Tensor:
+    """The low frequencies' amplitude of other pictures put into these, phase kept (Fourier domain adaptation)."""
+    n, side = len(x), x.shape[-1]
+    ours, theirs = torch.fft.fft2(x), torch.fft.fft2(looks)
+    amplitude = ours.abs().clamp_min(1e-8)
+    distance = (torch.fft.fftfreq(side, device=x.device) * side).abs()
+    reach = torch.maximum(distance[:, None], distance[None])
+    band = (reach <= 1.0 + chance.integers(4, n, 1, 1)) & (reach > 0)
+    mixed = torch.lerp(amplitude, theirs.abs(), chance.uniform(n, 1, 1))
+    return torch.fft.ifft2(ours * (torch.where(band, mixed, amplitude) / amplitude)).real
+
+
+def texture(count: int, size: int, chance: Chance) -> Tensor:
+    """Pictures of nothing: noise at several scales."""
+    x = torch.zeros(count, size, size, device=chance.device)
+    for cells in (2, 4, 8, 16, 48):
+        noise = chance.uniform(count, 1, cells, cells)
+        mode = "bicubic" if cells % 3 else "nearest"
+        x = x + functional.interpolate(noise, size=(size, size), mode=mode)[:, 0] * chance.uniform(count, 1, 1) ** 2
+    low, high = x.amin((1, 2), keepdim=True), x.amax((1, 2), keepdim=True)
+    return (x - low) / (high - low).clamp_min(1e-3)
+
+
+def _turns(cosine: Tensor, sine: Tensor) -> Tensor:
+    return torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
+
+
+def _blurred(x: Tensor, chance: Chance) -> Tensor:
+    n = len(x)
+    at = torch.arange(-_RADIUS, _RADIUS + 1, device=x.device)
+    kernel = torch.exp(-0.5 * (at / chance.uniform(n, 1, low=0.4, high=1.6)).square())
+    kernel = (kernel / kernel.sum(1, keepdim=True))[:, None]
+    padded = functional.pad(x[None], (_RADIUS,) * 4, mode="reflect")
+    down = functional.conv2d(padded, kernel[..., None], groups=n)
+    return functional.conv2d(down, kernel[:, :, None], groups=n)[0]
+
+
+def _made_small(x: Tensor, chance: Chance) -> Tensor:
+    size, parts = x.shape[-1], []
+    shares = torch.rand(4, generator=torch.Generator().manual_seed(int(chance.integers(1 << 30, 1).item())))
+    for part, share in zip(x[:, None].tensor_split(len(shares)), shares.tolist(), strict=True):
+        side = round(size * (0.35 + 0.45 * share))
+        small = functional.interpolate(part, size=(side, side), mode="area")
+        parts.append(functional.interpolate(small, size=(size, size), mode="bilinear", align_corners=False))
+    return torch.cat(parts)[:, 0]
+
+
+def _compressed(x: Tensor, chance: Chance) -> Tensor:
+    """What JPEG's quantisation of qualities 15 to 60 leaves of the luminance."""
+    n, size = len(x), x.shape[-1]
+    quality = chance.uniform(n, 1, 1, 1, 1, low=15.0, high=60.0)
+    factor = torch.where(quality < 50.0, 50.0 / quality, 2.0 - quality / 50.0)
+    table = (torch.tensor(_QUANTISATION, device=x.device) * factor).round().clamp(1.0, 255.0) / 255.0
+    basis = _cosines(x.device)
+    blocks = x.view(n, size // _BLOCK, _BLOCK, size // _BLOCK, _BLOCK).transpose(2, 3) - 0.5
+    kept = ((basis @ blocks @ basis.T) / table).round() * table
+    return (basis.T @ kept @ basis).transpose(2, 3).reshape(n, size, size) + 0.5
+
+
+def _cosines(device: torch.device) -> Tensor:
+    """The orthonormal discrete cosine transform of 8 values, (8, 8)."""
+    k = torch.arange(_BLOCK, device=device)
+    basis = torch.cos(math.pi / _BLOCK * (k[None] + 0.5) * k[:, None]) * math.sqrt(2.0 / _BLOCK)
+    basis[0] /= math.sqrt(2.0)
+    return basis
+
+
+def _partly_hidden(x: Tensor, chance: Chance) -> Tensor:
+    n, size = len(x), x.shape[-1]
+    extent = 8 + chance.integers(size // 2 - 8, n, 2)
+    start = (chance.uniform(n, 2) * (size - extent)).long()
+    at = torch.arange(size, device=x.device)
+    inside = (at >= start[..., None]) & (at < (start + extent)[..., None])
+    return torch.where(inside[:, 0, :, None] & inside[:, 1, None], chance.uniform(n, 1, 1), x)

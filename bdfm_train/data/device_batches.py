@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: MIT
+"""Batches made on the device that trains: a GPU learns faster than processors can crop.
+
+What they hold is what :mod:`bdfm_train.data.batches` says, by the same chances; pictures lie in the device's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bdfm_infer.alignment import MIRRORED_LANDMARK
+from bdfm_infer.parameters import (
+    AU_SLICE,
+    BROW_SLICE,
+    IDENTITY_SLICE,
+    MIRRORED_AU,
+    parameter_from_intensity,
+)
+
+from . import device_augment as augment
+from .augment import COARSE, FAR, FINE, IGNORED, PARSING_SIZE
+from .batches import CHANGED_SHARE, UNKNOWN_CLASS, Batch
+from .crops import BORROWED_SHARE, COARSE_SHARE, FAR_SHARE, MIRRORED_CLASS, is_side_view
+from .device_augment import Chance
+from .judgements import GradedChoice, intensity_bounds
+from .photo_pictures import PhotoPictures
+from .shards import N_TARGETS, Shard, ShardPool
+
+_KINDS: Final = (FINE, COARSE, FAR)
+_TEXTURES: Final = 0.5
+"""Of the crops without a face; the others lie beside one, show a part of it, or it small or turned."""
+
+
+@dataclass
+class Pictures:
+    """Pictures in the device's memory; a folder's shards are joined as they arrive.
+
+    Attributes:
+        images: (n, s, s) uint8.
+        landmarks: (n, 68, 2) float32 pixels.
+        labels: (n, s / 2, s / 2) uint8.
+    """
+
+    images: Tensor
+    landmarks: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def labels_of(self, index: Tensor, matrix: Tensor) -> Tensor:
+        """Classes (k, 48, 48) int64 of crops, :data:`IGNORED` outside the picture."""
+        at = (augment.sources(matrix, PARSING_SIZE, step=0.0) / 2.0).round().long()
+        side = self.labels.shape[-1]
+        inside = ((at >= 0) & (at < side)).all(-1)
+        x, y = at.clamp(0, side - 1).unbind(-1)
+        return torch.where(inside, self.labels[index[:, None, None], y, x].long(), IGNORED)
+
+
+class Renders:
+    """The renders of a pool on a device.
+
+    Args:
+        pool: shards, refreshed by whoever owns it.
+        device: where they go.
+    """
+
+    def __init__(self, pool: ShardPool, device: torch.device) -> None:
+        self.pool, self.device = pool, device
+        self._by_name: dict[str, tuple[Pictures, Tensor, Tensor]] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in what the pool has by now, and let go of what it has no more."""
+        known = {name: self._by_name.get(name) or self._load(shard) for name, shard in self.pool.shards.items()}
+        if known.keys() == self._by_name.keys():
+            return
+        self._by_name = known
+        parts = [pictures for pictures, _, _ in known.values()]
+        joined = [torch.cat([getattr(part, name) for part in parts]) for name in ("images", "landmarks", "labels")]
+        self.pictures = Pictures(*joined)
+        self.parameters = torch.cat([parameters for _, parameters, _ in known.values()])
+        self.identity_known = torch.cat([which for _, _, which in known.values()])
+
+    def _load(self, shard: Shard) -> tuple[Pictures, Tensor, Tensor]:
+        pictures = Pictures(*(self._on_device(x) for x in (shard.images, shard.landmarks, shard.labels)))
+        known = torch.full((len(pictures),), shard.head == "a", device=self.device)
+        return pictures, self._on_device(shard.parameters), known
+
+    def _on_device(self, array: NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+
+class DeviceBatchMaker:
+    """Draws batches on a device.
+
+    Args:
+        photos: those of the part ``train``, and changed ones.
+        pool: shards of renders.
+        counts: renders, photos and negatives in a batch.
+        seed: of all that is drawn.
+        size: side of the crops.
+        device: where all of it happens.
+
+    Attributes:
+        readings: (n, 23) action units that a teacher read from the photos, handed out with them; None for none.
+    """
+
+    def __init__(
+        self,
+        photos: PhotoPictures,
+        pool: ShardPool,
+        counts: tuple[int, int, int],
+        seed: int,
+        size: int,
+        device: torch.device,
+    ) -> None:
+        self.pool, self.counts, self.seed, self.size, self.device = pool, counts, seed, size, device
+        self.renders = Renders(pool, device)
+        landmarks, images, labels = (
+            torch.from_numpy(x).to(device) for x in (photos.landmarks, photos.images, photos.labels)
+        )
+        self.photos = Pictures(images, landmarks, labels)
+        self.origin = torch.from_numpy(photos.origin).to(device)
+        self.changes = torch.from_numpy(photos.changes).to(device)
+        limits = np.stack([np.stack(intensity_bounds(grades)) for grades in photos.grades])
+        bounds = parameter_from_intensity(limits + photos.changes[:, None]).astype(np.float32)
+        self.bounds = torch.from_numpy(bounds).to(device)
+        self.weights = torch.from_numpy(_weights(photos)).to(device)
+        self.readings: Tensor | None = None
+        self._mirrored_landmark = torch.from_numpy(np.ascontiguousarray(MIRRORED_LANDMARK)).to(device)
+        self._mirrored_class = torch.from_numpy(MIRRORED_CLASS).long().to(device)
+
+    def refresh(self) -> None:
+        """Take in the shards that arrived."""
+        self.pool.refresh()
+        self.renders.refresh()
+
+    def batches(self, first: int) -> Iterator[Batch]:
+        """Batches without end, from that number on."""
+        number = first
+        while True:
+            yield self.draw(number)
+            number += 1
+
+    def photo_crops(self, index: Tensor, size: int, chance: Chance | None = None) -> Tensor:
+        """Crops (k, size, size) aligned without error, or with that of ``chance``."""
+        landmarks = self.photos.landmarks[index]
+        if chance is None:
+            matrix = augment.alignments(augment.five_points(landmarks))
+        else:
+            matrix = augment.jittered_alignments(landmarks, _KINDS, torch.zeros_like(index), chance)
+        return augment.crops(self.photos.images[index], matrix, size)
+
+    @torch.no_grad()
+    def draw(self, number: int) -> Batch:
+        """The batch of that number; the same number, seed, shards and device give the same one."""
+        chance = Chance(self.device, (self.seed << 32) + number)
+        n_renders, n_photos, n_negatives = self.counts
+        chosen = chance.choose(self.weights, n_photos)
+        of_photos = self._crops(self.photos, chosen, chance)
+        clean = self.photo_crops(self.origin[chosen], self.size)
+        drawn = chance.integers(len(self.renders.pictures), n_renders)
+        parameters = self.renders.parameters[drawn].float()
+        looks = clean[chance.integers(n_photos, n_renders)]
+        of_renders = self._crops(self.renders.pictures, drawn, chance, is_side_view(parameters[:, 0]), looks)
+        targets = self._mirrored_parameters(parameters[:, :N_TARGETS], of_renders.mirrored)
+        bounds = self.bounds[chosen]
+        sides = of_photos.mirrored[:, None, None]
+        return Batch(
+            renders=normalised(of_renders.crops),
+            parameters=targets,
+            identity=parameters[:, IDENTITY_SLICE],
+            identity_known=self.renders.identity_known[drawn] & ~of_renders.mirrored,
+            brow_style=parameters[:, BROW_SLICE].argmax(1),
+            render_landmarks=of_renders.landmarks,
+            render_parsing=of_renders.parsing,
+            photos=normalised(of_photos.crops),
+            clean_photos=normalised(clean),
+            photo_landmarks=of_photos.landmarks,
+            photo_parsing=of_photos.parsing,
+            photo_bounds=torch.where(sides, bounds[..., list(MIRRORED_AU)], bounds),
+            photo_change=self.changes[chosen],
+            mirrored=of_photos.mirrored,
+            negatives=normalised(self._negatives(n_negatives, chance)),
+            photo_readings=None if self.readings is None else self.readings[self.origin[chosen]],
+        )
+
+    def _crops(
+        self,
+        pictures: Pictures,
+        index: Tensor,
+        chance: Chance,
+        side_view: Tensor | None = None,
+        looks: Tensor | None = None,
+    ) -> _Crops:
+        n, landmarks = len(index), pictures.landmarks[index]
+        kind = (chance.uniform(n) < COARSE_SHARE).long()
+        if side_view is not None:
+            kind = torch.where(side_view & (chance.uniform(n) < FAR_SHARE), 2, kind)
+        matrix = augment.jittered_alignments(landmarks, _KINDS, kind, chance)
+        crops = augment.photograph(augment.crops(pictures.images[index], matrix, self.size), chance)
+        if looks is not None:
+            borrowing = chance.order(n)[: round(BORROWED_SHARE * n)]
+            crops[borrowing] = augment.borrow_look(crops[borrowing], looks[borrowing], chance)
+        units = (augment.apply(matrix, landmarks) + 0.5) / augment.CROP_SIZE
+        parsing = pictures.labels_of(index, matrix)
+        mirrored = chance.uniform(n) < 0.5
+        other = units[:, self._mirrored_landmark] * units.new_tensor([-1.0, 1.0]) + units.new_tensor([1.0, 0.0])
+        turned, sides = self._mirrored_class[parsing.flip(-1)], mirrored[:, None, None]
+        parsing = torch.where(sides, turned, parsing)
+        return _Crops(
+            crops=torch.where(sides, crops.flip(-1), crops),
+            landmarks=torch.where(sides, other, units),
+            parsing=torch.where(parsing == IGNORED, UNKNOWN_CLASS, parsing),
+            mirrored=mirrored,
+        )
+
+    def _mirrored_parameters(self, targets: Tensor, mirrored: Tensor) -> Tensor:
+        """Pose and action units as they are in the crops."""
+        swapped = targets.clone()
+        swapped[:, 0] = 1.0 - targets[:, 0]
+        swapped[:, AU_SLICE] = targets[:, AU_SLICE][:, list(MIRRORED_AU)]
+        return torch.where(mirrored[:, None], swapped, targets)
+
+    def _negatives(self, count: int, chance: Chance) -> Tensor:
+        n_textures = round(_TEXTURES * count)
+        n = count - n_textures
+        index = chance.integers(len(self.renders.pictures), n)
+        landmarks = self.renders.pictures.landmarks[index]
+        matrix = augment.alignments(augment.five_points(landmarks))
+        kind = chance.integers(4, n)
+        zero, one = torch.zeros(n, device=self.device), torch.ones(n, device=self.device)
+        way, far = chance.uniform(n, high=2 * torch.pi), chance.uniform(n, low=0.4, high=0.9)
+        near, small = chance.uniform(n, low=1.9, high=4.0), chance.uniform(n, low=0.2, high=0.5)
+        scale = torch.where(kind == 1, near, torch.where(kind == 2, small, one))
+        angle = torch.where(kind == 3, torch.deg2rad(chance.uniform(n, low=75.0, high=285.0)), zero)
+        beside = torch.stack([way.cos(), way.sin()], 1) * far[:, None]
+        part = chance.normal(n, 2) * 0.3 * scale[:, None]
+        shift = torch.where((kind == 0)[:, None], beside, torch.where((kind == 1)[:, None], part, zero[:, None]))
+        matrix = augment.moved(matrix, angle, scale, shift * augment.CROP_SIZE)
+        beside_faces = augment.crops(self.renders.pictures.images[index], matrix, self.size)
+        nothing = augment.texture(n_textures, self.size, chance)
+        return augment.photograph(torch.cat([beside_faces, nothing]), chance)
+
+
+@dataclass(frozen=True)
+class _Crops:
+    crops: Tensor
+    landmarks: Tensor
+    parsing: Tensor
+    mirrored: Tensor
+
+
+def normalised(crops: Tensor) -> Tensor:
+    """As :func:`bdfm_train.data.batches.normalised`."""
+    mean, deviation = crops.mean((1, 2), keepdim=True), crops.std((1, 2), correction=0, keepdim=True)
+    return ((crops - mean) / (deviation + 0.05))[:, None]
+
+
+def _weights(photos: PhotoPictures) -> NDArray[np.float32]:
+    """How often each picture is drawn."""
+    changed = photos.origin != np.arange(len(photos.origin))
+    share = CHANGED_SHARE if changed.any() else 0.0
+    weights = np.zeros(len(changed))
+    weights[~changed] = GradedChoice(photos.grades[~changed]).shares * (1.0 - share)
+    weights[changed] = share / max(1, changed.sum())
+    return weights.astype(np.float32)
