@@ -18,6 +18,8 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from .data.photos import Photo, aligned_crops
 
 CALIBRATION_PHOTOS: Final = 300
+_AFTER_CONVOLUTIONS: Final = ("Add", "Relu")
+"""In 8 bits, too, so that maps go from one convolution to the next as they are; a ReLU is then where the range ends."""
 
 
 class _Crops(CalibrationDataReader):
@@ -50,8 +52,8 @@ def quantise_reader(path: Path, photos: list[Photo]) -> float:
             str(path),
             _Crops(calibration),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Add"],
-            nodes_to_exclude=_sums_of_readings(prepared),
+            op_types_to_quantize=["Conv", *_AFTER_CONVOLUTIONS],
+            nodes_to_exclude=_of_readings(prepared),
             per_channel=True,
             reduce_range=True,  # else processors without VNNI saturate where they add two products in 16 bits
             weight_type=QuantType.QInt8,
@@ -61,12 +63,12 @@ def quantise_reader(path: Path, photos: list[Photo]) -> float:
     return float(np.mean([np.corrcoef(before[:, i], after[:, i])[0, 1] for i in range(before.shape[1])]))
 
 
-def _sums_of_readings(path: Path) -> list[str]:
-    """Names of additions that do not join maps (n, c, h, w): in 8 bits, landmarks and angles would move in steps and
-    end where those of the calibration photos do."""
+def _of_readings(path: Path) -> list[str]:
+    """Names of what is no convolution and does not make maps (n, c, h, w): in 8 bits, landmarks and angles would move
+    in steps and end where those of the calibration photos do."""
     graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
     maps = {value.name for value in graph.value_info if len(value.type.tensor_type.shape.dim) == 4}
-    return [node.name for node in graph.node if node.op_type == "Add" and node.output[0] not in maps]
+    return [node.name for node in graph.node if node.op_type in _AFTER_CONVOLUTIONS and node.output[0] not in maps]
 
 
 def _action_units(path: Path, crops: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ Pictures are (n, s, s) float, 0 to 1. All chance comes from the generator that i
 from __future__ import annotations
 
 import math
+import random
 from typing import Final
 
 import torch
@@ -21,6 +22,7 @@ _BLURRED, _SMALL, _COMPRESSED, _NOISY, _HIDDEN = 0.15, 0.15, 0.1, 0.25, 0.15
 """Shares of the pictures that each change befalls; the first three never the same one."""
 _RADIUS: Final = 5
 _BLOCK: Final = 8
+_MIDDLE: Final = 128.0 / 255.0
 _QUANTISATION: Final = (
     (16, 11, 10, 16, 24, 40, 51, 61),
     (12, 12, 14, 19, 26, 58, 60, 55),
@@ -40,10 +42,14 @@ class Chance:
     Args:
         device: where they are drawn.
         seed: of all of them.
+
+    Attributes:
+        sizes: of tensors, which the processor has to know.
     """
 
     def __init__(self, device: torch.device, seed: int) -> None:
         self.device = device
+        self.sizes = random.Random(seed)
         self._generator = torch.Generator(device).manual_seed(seed)
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
@@ -197,9 +203,8 @@ def _blurred(x: Tensor, chance: Chance) -> Tensor:
 
 def _made_small(x: Tensor, chance: Chance) -> Tensor:
     size, parts = x.shape[-1], []
-    shares = torch.rand(4, generator=torch.Generator().manual_seed(int(chance.integers(1 << 30, 1).item())))
-    for part, share in zip(x[:, None].tensor_split(len(shares)), shares.tolist(), strict=True):
-        side = round(size * (0.35 + 0.45 * share))
+    for part in x[:, None].tensor_split(4):
+        side = round(size * chance.sizes.uniform(0.35, 0.8))
         small = functional.interpolate(part, size=(side, side), mode="area")
         parts.append(functional.interpolate(small, size=(size, size), mode="bilinear", align_corners=False))
     return torch.cat(parts)[:, 0]
@@ -210,11 +215,11 @@ def _compressed(x: Tensor, chance: Chance) -> Tensor:
     n, size = len(x), x.shape[-1]
     quality = chance.uniform(n, 1, 1, 1, 1, low=15.0, high=60.0)
     factor = torch.where(quality < 50.0, 50.0 / quality, 2.0 - quality / 50.0)
-    table = (torch.tensor(_QUANTISATION, device=x.device) * factor).round().clamp(1.0, 255.0) / 255.0
+    table = (torch.tensor(_QUANTISATION, device=x.device) * factor + 0.5).floor().clamp(1.0, 255.0) / 255.0
     basis = _cosines(x.device)
-    blocks = x.view(n, size // _BLOCK, _BLOCK, size // _BLOCK, _BLOCK).transpose(2, 3) - 0.5
+    blocks = x.view(n, size // _BLOCK, _BLOCK, size // _BLOCK, _BLOCK).transpose(2, 3) - _MIDDLE
     kept = ((basis @ blocks @ basis.T) / table).round() * table
-    return (basis.T @ kept @ basis).transpose(2, 3).reshape(n, size, size) + 0.5
+    return (basis.T @ kept @ basis).transpose(2, 3).reshape(n, size, size) + _MIDDLE
 
 
 def _cosines(device: torch.device) -> Tensor:

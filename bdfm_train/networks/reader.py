@@ -15,12 +15,12 @@ from bdfm_infer.parameters import N_AU, N_POSE
 
 from .regressor import ParameterRegressor
 from .representation import represent
-from .segmentation import CLASSES, FaceFeatures, SegmentationNetwork, in_full_precision, normalise
+from .segmentation import FaceFeatures, SegmentationNetwork, in_full_precision, normalise
 
 _HIDDEN = 384
 """Of the plain head's two hidden layers."""
-_POOLED = 3
-"""Side that the last stage and the parsing are pooled to for the confidence."""
+_CELL = 32
+"""Side, in pixels of the crop, of a cell that the last stage and f_gb are pooled to for the confidence."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class FaceReader(nn.Module):
     Args:
         width: channels of F_seg's first stage.
         blocks: residual blocks of its four stages.
-        crop_size: side of the input.
+        crop_size: side of the input, a multiple of 32.
     """
 
     def __init__(self, width: int, blocks: tuple[int, int, int, int], crop_size: int) -> None:
@@ -59,7 +59,7 @@ class FaceReader(nn.Module):
             nn.ReLU(),
             nn.Linear(_HIDDEN, N_POSE + N_AU),
         )
-        inputs += (8 * width + len(CLASSES)) * _POOLED**2
+        inputs += (8 * width + self.segmentation.fused_channels) * (crop_size // _CELL) ** 2
         self.face = nn.Sequential(nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, 1))
 
     def forward(self, crops: Tensor) -> Reading:
@@ -75,15 +75,9 @@ class FaceReader(nn.Module):
 
 
 def evidence(features: FaceFeatures) -> Tensor:
-    """What the confidence is read from, (n, k): embedding, landmarks, the last stage and the parsing, both pooled."""
-    maps = torch.cat(
-        [
-            functional.adaptive_avg_pool2d(features.stages[2], _POOLED),
-            functional.adaptive_avg_pool2d(features.parsing.softmax(1), _POOLED),
-        ],
-        1,
-    )
-    return torch.cat([_joined(features), maps.flatten(1)], 1)
+    """What the confidence is read from, (n, k): embedding, landmarks, the last stage and f_gb, both pooled."""
+    pooled = [functional.avg_pool2d(x, _CELL // step) for x, step in ((features.stages[2], 16), (features.fused, 4))]
+    return torch.cat([_joined(features), *(x.flatten(1) for x in pooled)], 1)
 
 
 def _joined(features: FaceFeatures) -> Tensor:

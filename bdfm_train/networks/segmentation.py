@@ -54,13 +54,17 @@ class LandmarkHeat(nn.Module):
 
     Args:
         inputs, channels: of the maps, and of those that the heat is read from.
+        side: of the maps.
     """
+
+    cells: Tensor
 
     DOUBT: Final = 9.0
     """Logit of the coarse place at first: the heat map has to earn its weight."""
 
-    def __init__(self, inputs: int, channels: int) -> None:
+    def __init__(self, inputs: int, channels: int, side: int) -> None:
         super().__init__()
+        self.register_buffer("cells", _cell_centres(side), persistent=False)
         self.heat = nn.Sequential(ConvBlock(inputs, channels), nn.Conv2d(channels, N_LANDMARKS, 1))
         self.doubt = nn.Parameter(torch.full((1, N_LANDMARKS, 1), self.DOUBT))
 
@@ -68,9 +72,8 @@ class LandmarkHeat(nn.Module):
         """Landmarks (n, 68, 2) of maps (n, inputs, s, s) and coarse landmarks, all in crop units."""
         heat = self.heat(maps).flatten(2).float()
         with in_full_precision(maps):
-            weights = torch.cat([heat, self.doubt.expand(heat.shape[0], -1, -1)], 2).softmax(2)
-            centres = _cell_centres(maps.shape[-1]).to(maps.device)
-            return weights[..., :-1] @ centres + weights[..., -1:] * coarse.float()
+            weights = torch.cat([heat, torch.zeros_like(heat[..., :1]) + self.doubt], 2).softmax(2)
+            return weights[..., :-1] @ self.cells + weights[..., -1:] * coarse.float()
 
 
 def _cell_centres(side: int) -> Tensor:
@@ -143,7 +146,7 @@ class SegmentationNetwork(nn.Module):
             nn.Dropout(0.1),
         )
         self.locate = nn.Linear(self.EMBEDDING, 2 * N_LANDMARKS)
-        self.refine_landmarks = LandmarkHeat(2 * w, w)
+        self.refine_landmarks = LandmarkHeat(2 * w, w, crop_size // 4)
 
     def forward(self, crops: Tensor) -> FaceFeatures:
         """Features of normalised crops (n, 1, s, s)."""

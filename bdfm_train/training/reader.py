@@ -154,7 +154,10 @@ def train_reader(
     set_momentum(reader, MOMENTUM)
     average = WeightAverage(reader, config.training.average)
     optimizer = torch.optim.AdamW(
-        reader.parameters(), config.training.learning_rate, weight_decay=config.training.weight_decay
+        reader.parameters(),
+        config.training.learning_rate,
+        weight_decay=config.training.weight_decay,
+        fused=run.device.type == "cuda",
     )
     torch.backends.cudnn.benchmark = True
     checkpoint = run.work / "reader.pt"
