@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The 269 face parameters: names, order, ranges, base values, units and signs. The only place that states them.
+"""The 269 face parameters: names, order, ranges, base values, units and signs. The only place that states them,
+with ``data/action_units.toml`` for the action units.
 
 A parameter vector is ``y``, float32, shape (269,), every value in [0, 1] (paper, section 2.2)::
 
@@ -16,6 +17,8 @@ A parameter vector is ``y``, float32, shape (269,), every value in [0, 1] (paper
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -23,30 +26,16 @@ from numpy.typing import ArrayLike, NDArray
 
 POSE: Final = ("yaw", "pitch")
 
+ACTION_UNIT_TABLE: Final = Path(__file__).parent / "data" / "action_units.toml"
+"""States the action units: names, order, and how the heads of :mod:`bdfm_train.face_model` show them."""
+
+NO_ACTION_UNIT: Final = "base"
+"""The table's entry for a head at rest."""
+
 ACTION_UNITS: Final[dict[str, str]] = {
-    "AU01": "Inner brow raiser",
-    "AU02": "Outer brow raiser",
-    "AU04": "Brow lowerer",
-    "AU05": "Upper lid raiser",
-    "AU06": "Cheek raiser",
-    "AU07": "Lid tightener",
-    "AU09": "Nose wrinkler",
-    "AU10": "Upper lip raiser",
-    "AU12": "Lip corner puller",
-    "AU14": "Dimpler",
-    "AU15": "Lip corner depressor",
-    "AU16": "Lower lip depressor",
-    "AU17": "Chin raiser",
-    "AU18": "Lip pucker",
-    "AU20": "Lip stretcher",
-    "AU23": "Lip tightener",
-    "AU24": "Lip pressor",
-    "AU25": "Lips part",
-    "AU26": "Jaw drop",
-    "jaw_left": "Jaw to the left",
-    "jaw_right": "Jaw to the right",
-    "eye_closed_left": "Left eye closed",
-    "eye_closed_right": "Right eye closed",
+    name: entry["name"]
+    for name, entry in tomllib.loads(ACTION_UNIT_TABLE.read_text(encoding="utf-8")).items()
+    if name != NO_ACTION_UNIT
 }
 """The 23 action units in their order, each with the name that FACS or an animator gives it."""
 

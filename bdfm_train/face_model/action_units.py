@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Action unit shapes from recipes: which shapes, pose units and flesh handles of a head make up each action unit.
 
-The recipes are data, ``data/action_units_a.toml`` and ``data/action_units_b.toml``, one table for each action unit::
+The recipes are data, ``bdfm_infer/data/action_units.toml``: a table for each action unit, with one for each head::
 
-    [AU12]
+    [AU12.a]
     pose_units = { "*CheekUp" = 0.25 }          # head A: turned through the rig's bones, all together
     shapes = { "mouthSmile*" = 0.6 }            # the head's sculpted shapes, summed
     handles = [{ points = [54], radius_mm = 12, move_mm = [2, 4, 0], lip = "lower" }]
@@ -28,12 +28,12 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from bdfm_infer.parameters import AU_NAMES
+from bdfm_infer.parameters import ACTION_UNIT_TABLE, AU_NAMES
+from bdfm_infer.parameters import NO_ACTION_UNIT as BASE
 from bdfm_train.errors import RecipeError
 from bdfm_train.face_model.mesh import MIRRORED_LANDMARK, Bools, Floats, HeadMesh, Ints, unit_mm
 
 DATA: Final = Path(__file__).parent / "data"
-BASE: Final = "base"
 JAW: Final = "AU26"
 JAW_STEPS: Final = 5
 """The jaw's rotation is baked at this many equally spaced intensities up to 1; between them it is interpolated."""
@@ -85,22 +85,23 @@ class ShapeKit(Protocol):
         """(V, 3) offsets of the jaw opened to a share of the recipe."""
 
 
-def read_recipes(path: Path) -> dict[str, Recipe]:
-    """Recipes of all action units (and of the base face) from a TOML file.
+def read_recipes(head: str, path: Path = ACTION_UNIT_TABLE) -> dict[str, Recipe]:
+    """A head's recipes of all action units, and of the base face, from a TOML file.
 
     Raises:
-        RecipeError: an action unit has no recipe, or a table has an unknown key.
+        RecipeError: an action unit has no recipe for the head, or a table has an unknown key.
     """
     tables: dict[str, dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8"))
-    if set(tables) - {BASE} != set(AU_NAMES):
-        raise RecipeError(f"{path.name} must have one table for each of {', '.join(AU_NAMES)} and may have [{BASE}]")
-    recipes = {}
-    for name, table in tables.items():
+    if missing := [name for name in AU_NAMES if head not in tables.get(name, {})]:
+        raise RecipeError(f"{path.name} has no recipe [{missing[0]}.{head}]. Each action unit needs one on each head.")
+    recipes = {BASE: Recipe()}
+    for name in (BASE, *AU_NAMES):
+        table = dict(tables.get(name, {}).get(head, {}))
         try:
             handles, shields = (tuple(Handle(**h) for h in table.pop(key, ())) for key in ("handles", "shields"))
             recipes[name] = Recipe(handles=handles, shields=shields, **table)
         except TypeError as error:
-            raise RecipeError(f"{path.name}, [{name}]: {error}") from error
+            raise RecipeError(f"{path.name}, [{name}.{head}]: {error}") from error
     return recipes
 
 

@@ -94,15 +94,10 @@ def landmark_vertices(head: str) -> Ints:
     return np.array(tomllib.loads((DATA / "landmarks.toml").read_text(encoding="utf-8"))[head])
 
 
-def recipes(head: str) -> dict[str, Recipe]:
-    """Recipes of a head's action units."""
-    return read_recipes(DATA / f"action_units_{head}.toml")
-
-
 def load_heads(sources: Sources) -> tuple[MakeHuman, IctFaceKit]:
     """Both heads' geometry, before anything is baked."""
-    head_a = MakeHuman(sources, recipes("a").get(BASE, Recipe()), landmark_vertices("a"))
-    return head_a, IctFaceKit(sources, landmark_vertices("b"), head_a.mesh, recipes("b").get(BASE, Recipe()))
+    head_a = MakeHuman(sources, read_recipes("a")[BASE], landmark_vertices("a"))
+    return head_a, IctFaceKit(sources, landmark_vertices("b"), head_a.mesh, read_recipes("b")[BASE])
 
 
 def head_arrays(kit: ShapeKit, units: Mapping[str, Recipe], identity: Identity, frame: Frame) -> Arrays:
@@ -162,8 +157,8 @@ def build(out: Path, sources: Sources) -> list[Path]:
     head_a, head_b = load_heads(sources)
     textures_a, textures_b = texture_arrays(head_a, head_b)
     files = {
-        "head_a": head_arrays(head_a, recipes("a"), head_a_identity(head_a), FRAMES["a"]),
-        "head_b": head_arrays(head_b, recipes("b"), head_b_identity(head_b), FRAMES["b"]),
+        "head_a": head_arrays(head_a, read_recipes("a"), head_a_identity(head_a), FRAMES["a"]),
+        "head_b": head_arrays(head_b, read_recipes("b"), head_b_identity(head_b), FRAMES["b"]),
         "textures_a": textures_a,
         "textures_b": textures_b,
         "hair_a": hair_arrays(head_a),

@@ -2,8 +2,8 @@
 """Action units of both heads beside those that artists made: ``python -m bdfm_train.face_model.compare``.
 
 Prints two Markdown tables: the motion of the regions that matter (millimetres outward, up, forward; faces scaled to
-88 mm between the outer eye corners), and the cosine between displacement fields at the 68 landmarks. ``--before DIR``
-adds columns for other recipes (``action_units_a.toml`` and ``_b.toml`` in a folder).
+88 mm between the outer eye corners), and the cosine between displacement fields at the 68 landmarks. ``--before FILE``
+adds columns for the recipes of another file like ``bdfm_infer/data/action_units.toml``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bdfm_infer.errors import BdfmError
-from bdfm_infer.parameters import AU_NAMES
+from bdfm_infer.parameters import ACTION_UNIT_TABLE, AU_NAMES
 from bdfm_train.errors import RecipeError
 from bdfm_train.face_model.action_units import BASE, DATA, JAW, Recipe, ShapeKit, action_unit_offsets, read_recipes
 from bdfm_train.face_model.build import landmark_vertices
@@ -67,11 +67,11 @@ def head_fields(kit: ShapeKit, recipes: Mapping[str, Recipe]) -> Fields:
     return fields
 
 
-def both_heads(sources: Sources, folder: Path) -> tuple[Fields, Fields]:
-    """Displacements on heads A and B by the recipes of a folder."""
-    recipes = {head: read_recipes(folder / f"action_units_{head}.toml") for head in ("a", "b")}
-    head_a = MakeHuman(sources, recipes["a"].get(BASE, Recipe()), landmark_vertices("a"))
-    head_b = IctFaceKit(sources, landmark_vertices("b"), head_a.mesh, recipes["b"].get(BASE, Recipe()))
+def both_heads(sources: Sources, path: Path) -> tuple[Fields, Fields]:
+    """Displacements on heads A and B by the recipes of a file."""
+    recipes = {head: read_recipes(head, path) for head in ("a", "b")}
+    head_a = MakeHuman(sources, recipes["a"][BASE], landmark_vertices("a"))
+    head_b = IctFaceKit(sources, landmark_vertices("b"), head_a.mesh, recipes["b"][BASE])
     return head_fields(head_a, recipes["a"]), head_fields(head_b, recipes["b"])
 
 
@@ -114,14 +114,14 @@ def tables(columns: Mapping[str, Fields], artist: Fields, table: Mapping[str, An
 def main(argv: list[str] | None = None) -> int:
     """Command line: print the comparison."""
     parser = argparse.ArgumentParser(prog="python -m bdfm_train.face_model.compare", description=__doc__)
-    parser.add_argument("--before", type=Path, help="folder with other recipes to set beside the present ones")
+    parser.add_argument("--before", type=Path, help="file of other recipes to set beside the present ones")
     before = parser.parse_args(argv).before
     try:
         sources, table = Sources(), reference()
         columns = {}
         if before:
             columns["A before"], columns["B before"] = both_heads(sources, before)
-        columns["A"], columns["B"] = both_heads(sources, DATA)
+        columns["A"], columns["B"] = both_heads(sources, ACTION_UNIT_TABLE)
         print(tables(columns, artist_fields(table), table))
     except BdfmError as error:
         print(error, file=sys.stderr)

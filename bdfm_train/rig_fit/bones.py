@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from bdfm_infer.parameters import AU_NAMES
-from bdfm_train.face_model.action_units import BASE, DATA, JAW, Recipe, action_unit_offsets, read_recipes
+from bdfm_train.face_model.action_units import BASE, JAW, action_unit_offsets, read_recipes
 from bdfm_train.face_model.build import landmark_vertices
 from bdfm_train.face_model.compare import reference
 from bdfm_train.face_model.makehuman import MakeHuman
@@ -37,8 +37,8 @@ def report(mappings: Path) -> str:
 
 def _makehuman(mapping: Path) -> str:
     """Named poses of MakeHuman's rig, and the mapping's turns of its bones, against head A's action units."""
-    recipes = read_recipes(DATA / "action_units_a.toml")
-    head = MakeHuman(Sources(), recipes.get(BASE, Recipe()), landmark_vertices("a"))
+    recipes = read_recipes("a")
+    head = MakeHuman(Sources(), recipes[BASE], landmark_vertices("a"))
     offsets, jaw = action_unit_offsets(head, recipes)
     units = dict(zip(AU_NAMES, offsets, strict=True)) | {JAW: jaw[-1]}
     face = Face("MakeHuman", _paired_poses(head), units)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from bdfm_infer.parameters import AU_NAMES
-from bdfm_train.face_model.action_units import BASE, DATA, JAW, Recipe, action_unit_offsets, read_recipes
+from bdfm_train.face_model.action_units import BASE, JAW, action_unit_offsets, read_recipes
 from bdfm_train.face_model.build import landmark_vertices
 from bdfm_train.face_model.compare import reference
 from bdfm_train.face_model.fbx import read_meshes
@@ -58,8 +58,8 @@ def head_a() -> Face:
     Raises:
         SourcesError: a file is missing.
     """
-    sources, recipes = Sources(), read_recipes(DATA / "action_units_a.toml")
-    head = MakeHuman(sources, recipes.get(BASE, Recipe()), landmark_vertices("a"))
+    sources, recipes = Sources(), read_recipes("a")
+    head = MakeHuman(sources, recipes[BASE], landmark_vertices("a"))
     names = [path.removeprefix(ARKIT_UNITS).removesuffix(".target") for path in sources.table if ARKIT_UNITS in path]
     offsets, jaw = action_unit_offsets(head, recipes)
     units = dict(zip(AU_NAMES, offsets, strict=True)) | {JAW: jaw[-1]}
