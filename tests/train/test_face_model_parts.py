@@ -3,17 +3,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import bdfm_infer
-import bdfm_train
 from bdfm_infer.parameters import AU_NAMES
 from bdfm_train.errors import RecipeError, SourcesError
 from bdfm_train.face_model.action_units import (
@@ -164,38 +158,6 @@ def test_bad_recipes_are_named(tmp_path: Path, change: str, message: str) -> Non
     path.write_text(change.replace("{all}", "".join(f"[{name}.a]\n" for name in AU_NAMES)))
     with pytest.raises(RecipeError, match=message):
         read_recipes("a", path)
-
-
-LIP_SUCK = """
-[AU28]
-name = "Lip suck"
-[AU28.a]
-pose_units = { "UpperLipBackward" = 1.0, "lowerLipBackward" = 1.0 }
-[AU28.b]
-shapes = { "mouthRollLower" = 1.0, "mouthRollUpper" = 1.0 }
-"""
-USES_IT = """
-import torch
-from bdfm_infer.parameters import ACTION_UNITS, N_AU, N_PARAMETERS
-from bdfm_train.config import Config
-from bdfm_train.face_model.action_units import read_recipes
-from bdfm_train.networks.checkpoints import build_reader
-assert (N_AU, N_PARAMETERS, ACTION_UNITS["AU28"]) == (24, 270, "Lip suck")
-assert read_recipes("a")["AU28"].pose_units and read_recipes("b")["AU28"].shapes
-assert build_reader(Config.load("lite")).eval()(torch.zeros(1, 1, 96, 96)).parameters.shape == (1, 26)
-print("all of it follows")
-"""
-
-
-def test_a_new_action_unit_is_a_table_in_one_file(tmp_path: Path) -> None:
-    for package in (bdfm_infer, bdfm_train):
-        folder = Path(package.__file__ or "").parent
-        shutil.copytree(folder, tmp_path / folder.name, ignore=shutil.ignore_patterns("__pycache__", "weights"))
-    with (tmp_path / "bdfm_infer" / "data" / "action_units.toml").open("a", encoding="utf-8") as table:
-        table.write(LIP_SUCK)
-    ran = subprocess.run([sys.executable, "-c", USES_IT], cwd=tmp_path, capture_output=True, text=True, check=False,
-                         env=os.environ | {"PYTHONPATH": str(tmp_path)})  # fmt: skip
-    assert ran.stdout.strip() == "all of it follows", ran.stderr
 
 
 def test_other_files_are_no_fbx(tmp_path: Path) -> None:

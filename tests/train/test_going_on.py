@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -61,13 +60,13 @@ from bdfm_infer.parameters import AU_NAMES, N_PARAMETERS, base_face
 from bdfm_train.config import Config
 from bdfm_train.data.crops import mirror_parameters
 from bdfm_train.data.shards import N_TARGETS
-from bdfm_train.face_model.build import recipes
+from bdfm_train.face_model.action_units import read_recipes
 from bdfm_train.face_model.performance import Performances
 from bdfm_train.networks.checkpoints import build_reader
 from bdfm_train.networks.generator import Generator
 unit = AU_NAMES.index("AU11")
 assert len(AU_NAMES) == 24 and base_face().shape == (N_PARAMETERS,) == (270,)
-assert all("AU11" in recipes(head) for head in "ab")
+assert all(read_recipes(head)["AU11"] == read_recipes(head)["AU10"] for head in "ab")
 assert mirror_parameters(np.zeros(N_TARGETS, np.float32)).shape == (26,)
 reading = build_reader(Config.load("lite")).eval()(torch.zeros(1, 1, 96, 96))
 assert reading.parameters.shape == (1, 26)
@@ -78,20 +77,14 @@ print("AU11 is the", unit + 1, "th of", len(AU_NAMES))
 
 
 @needs_sources
-def test_an_action_unit_more_takes_its_name_and_two_recipes(tmp_path: Path) -> None:
+def test_an_action_unit_more_is_a_table_in_one_file(tmp_path: Path) -> None:
     for package in ("bdfm_infer", "bdfm_train"):
         shutil.copytree(PACKAGE.parent / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    names = tmp_path / "bdfm_infer" / "parameters.py"
-    text = names.read_text(encoding="utf-8")
-    line = '    "AU10": "Upper lip raiser",\n'
-    assert line in text
-    names.write_text(text.replace(line, line + '    "AU11": "Nasolabial deepener",\n'), encoding="utf-8")
-    for head in "ab":
-        path = tmp_path / "bdfm_train" / "face_model" / "data" / f"action_units_{head}.toml"
-        recipe = path.read_text(encoding="utf-8")
-        shape = re.search(r"^\[AU10\]\n(.*?)(?=^\[)", recipe, re.S | re.M)
-        assert shape
-        path.write_text(f"{recipe}\n[AU11]\n{shape[1]}", encoding="utf-8")
+    path = tmp_path / "bdfm_infer" / "data" / "action_units.toml"
+    table = path.read_text(encoding="utf-8")
+    entry = table[table.index("[AU10]") : table.index("[AU12]")]
+    another = entry.replace("AU10", "AU11").replace("Upper lip raiser", "Nasolabial deepener")
+    path.write_text(table.replace(entry, entry + another), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(TRIAL)],
         cwd=tmp_path,
