@@ -17,6 +17,11 @@ PARSING_SIZE = CROP_SIZE // 2
 IGNORED = 255
 """Label of pixels whose class is not known."""
 
+BLURRED, SMALL, COMPRESSED, NOISY, HIDDEN = 0.15, 0.15, 0.1, 0.25, 0.15
+"""Shares of the pictures that each change of :func:`photograph` befalls; the first three never the same one."""
+BLUR, SMALLNESS, QUALITY = (0.4, 1.6), (0.35, 0.8), (15, 60)
+"""Deviation of the blur in pixels, share of the size that is left, and JPEG's quality, least and most."""
+
 _EYES_APART = float(alignment.FIVE_POINTS[1, 0] - alignment.FIVE_POINTS[0, 0])
 """Of an aligned face, share of the crop."""
 
@@ -64,20 +69,20 @@ def photograph(crop: NDArray[np.uint8], rng: np.random.Generator) -> FloatArray:
     """Blur, loss of resolution, gamma, contrast, brightness, noise and occlusion. Returns (s, s) float32 about 0..1."""
     size = crop.shape[0]
     u = rng.random()
-    if u < 0.15:
-        crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.4, 1.6))
-    elif u < 0.3:
-        share = rng.uniform(0.35, 0.8)
+    if u < BLURRED:
+        crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(*BLUR))
+    elif u < BLURRED + SMALL:
+        share = rng.uniform(*SMALLNESS)
         small = cv2.resize(crop, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
         crop = cv2.resize(small, (size, size))
-    elif u < 0.4:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 60))]
+    elif u < BLURRED + SMALL + COMPRESSED:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(*QUALITY))]
         crop = cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_GRAYSCALE)
     x = np.clip(crop.astype(np.float32) / 255.0, 1e-3, 1.0) ** np.float32(np.exp(rng.normal() * 0.35))
     x = (x - 0.5) * np.float32(np.exp(rng.normal() * 0.25)) + np.float32(0.5 + rng.normal() * 0.1)
-    if rng.random() < 0.25:
+    if rng.random() < NOISY:
         x = x + rng.normal(size=x.shape).astype(np.float32) * np.float32(rng.uniform(0.0, 0.05))
-    if rng.random() < 0.15:
+    if rng.random() < HIDDEN:
         w, h = rng.integers(8, size // 2, 2)
         left, top = rng.integers(0, size - w), rng.integers(0, size - h)
         x[top : top + h, left : left + w] = rng.random()

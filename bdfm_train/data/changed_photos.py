@@ -11,11 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bdfm_infer import alignment
 from bdfm_infer.parameters import AU_NAMES
 from bdfm_train.arrays import read_arrays, write_arrays
 from bdfm_train.errors import SourcesError
@@ -23,7 +21,7 @@ from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.landmark_fit import intensities_of
 
 from .expression_augmentation import ExpressionAugmenter
-from .photos import Origin, Photo
+from .photos import Origin, Photo, cut_out
 
 Range = tuple[float, float]
 
@@ -67,7 +65,7 @@ def changed_photos(head: Head, photos: list[Photo], count: int, seed: int) -> li
     weights = np.array([weight for weight, _ in CHANGES])
     made = []
     for photo in photos:
-        near = _cut_out(photo)
+        near = cut_out(photo, SIZE)
         fit = augmenter.fitter.fit(near.landmarks)
         at_first = intensities_of(fit)
         for _ in range(count):
@@ -118,13 +116,3 @@ def load_changed_photos(path: Path, photos: list[Photo]) -> list[Photo]:
         Photo(str(name), image, landmarks, oval, None, Origin(by_name[str(name)], change))
         for name, image, landmarks, oval, change in zip(*rows, strict=True)
     ]
-
-
-def _cut_out(photo: Photo) -> Photo:
-    """The face and what a badly aligned crop of it may show, upright."""
-    matrix = alignment.alignment(alignment.five_points(photo.landmarks), SIZE)
-    centre, share = np.full(2, (SIZE - 1) / 2), 2 / 3
-    matrix = np.c_[share * matrix[:, :2], share * (matrix[:, 2] - centre) + centre]
-    image = cv2.warpAffine(photo.image, matrix, (SIZE, SIZE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
-    landmarks, oval = (alignment.apply(matrix, points).astype(np.float32) for points in (photo.landmarks, photo.oval))
-    return Photo(photo.name, image, landmarks, oval)

@@ -16,10 +16,8 @@ from torch.nn import functional
 
 from bdfm_infer.alignment import CROP_SIZE, FIVE_POINTS
 
-from .augment import Jitter
+from .augment import BLUR, BLURRED, COMPRESSED, HIDDEN, NOISY, QUALITY, SMALL, SMALLNESS, Jitter
 
-_BLURRED, _SMALL, _COMPRESSED, _NOISY, _HIDDEN = 0.15, 0.15, 0.1, 0.25, 0.15
-"""Shares of the pictures that each change befalls; the first three never the same one."""
 _RADIUS: Final = 5
 _BLOCK: Final = 8
 _MIDDLE: Final = 128.0 / 255.0
@@ -124,16 +122,14 @@ def apply(matrix: Tensor, points: Tensor) -> Tensor:
     return points @ matrix[..., :2].transpose(1, 2) + matrix[:, None, :, 2]
 
 
-def sources(matrix: Tensor, size: int, step: float) -> Tensor:
-    """Where in its picture each pixel of a crop lies: (n, size, size, 2) pixels.
+def sources(matrix: Tensor, at: Tensor) -> Tensor:
+    """Where in its picture each place of a grid in the crop lies: (n, size, size, 2) pixels.
 
     Args:
         matrix: (n, 2, 3), alignments to crops of :data:`CROP_SIZE`.
-        size: side of what is asked for.
-        step: its pixel ``i`` lies at ``(i + 0.5) * step - 0.5`` of the crop; with ``step`` 0, at ``2 i``.
+        at: (size,) columns, and rows, of the grid in pixels of such a crop.
     """
-    at = torch.arange(size, device=matrix.device, dtype=matrix.dtype)
-    at = (at + 0.5) * step - 0.5 if step else at * 2.0
+    size = len(at)
     cells = torch.stack([at.repeat(size), at.repeat_interleave(size)], 1)
     inverse = torch.linalg.inv(matrix[..., :2])
     return ((cells[None] - matrix[:, None, :, 2]) @ inverse.transpose(1, 2)).view(len(matrix), size, size, 2)
@@ -141,7 +137,8 @@ def sources(matrix: Tensor, size: int, step: float) -> Tensor:
 
 def crops(images: Tensor, matrix: Tensor, size: int) -> Tensor:
     """Crops (n, size, size) of pictures (n, s, s) uint8; what lies outside repeats the border."""
-    at = (sources(matrix, size, CROP_SIZE / size) + 0.5) * (2.0 / images.shape[-1]) - 1.0
+    centres = (torch.arange(size, device=matrix.device) + 0.5) * (CROP_SIZE / size) - 0.5
+    at = (sources(matrix, centres) + 0.5) * (2.0 / images.shape[-1]) - 1.0
     pictures = images.float()[:, None] / 255.0
     return functional.grid_sample(pictures, at, padding_mode="border", align_corners=False)[:, 0]
 
@@ -150,16 +147,16 @@ def photograph(x: Tensor, chance: Chance) -> Tensor:
     """Blur, loss of resolution, compression, gamma, contrast, brightness, noise and occlusion."""
     x, n = x.clone(), len(x)
     order, begin = chance.order(n), 0
-    for share, change in ((_BLURRED, _blurred), (_SMALL, _made_small), (_COMPRESSED, _compressed)):
+    for share, change in ((BLURRED, _blurred), (SMALL, _made_small), (COMPRESSED, _compressed)):
         chosen = order[begin : begin + round(share * n)]
         begin += len(chosen)
         if len(chosen):
             x[chosen] = change(x[chosen], chance)
     x = x.clamp(1e-3, 1.0) ** (chance.normal(n, 1, 1) * 0.35).exp()
     x = (x - 0.5) * (chance.normal(n, 1, 1) * 0.25).exp() + 0.5 + chance.normal(n, 1, 1) * 0.1
-    noisy = chance.order(n)[: round(_NOISY * n)]
+    noisy = chance.order(n)[: round(NOISY * n)]
     x[noisy] += chance.normal(len(noisy), *x.shape[1:]) * chance.uniform(len(noisy), 1, 1, high=0.05)
-    hidden = chance.order(n)[: round(_HIDDEN * n)]
+    hidden = chance.order(n)[: round(HIDDEN * n)]
     x[hidden] = _partly_hidden(x[hidden], chance)
     return x
 
@@ -194,7 +191,7 @@ def _turns(cosine: Tensor, sine: Tensor) -> Tensor:
 def _blurred(x: Tensor, chance: Chance) -> Tensor:
     n = len(x)
     at = torch.arange(-_RADIUS, _RADIUS + 1, device=x.device)
-    kernel = torch.exp(-0.5 * (at / chance.uniform(n, 1, low=0.4, high=1.6)).square())
+    kernel = torch.exp(-0.5 * (at / chance.uniform(n, 1, low=BLUR[0], high=BLUR[1])).square())
     kernel = (kernel / kernel.sum(1, keepdim=True))[:, None]
     padded = functional.pad(x[None], (_RADIUS,) * 4, mode="reflect")
     down = functional.conv2d(padded, kernel[..., None], groups=n)
@@ -204,7 +201,7 @@ def _blurred(x: Tensor, chance: Chance) -> Tensor:
 def _made_small(x: Tensor, chance: Chance) -> Tensor:
     size, parts = x.shape[-1], []
     for part in x[:, None].tensor_split(4):
-        side = round(size * chance.sizes.uniform(0.35, 0.8))
+        side = round(size * chance.sizes.uniform(*SMALLNESS))
         small = functional.interpolate(part, size=(side, side), mode="area")
         parts.append(functional.interpolate(small, size=(size, size), mode="bilinear", align_corners=False))
     return torch.cat(parts)[:, 0]
@@ -213,7 +210,7 @@ def _made_small(x: Tensor, chance: Chance) -> Tensor:
 def _compressed(x: Tensor, chance: Chance) -> Tensor:
     """What JPEG's quantisation of qualities 15 to 60 leaves of the luminance."""
     n, size = len(x), x.shape[-1]
-    quality = chance.uniform(n, 1, 1, 1, 1, low=15.0, high=60.0)
+    quality = chance.uniform(n, 1, 1, 1, 1, low=QUALITY[0], high=QUALITY[1])
     factor = torch.where(quality < 50.0, 50.0 / quality, 2.0 - quality / 50.0)
     table = (torch.tensor(_QUANTISATION, device=x.device) * factor + 0.5).floor().clamp(1.0, 255.0) / 255.0
     basis = _cosines(x.device)

@@ -52,12 +52,18 @@ class Pictures:
     landmarks: Tensor
     labels: Tensor
 
+    @classmethod
+    def on(cls, device: torch.device, source: Shard | PhotoPictures) -> Pictures:
+        """Those of a shard or of photos, moved to a device."""
+        return cls(*(torch.from_numpy(x).to(device) for x in (source.images, source.landmarks, source.labels)))
+
     def __len__(self) -> int:
         return len(self.images)
 
     def labels_of(self, index: Tensor, matrix: Tensor) -> Tensor:
         """Classes (k, 48, 48) int64 of crops, :data:`IGNORED` outside the picture."""
-        at = (augment.sources(matrix, PARSING_SIZE, step=0.0) / 2.0).round().long()
+        every_other = torch.arange(PARSING_SIZE, device=matrix.device) * 2.0
+        at = (augment.sources(matrix, every_other) / 2.0).round().long()
         side = self.labels.shape[-1]
         inside = ((at >= 0) & (at < side)).all(-1)
         x, y = at.clamp(0, side - 1).unbind(-1)
@@ -90,12 +96,9 @@ class Renders:
         self.identity_known = torch.cat([which for _, _, which in known.values()])
 
     def _load(self, shard: Shard) -> tuple[Pictures, Tensor, Tensor]:
-        pictures = Pictures(*(self._on_device(x) for x in (shard.images, shard.landmarks, shard.labels)))
+        pictures = Pictures.on(self.device, shard)
         known = torch.full((len(pictures),), shard.head == "a", device=self.device)
-        return pictures, self._on_device(shard.parameters), known
-
-    def _on_device(self, array: NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(array).to(self.device)
+        return pictures, torch.from_numpy(shard.parameters).to(self.device), known
 
 
 class DeviceBatchMaker:
@@ -124,10 +127,7 @@ class DeviceBatchMaker:
     ) -> None:
         self.pool, self.counts, self.seed, self.size, self.device = pool, counts, seed, size, device
         self.renders = Renders(pool, device)
-        landmarks, images, labels = (
-            torch.from_numpy(x).to(device) for x in (photos.landmarks, photos.images, photos.labels)
-        )
-        self.photos = Pictures(images, landmarks, labels)
+        self.photos = Pictures.on(device, photos)
         self.origin = torch.from_numpy(photos.origin).to(device)
         self.changes = torch.from_numpy(photos.changes).to(device)
         limits = np.stack([np.stack(intensity_bounds(grades)) for grades in photos.grades])

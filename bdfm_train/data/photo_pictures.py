@@ -11,20 +11,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bdfm_infer import alignment
 from bdfm_infer.parameters import N_AU
 from bdfm_train.arrays import read_arrays, write_arrays
 
 from .augment import photo_labels
-from .photos import Photo
+from .photos import Photo, cut_out
 
 SIZE: Final = 192
 """Side of the pictures, pixels; an aligned crop takes up two thirds of it."""
-_SHARE: Final = 2 / 3
 
 FloatArray = NDArray[np.float32]
 
@@ -54,14 +51,14 @@ class PhotoPictures:
         """Cut out photos, and photos of changed expression whose origins are among them."""
         index = {photo.name: i for i, photo in enumerate(photos)}
         unknown, unchanged = np.full(N_AU, np.nan, np.float32), np.zeros(N_AU, np.float32)
-        cut = [_cut_out(photo) for photo in (*photos, *changed)]
+        cut = [cut_out(photo, SIZE) for photo in (*photos, *changed)]
         grades = [unknown if photo.grades is None else photo.grades for photo in photos]
         origins = [photo.origin for photo in changed if photo.origin is not None]
         from_photos = [index[origin.photo.name] for origin in origins]
         return cls(
-            images=np.stack([image for image, _, _ in cut]),
-            landmarks=np.stack([landmarks for _, landmarks, _ in cut]),
-            labels=np.stack([photo_labels(landmarks, oval, SIZE) for _, landmarks, oval in cut]),
+            images=np.stack([photo.image for photo in cut]),
+            landmarks=np.stack([photo.landmarks for photo in cut]),
+            labels=np.stack([photo_labels(photo.landmarks, photo.oval, SIZE) for photo in cut]),
             grades=np.stack([*grades, *(grades[i] for i in from_photos)]),
             origin=np.array([*range(len(photos)), *from_photos], np.int64),
             changes=np.stack([*(unchanged for _ in photos), *(origin.change for origin in origins)]),
@@ -84,13 +81,3 @@ class PhotoPictures:
             ArraysError: it cannot be written.
         """
         write_arrays(path, dict(vars(self)), compressed=True)
-
-
-def _cut_out(photo: Photo) -> tuple[NDArray[np.uint8], FloatArray, FloatArray]:
-    """Picture, landmarks and outline of the face and what a badly aligned crop of it may show."""
-    matrix = alignment.alignment(alignment.five_points(photo.landmarks), SIZE)
-    centre = np.full(2, (SIZE - 1) / 2)
-    matrix = np.c_[_SHARE * matrix[:, :2], _SHARE * (matrix[:, 2] - centre) + centre]
-    image = cv2.warpAffine(photo.image, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    landmarks, oval = (alignment.apply(matrix, points).astype(np.float32) for points in (photo.landmarks, photo.oval))
-    return image, landmarks, oval

@@ -106,6 +106,16 @@ def aligned_crops(photos: list[Photo], size: int = alignment.CROP_SIZE) -> NDArr
     return np.stack([alignment.crop_face(photo.image, photo.landmarks, size) for photo in photos])
 
 
+def cut_out(photo: Photo, size: int) -> Photo:
+    """The face and what a badly aligned crop of it may show, upright: a right one takes up two thirds of ``size``."""
+    matrix, share = alignment.alignment(alignment.five_points(photo.landmarks), size), 2 / 3
+    centre = np.full(2, (size - 1) / 2)
+    matrix = np.c_[share * matrix[:, :2], share * (matrix[:, 2] - centre) + centre]
+    image = cv2.warpAffine(photo.image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    landmarks, oval = (alignment.apply(matrix, points).astype(np.float32) for points in (photo.landmarks, photo.oval))
+    return Photo(photo.name, image, landmarks, oval)
+
+
 def _small_faces(photos: list[Photo]) -> NDArray[np.float32]:
     """Aligned faces of 32 px, blurred, each with mean 0 and length 1: (n, 1024)."""
     rows = []

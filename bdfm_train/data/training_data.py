@@ -54,7 +54,7 @@ class TrainingData:
         photos = load_photos(self.sources, "train")
         changed = () if self.changed is None else load_changed_photos(self.changed, photos)
         mined = None if self.negatives is None else read_array(self.negatives, CROP_SIZE, "bdfm_train negatives")
-        counts = (config.batch.renders * self.times, config.batch.photos * self.times, negatives * self.times)
+        counts = self._counts(config, negatives)
         return BatchMaker(photos, pool, counts, seed, mined, config.network.crop_size, changed)
 
     def device_batches(self, config: Config, seed: int, device: torch.device) -> DeviceBatchMaker:
@@ -63,10 +63,12 @@ class TrainingData:
         Raises:
             ArraysError: there is no shard, or one, or the pictures, is damaged.
         """
-        photos = PhotoPictures.load(self.pictures or Path())
-        batch = config.batch
-        counts = (batch.renders * self.times, batch.photos * self.times, batch.negatives * self.times)
+        assert self.pictures is not None
+        photos, counts = PhotoPictures.load(self.pictures), self._counts(config, config.batch.negatives)
         return DeviceBatchMaker(photos, self._pool(config), counts, seed, config.network.crop_size, device)
+
+    def _counts(self, config: Config, negatives: int) -> tuple[int, int, int]:
+        return config.batch.renders * self.times, config.batch.photos * self.times, negatives * self.times
 
     def _pool(self, config: Config) -> ShardPool:
         pool = ShardPool(self.shards, self.pattern, config.batch.shards)

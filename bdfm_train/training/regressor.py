@@ -149,7 +149,7 @@ def train_regressor(
         average.update(regressor, step)
         if step % _LOG_STEPS == 0:
             write_line(run.work / "regressor.jsonl", {"step": step, "minutes": round(clock.minutes, 2)} | losses)
-            maker.pool.refresh()
+            maker.refresh()
         if step % _SAVE_STEPS == 0:
             save()
     save()
