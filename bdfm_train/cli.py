@@ -13,6 +13,7 @@ from . import cli_evaluation, cli_generator, cli_identity, cli_paper, cli_rig_fi
 from .cli_options import add_device, add_own_losses
 from .command import run
 from .config import Config
+from .errors import ConfigError
 from .face_model.sources import sources_root
 
 if TYPE_CHECKING:
@@ -46,7 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument(
         "--teacher", type=Path, help="a larger reader's checkpoint, to learn from its readings of photos"
     )
+    reader.add_argument("--start", type=Path, help="a reader's checkpoint of the same configuration, to begin with")
     reader.set_defaults(run=_reader)
+
+    recover = commands.add_parser("recover", help="a reader's checkpoint out of face.onnx, to go on from what ships")
+    recover.add_argument("--weights", type=Path, required=True, help="folder of face.onnx")
+    recover.add_argument("--config", default="lite")
+    recover.add_argument("--out", type=Path, required=True, help="checkpoint to write")
+    recover.set_defaults(run=_recover)
 
     changed = commands.add_parser("changed-photos", help="training photos with their expression changed")
     changed.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
@@ -169,13 +177,25 @@ def _reader(options: argparse.Namespace) -> None:
     from .training.reader import Losses, train_reader
     from .training.steps import limit_threads
 
+    if options.teacher and not options.pictures:
+        raise ConfigError("--teacher reads the photos of --pictures. Give both, or leave --teacher out.")
     limit_threads(options.threads)
     config = Config.load(options.config)
     data = _data(options, options.negatives, options.pictures, options.times)
     with processes(options.device, several=False) as process:
         own = load_losses(options.loss, [item.name for item in fields(Losses)])
-        path = train_reader(config, data, _run(options, process.device), own, options.teacher)
+        run = _run(options, process.device)
+        path = train_reader(config, data, run, own, options.teacher, options.start)
     print(path)
+
+
+def _recover(options: argparse.Namespace) -> None:
+    from .data.photos import load_photos
+    from .recover import recover_reader
+
+    photos = load_photos(sources_root(), "train")
+    recover_reader(options.weights, Config.load(options.config), photos, options.out)
+    print(options.out)
 
 
 def _confidence(options: argparse.Namespace) -> None:

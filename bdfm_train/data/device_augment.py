@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bdfm_infer.alignment import CROP_SIZE, FIVE_POINTS
+from bdfm_train.constants import constant
 
 from .augment import BLUR, BLURRED, COMPRESSED, HIDDEN, NOISY, QUALITY, SMALL, SMALLNESS, Jitter
 
@@ -79,7 +80,7 @@ def five_points(landmarks: Tensor) -> Tensor:
 
 def alignments(points: Tensor) -> Tensor:
     """:func:`bdfm_infer.alignment.alignment` of points (n, 5, 2): (n, 2, 3)."""
-    target = torch.tensor(FIVE_POINTS * CROP_SIZE - 0.5, dtype=points.dtype, device=points.device)
+    target = constant((FIVE_POINTS * CROP_SIZE - 0.5).tolist(), points.device)
     source_mean, target_mean = points.mean(1), target.mean(0)
     a, b = points - source_mean[:, None], target - target_mean
     spread = a.square().sum((1, 2)).clamp_min(1e-9)
@@ -100,7 +101,7 @@ def jittered_alignments(landmarks: Tensor, kinds: tuple[Jitter, ...], kind: Tens
     """
     n = len(landmarks)
     values = [[j.points, j.turn, j.scale, j.shift] for j in kinds]
-    amount = torch.tensor(values, device=landmarks.device)[kind]
+    amount = constant(values, landmarks.device)[kind]
     points = five_points(landmarks)
     reach = (points[:, 1] - points[:, 0]).abs().amax(1)
     matrix = alignments(points + chance.normal(n, 5, 2) * (reach * amount[:, 0])[:, None, None])
@@ -131,8 +132,7 @@ def sources(matrix: Tensor, at: Tensor) -> Tensor:
     """
     size = len(at)
     cells = torch.stack([at.repeat(size), at.repeat_interleave(size)], 1)
-    inverse = torch.linalg.inv(matrix[..., :2])
-    return ((cells[None] - matrix[:, None, :, 2]) @ inverse.transpose(1, 2)).view(len(matrix), size, size, 2)
+    return ((cells[None] - matrix[:, None, :, 2]) @ _inverse(matrix).transpose(1, 2)).view(len(matrix), size, size, 2)
 
 
 def crops(images: Tensor, matrix: Tensor, size: int) -> Tensor:
@@ -188,6 +188,13 @@ def _turns(cosine: Tensor, sine: Tensor) -> Tensor:
     return torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
 
 
+def _inverse(matrix: Tensor) -> Tensor:
+    """Of the turn and scale of alignments (n, 2, 3): (n, 2, 2). A library's inverse waits to see that there is one."""
+    (a, b), (c, d) = (row.unbind(1) for row in matrix[..., :2].unbind(1))
+    adjugate = torch.stack([torch.stack([d, -b], 1), torch.stack([-c, a], 1)], 1)
+    return adjugate / (a * d - b * c)[:, None, None]
+
+
 def _blurred(x: Tensor, chance: Chance) -> Tensor:
     n = len(x)
     at = torch.arange(-_RADIUS, _RADIUS + 1, device=x.device)
@@ -212,7 +219,7 @@ def _compressed(x: Tensor, chance: Chance) -> Tensor:
     n, size = len(x), x.shape[-1]
     quality = chance.uniform(n, 1, 1, 1, 1, low=QUALITY[0], high=QUALITY[1])
     factor = torch.where(quality < 50.0, 50.0 / quality, 2.0 - quality / 50.0)
-    table = (torch.tensor(_QUANTISATION, device=x.device) * factor + 0.5).floor().clamp(1.0, 255.0) / 255.0
+    table = (constant(_QUANTISATION, x.device) * factor + 0.5).floor().clamp(1.0, 255.0) / 255.0
     basis = _cosines(x.device)
     blocks = x.view(n, size // _BLOCK, _BLOCK, size // _BLOCK, _BLOCK).transpose(2, 3) - _MIDDLE
     kept = ((basis @ blocks @ basis.T) / table).round() * table

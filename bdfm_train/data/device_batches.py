@@ -23,6 +23,7 @@ from bdfm_infer.parameters import (
     MIRRORED_AU,
     parameter_from_intensity,
 )
+from bdfm_train.constants import constant
 
 from . import device_augment as augment
 from .augment import COARSE, FAR, FINE, IGNORED, PARSING_SIZE
@@ -186,7 +187,7 @@ class DeviceBatchMaker:
             clean_photos=normalised(clean),
             photo_landmarks=of_photos.landmarks,
             photo_parsing=of_photos.parsing,
-            photo_bounds=torch.where(sides, bounds[..., list(MIRRORED_AU)], bounds),
+            photo_bounds=torch.where(sides, bounds[..., constant(MIRRORED_AU, self.device)], bounds),
             photo_change=self.changes[chosen],
             mirrored=of_photos.mirrored,
             negatives=normalised(self._negatives(n_negatives, chance)),
@@ -213,7 +214,8 @@ class DeviceBatchMaker:
         units = (augment.apply(matrix, landmarks) + 0.5) / augment.CROP_SIZE
         parsing = pictures.labels_of(index, matrix)
         mirrored = chance.uniform(n) < 0.5
-        other = units[:, self._mirrored_landmark] * units.new_tensor([-1.0, 1.0]) + units.new_tensor([1.0, 0.0])
+        other = units[:, self._mirrored_landmark]
+        other = torch.stack([1.0 - other[..., 0], other[..., 1]], -1)
         turned, sides = self._mirrored_class[parsing.flip(-1)], mirrored[:, None, None]
         parsing = torch.where(sides, turned, parsing)
         return _Crops(
@@ -227,7 +229,7 @@ class DeviceBatchMaker:
         """Pose and action units as they are in the crops."""
         swapped = targets.clone()
         swapped[:, 0] = 1.0 - targets[:, 0]
-        swapped[:, AU_SLICE] = targets[:, AU_SLICE][:, list(MIRRORED_AU)]
+        swapped[:, AU_SLICE] = targets[:, AU_SLICE][:, constant(MIRRORED_AU, self.device)]
         return torch.where(mirrored[:, None], swapped, targets)
 
     def _negatives(self, count: int, chance: Chance) -> Tensor:

@@ -27,9 +27,9 @@ LEARNED: Final = (
 )  # fmt: skip
 """Units that enough photos show for their absence to be learned as such."""
 
-HARDLY: Final = 0.3
-"""Largest intensity that agrees with the absence of a unit that few photos show: enough to keep it from rising with
-another, without teaching that it never occurs."""
+HARDLY: Final = 0.1
+"""Largest intensity that agrees with the absence of a unit that few photos show. What renders alone teach is else read
+into every face up to this bound, and into smiles most."""
 
 _FOLDER: Final = Path(__file__).parent
 TABLES: Final = tuple(

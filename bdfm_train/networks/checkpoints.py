@@ -48,8 +48,17 @@ def load_reader(checkpoint: Path) -> FaceReader:
         CheckpointError: the file is missing or belongs to another size of network.
     """
     reader = build_reader(load_config(checkpoint))
-    _fill(reader, checkpoint, "reader", "average")
+    fill_reader(reader, checkpoint)
     return reader.eval()
+
+
+def fill_reader(reader: FaceReader, checkpoint: Path) -> None:
+    """Give a reader the averaged weights of a checkpoint.
+
+    Raises:
+        CheckpointError: the file is missing or belongs to another size of network.
+    """
+    _fill(reader, checkpoint, "reader", "average")
 
 
 def load_segmentation(checkpoint: Path, config: Config) -> SegmentationNetwork:

@@ -17,24 +17,25 @@ class WeightAverage:
     """Exponential moving average of weights and batch statistics; faster at first.
 
     Args:
-        network: the one that is trained.
+        network: the one that is trained, on its device.
         decay: of the average once many steps are done.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.network = copy.deepcopy(network).requires_grad_(False)
         self.decay = decay
+        pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
+        self._real = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._counts = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
-        """Take in the weights after a step, counted from 1."""
+    def update(self, step: int) -> None:
+        """Take in the network's weights after a step, counted from 1."""
         decay = min(self.decay, 1.0 - 1.0 / (step / 10.0 + 1.0))
-        pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
-        mine, theirs = (list(side) for side in zip(*(p for p in pairs if p[0].is_floating_point()), strict=True))
+        mine, theirs = map(list, zip(*self._real, strict=True))
         torch._foreach_lerp_(mine, theirs, 1.0 - decay)
-        for mean, value in pairs:
-            if not mean.is_floating_point():
-                mean.copy_(value)
+        for mean, value in self._counts:
+            mean.copy_(value)
 
 
 def mean_of_runs(checkpoints: list[Path], out: Path) -> None:

@@ -162,7 +162,7 @@ def train_generator(
         y, real = y.to(device), real.to(device)
         recent.append(_step(generator, y, real, features, config, step, optimizer, checkpoint))
         step += 1
-        average.update(generator, step)
+        average.update(step)
         if step % _LOG_STEPS == 0:
             rate = round((step - first) / (time.monotonic() - began), 2)
             names = recent[-1].keys()

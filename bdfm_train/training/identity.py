@@ -145,7 +145,7 @@ def train_identity(
         batch = pool.draw(settings.counts, np.random.default_rng((seed, step)))
         losses.append(_step(network, batch, settings, optimizer, step + 1, checkpoint))
         step += 1
-        average.update(network.network, step)
+        average.update(step)
         if step % settings.log_steps == 0:
             rate = (step - first) / (time.monotonic() - began)
             means = {name: round(float(np.mean([loss[name] for loss in losses])), 4) for name in losses[0]}

@@ -119,7 +119,7 @@ def train_paper(
             objective, draw(photos, settings.photos, rng).to(device), optimizer, config, own, checkpoint, step
         )
         step += 1
-        average.update(regressor, step)
+        average.update(step)
         for name, value in losses.items():
             since[name].append(value)
         if step % intervals.log == 0 or step == steps:

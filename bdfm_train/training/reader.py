@@ -23,7 +23,14 @@ from bdfm_train.config import Config
 from bdfm_train.data.batches import UNKNOWN_CLASS, Batch, BatchMaker, feed
 from bdfm_train.data.device_batches import DeviceBatchMaker
 from bdfm_train.data.training_data import TrainingData
-from bdfm_train.networks.checkpoints import build_reader, load_reader, read_checkpoint, restore, write_checkpoint
+from bdfm_train.networks.checkpoints import (
+    build_reader,
+    fill_reader,
+    load_reader,
+    read_checkpoint,
+    restore,
+    write_checkpoint,
+)
 from bdfm_train.networks.reader import FaceReader, Reading
 
 from .average import WeightAverage
@@ -43,7 +50,7 @@ from .steps import (
     with_mirror_images,
 )
 from .teacher import read_photos
-from .work import Clock, Run, descend, make_folder, seed_step, write_line
+from .work import Clock, Descent, Run, make_folder, seed_step, write_line
 
 MOMENTUM = 0.05
 """Of the running batch statistics."""
@@ -53,6 +60,8 @@ JAW_LINE_WEIGHT = 0.2
 
 _LONGEST_GRADIENT = 2.0
 _LOG_STEPS, _SAVE_STEPS = 200, 400
+_BEFORE_TEACHING, _UNTIL_TEACHING = 1500, 2000
+"""Steps before a reader that begins at random learns from its own readings, and until these count in full."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,12 @@ def reader_losses(
 
 
 def train_reader(
-    config: Config, data: TrainingData, run: Run, own: Sequence[OwnLoss] = (), teacher: Path | None = None
+    config: Config,
+    data: TrainingData,
+    run: Run,
+    own: Sequence[OwnLoss] = (),
+    teacher: Path | None = None,
+    start: Path | None = None,
 ) -> Path:
     """Train, resuming where a run was broken off.
 
@@ -138,19 +152,23 @@ def train_reader(
         own: losses beside those of :class:`Losses`.
         teacher: checkpoint of another reader, perhaps larger, whose readings photos are held to in place of those of
             this one's averaged weights; needs ``data.pictures``.
+        start: checkpoint of a reader of this size, whose averaged weights are the first.
 
     Returns:
         Path of the checkpoint with the averaged weights.
 
     Raises:
         ArraysError: there is no shard, or one, or the negatives, is damaged.
-        CheckpointError: the checkpoint to resume is damaged or another network's, or cannot be written.
+        CheckpointError: a checkpoint is damaged or another network's, or cannot be written.
         DivergedError: a loss is not finite; the last checkpoint is intact.
     """
     torch.manual_seed(run.seed)
     make_folder(run.work)
     maker, batches_from = _batches(config, data, run, teacher)
-    reader = build_reader(config).to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    reader = build_reader(config)
+    if start is not None:
+        fill_reader(reader, start)
+    reader.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     set_momentum(reader, MOMENTUM)
     average = WeightAverage(reader, config.training.average)
     optimizer = torch.optim.AdamW(
@@ -162,21 +180,26 @@ def train_reader(
     torch.backends.cudnn.benchmark = True
     checkpoint = run.work / "reader.pt"
     step, minutes = _resume(checkpoint, reader, average, optimizer) if checkpoint.exists() else (0, 0.0)
+    descent = Descent(optimizer, _LONGEST_GRADIENT, checkpoint)
     batches = batches_from(step)
-    clock = Clock(minutes)
+    clock, first = Clock(minutes), step
     while (share := run.length.share(step, clock.minutes)) < 1.0:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config.training, step, share)
         seed_step(run.seed, step)
-        losses = _step(reader, average.network, next(batches).to(run.device), config, own, step, optimizer, checkpoint)
+        steady = 1.0 if start or teacher else min(1.0, max(0.0, (step - _BEFORE_TEACHING) / _UNTIL_TEACHING))
+        losses, total = _losses(reader, average.network, next(batches).to(run.device), config, own, steady)
         step += 1
-        average.update(reader, step)
+        descent.step(losses, total, step)
+        average.update(step)
         if step % _LOG_STEPS == 0:
             record = {"step": step, "minutes": round(clock.minutes, 2), "shards": len(maker.pool.shards)}
-            write_line(run.work / "log.jsonl", record | losses)
+            write_line(run.work / "log.jsonl", record | descent.values())
             maker.refresh()
         if step % _SAVE_STEPS == 0:
             _save(checkpoint, reader, average, optimizer, step, clock.minutes, config)
+    if step > first:
+        descent.values()
     _save(checkpoint, reader, average, optimizer, step, clock.minutes, config)
     return checkpoint
 
@@ -203,16 +226,10 @@ def _resume(
     return int(state["step"]), float(state["minutes"])
 
 
-def _step(
-    reader: FaceReader,
-    teacher: nn.Module,
-    batch: Batch,
-    config: Config,
-    own: Sequence[OwnLoss],
-    step: int,
-    optimizer: torch.optim.Optimizer,
-    checkpoint: Path,
-) -> dict[str, float]:
+def _losses(
+    reader: FaceReader, teacher: nn.Module, batch: Batch, config: Config, own: Sequence[OwnLoss], steady: float
+) -> tuple[dict[str, Tensor], Tensor]:
+    """One batch's losses by name, and their weighted sum; ``steady``, 0 to 1, is what the teacher's readings count."""
     n_photos = len(batch.photos)
     together = config.batch.renders_among_photos * len(batch.renders) // config.batch.renders
     apart, among = batch.renders[: len(batch.renders) - together], batch.renders[len(batch.renders) - together :]
@@ -229,9 +246,8 @@ def _step(
     renders, negatives = renders.joined(rest.part(slice(together))), rest.confidence[together:]
     losses = reader_losses(batch, renders, photos, negatives, clean, emphasis_of(config, clean.device))
     weights = asdict(config.loss)
-    weights["consistency"] *= min(1.0, max(0.0, (step - 1500) / 2000))
-    values, total = with_own(vars(losses), weights, own, batch, renders, photos)
-    return descend(values, total, optimizer, _LONGEST_GRADIENT, step + 1, checkpoint)
+    weights["consistency"] *= steady
+    return with_own(vars(losses), weights, own, batch, renders, photos)
 
 
 def _last(x: Tensor) -> Tensor:

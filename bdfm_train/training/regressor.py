@@ -146,7 +146,7 @@ def train_regressor(
         batch = next(batches).to(run.device)
         losses = _step(segmentation, regressor, average.network, batch, emphasis, own, optimizer, step + 1, path)
         step += 1
-        average.update(regressor, step)
+        average.update(step)
         if step % _LOG_STEPS == 0:
             write_line(run.work / "regressor.jsonl", {"step": step, "minutes": round(clock.minutes, 2)} | losses)
             maker.refresh()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bdfm_infer.parameters import AU_NAMES, AU_SLICE, MIRRORED_AU
 from bdfm_train.config import Config, TrainingConfig
+from bdfm_train.constants import constant
 
 
 def limit_threads(count: int) -> None:
@@ -28,7 +29,7 @@ def action_unit_error(read: Tensor, truth: Tensor) -> Tensor:
 
 def emphasis_of(config: Config, device: torch.device) -> Tensor:
     """Weights (23,) of the action units' errors."""
-    return torch.tensor([config.emphasis.get(name, 1.0) for name in AU_NAMES], device=device)
+    return constant([config.emphasis.get(name, 1.0) for name in AU_NAMES], device)
 
 
 CHANGE_WEIGHT = 10.0
@@ -45,7 +46,7 @@ def mirror_mean(read: Tensor) -> Tensor:
         (m, 23), for the photos as they are.
     """
     straight, mirrored = read[:, AU_SLICE].chunk(2)
-    return (straight + mirrored[:, list(MIRRORED_AU)]) / 2
+    return (straight + mirrored[:, constant(MIRRORED_AU, read.device)]) / 2
 
 
 def with_mirror_images(crops: Tensor) -> Tensor:
@@ -63,7 +64,7 @@ def steadiness_error(read: Tensor, teacher: Tensor, change: Tensor, mirrored: Te
         mirrored: (m,) bool, whether the photo that was read is mirrored.
     """
     units, weight = (teacher + change).clamp(0.0, 1.0), 1.0 + CHANGE_WEIGHT * change.abs()
-    swapped, side = list(MIRRORED_AU), mirrored[:, None]
+    swapped, side = constant(MIRRORED_AU, read.device), mirrored[:, None]
     units, weight = torch.where(side, units[:, swapped], units), torch.where(side, weight[:, swapped], weight)
     return ((read[:, AU_SLICE] - units).square() * weight).mean()
 
@@ -77,7 +78,7 @@ def sidedness_error(read: Tensor, truth: Tensor) -> Tensor:
 
     Without it a wink ends as two half-closed eyes: few faces differ between their sides.
     """
-    left, right = zip(*SIDED, strict=True)
+    left, right = constant(SIDED, read.device).unbind(1)
     wanted = truth[:, left] - truth[:, right]
     return ((read[:, left] - read[:, right] - wanted).square() * (1.0 + 3.0 * wanted.abs())).mean()
 
@@ -94,7 +95,7 @@ def span_error(landmarks: Tensor, truth: Tensor) -> Tensor:
 
     An error that all landmarks share costs nothing here; one lid that follows the other does.
     """
-    first, second = zip(*_SPANS, strict=True)
+    first, second = constant(_SPANS, landmarks.device).unbind(1)
     return ((landmarks[:, first] - landmarks[:, second]) - (truth[:, first] - truth[:, second])).abs().mean()
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -110,18 +109,71 @@ def seed_step(seed: int, step: int) -> None:
     torch.manual_seed((seed << 32) + step)
 
 
+class Descent:
+    """Steps of gradient descent that a loss or gradient which is no number ends before it reaches the weights.
+
+    A GPU is not waited for at each step: with one of torch's fused optimizers, weights stay as they are from such a
+    step on, and :meth:`values` tells of it later. With any other the step itself does.
+
+    Args:
+        optimizer: of the weights.
+        longest: length to which the gradient is cut.
+        path: checkpoint of the run, for the message.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, longest: float, path: Path) -> None:
+        self._optimizer, self._longest, self._path = optimizer, longest, path
+        self._weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        self._fused = all(group.get("fused") for group in optimizer.param_groups)
+        self._names: list[str] = []
+        self._seen = torch.zeros(0)
+        self._first_bad = torch.zeros(())
+
+    def step(self, losses: Mapping[str, Tensor], total: Tensor, number: int) -> None:
+        """One step.
+
+        Args:
+            losses: by name, what ``total`` was made of.
+            total: what is made smaller.
+            number: of this step, from 1.
+
+        Raises:
+            DivergedError: as :meth:`values`, with an optimizer that is none of the fused ones.
+        """
+        self._optimizer.zero_grad()
+        total.backward()
+        length = nn.utils.clip_grad_norm_(self._weights, self._longest)
+        seen = torch.stack([length.detach(), *(loss.detach().float() for loss in losses.values())])
+        ended = self._first_bad.to(seen.device) > 0
+        bad = ~ended & ~seen.isfinite().all()
+        self._first_bad = torch.where(bad, float(number), self._first_bad.to(seen.device))
+        self._names, self._seen = list(losses), seen if not self._names else torch.where(ended, self._seen, seen)
+        if self._fused:
+            self._optimizer.found_inf = (self._first_bad > 0).float()  # type: ignore[attr-defined]
+        else:
+            self.values()
+        self._optimizer.step()
+
+    def values(self) -> dict[str, float]:
+        """The last step's losses as numbers, rounded.
+
+        Raises:
+            DivergedError: a loss or the gradient was not finite; the weights are as before that step.
+        """
+        numbers, first_bad = self._seen.tolist(), int(self._first_bad)
+        values = {name: round(value, 5) for name, value in zip(self._names, numbers[1:], strict=True)}
+        if first_bad:
+            raise DivergedError(
+                f"A loss or its gradient is not finite at step {first_bad}: {values}. Lower the learning rate and "
+                f"start again; {self._path} still holds the last good state, if one was written."
+            )
+        return values
+
+
 def descend(
     losses: Mapping[str, Tensor], total: Tensor, optimizer: torch.optim.Optimizer, longest: float, step: int, path: Path
 ) -> dict[str, float]:
-    """One step of gradient descent.
-
-    Args:
-        losses: by name, what ``total`` was made of.
-        total: what is made smaller.
-        optimizer: of the weights.
-        longest: length to which the gradient is cut.
-        step: number of this step, from 1.
-        path: checkpoint of the run, for the message.
+    """One step of a :class:`Descent`, waited for.
 
     Returns:
         The losses as numbers, rounded, ``total`` not among them.
@@ -129,15 +181,6 @@ def descend(
     Raises:
         DivergedError: a loss or the gradient is not finite; the weights are as before.
     """
-    optimizer.zero_grad()
-    total.backward()
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    length = nn.utils.clip_grad_norm_(weights, longest).item()
-    values = {name: loss.item() for name, loss in losses.items()}
-    if not math.isfinite(length) or not all(map(math.isfinite, values.values())):
-        raise DivergedError(
-            f"A loss or its gradient is not finite at step {step}: {values}. Lower the learning rate and start again; "
-            f"{path} still holds the last good state, if one was written."
-        )
-    optimizer.step()
-    return {name: round(value, 5) for name, value in values.items()}
+    descent = Descent(optimizer, longest, path)
+    descent.step(losses, total, step)
+    return descent.values()

@@ -278,11 +278,11 @@ def test_average_starts_fast_and_then_follows_slowly() -> None:
     torch.nn.init.zeros_(network.weight)
     average = WeightAverage(network, 0.999)
     torch.nn.init.ones_(network.weight)
-    average.update(network, 1)
+    average.update(1)
     # decay 1 - 1 / (1/10 + 1) = 1/11: ten elevenths of the new weight
     assert average.network.weight.item() == pytest.approx(10 / 11)
     before = average.network.weight.item()
-    average.update(network, 10**9)
+    average.update(10**9)
     assert average.network.weight.item() - before == pytest.approx((1 - before) * 0.001, rel=1e-3)
 
 

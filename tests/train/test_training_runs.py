@@ -33,7 +33,7 @@ from bdfm_train.errors import ArraysError, CheckpointError, ConfigError, Diverge
 from bdfm_train.networks.checkpoints import build_reader, load_reader, read_checkpoint, write_checkpoint
 from bdfm_train.training import confidence, reader, regressor
 from bdfm_train.training.own_losses import load_losses
-from bdfm_train.training.work import Length, Run, descend, make_folder, write_line
+from bdfm_train.training.work import Descent, Length, Run, descend, make_folder, write_line
 
 STEPS = 4
 CONFIG = replace(
@@ -63,13 +63,11 @@ class Training:
     Attributes:
         run: to a number of steps, with its files in a folder; returns the checkpoint.
         unfinished: name of the file to resume from.
-        module: where ``descend`` is called.
         weights: of a checkpoint.
     """
 
     run: Callable[..., Path]
     unfinished: str
-    module: Any
     weights: str
 
 
@@ -127,28 +125,27 @@ def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Trai
         return regressor.train_regressor(data / "reader.pt", seen, run)
 
     return {
-        "reader": Training(run_reader, "reader.pt", reader, "average"),
-        "regressor": Training(run_regressor, "regressor.pt", regressor, "regressor"),
-        "confidence": Training(run_confidence, "sure.pt.unfinished", confidence, "average"),
-        "detector": Training(run_detector, "detector.pt", detector, "average"),
+        "reader": Training(run_reader, "reader.pt", "average"),
+        "regressor": Training(run_regressor, "regressor.pt", "regressor"),
+        "confidence": Training(run_confidence, "sure.pt.unfinished", "average"),
+        "detector": Training(run_detector, "detector.pt", "average"),
     }
 
 
 NAMES = pytest.mark.parametrize("name", ["reader", "regressor", "confidence", "detector"])
 
 
-def broken(module: Any, patch: pytest.MonkeyPatch, after: int, how: str) -> None:
+def broken(patch: pytest.MonkeyPatch, after: int, how: str) -> None:
     """From a step on a training is stopped, or its loss is no number."""
-    real, seen = module.descend, set[int]()
+    real, seen = Descent.step, set[int]()
 
-    def one(losses: Any, total: torch.Tensor, optimizer: Any, longest: float, step: int, path: Path) -> Any:
-        seen.add(step)
+    def one(self: Descent, losses: Any, total: torch.Tensor, number: int) -> None:
+        seen.add(number)
         if len(seen) > after and how == "stopped":
             raise KeyboardInterrupt
-        factor = math.nan if len(seen) > after else 1.0
-        return real(losses, total * factor, optimizer, longest, step, path)
+        real(self, losses, total * (math.nan if len(seen) > after else 1.0), number)
 
-    patch.setattr(module, "descend", one)
+    patch.setattr(Descent, "step", one)
 
 
 @NAMES
@@ -158,7 +155,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     training = trainings[name]
     whole = torch.load(training.run(tmp_path / "whole", STEPS), weights_only=True)
     with monkeypatch.context() as patch:
-        broken(training.module, patch, 3, "stopped")
+        broken(patch, 3, "stopped")
         with pytest.raises(KeyboardInterrupt):
             training.run(tmp_path / "broken", STEPS)
     assert (tmp_path / "broken" / training.unfinished).exists()
@@ -211,7 +208,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_checkpoint(
     trainings: dict[str, Training], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = trainings[name]
-    broken(training.module, monkeypatch, 3, "diverged")
+    broken(monkeypatch, 3, "diverged")
     with pytest.raises(DivergedError, match=r"step 4.*Lower the learning rate"):
         training.run(tmp_path / "work", STEPS)
     state = torch.load(tmp_path / "work" / training.unfinished, weights_only=True)
@@ -241,7 +238,7 @@ def test_a_checkpoint_of_another_network_is_named(
 ) -> None:
     training, path = trainings[name], tmp_path / "work" / trainings[name].unfinished
     with monkeypatch.context() as patch:
-        broken(training.module, patch, 3, "stopped")
+        broken(patch, 3, "stopped")
         with pytest.raises(KeyboardInterrupt):
             training.run(path.parent, STEPS)
     state = torch.load(path, weights_only=True)
@@ -310,6 +307,28 @@ def test_an_infinite_gradient_does_not_reach_the_weights(tmp_path: Path) -> None
     with pytest.raises(DivergedError, match="step 7"):
         descend({"x": loss}, loss, optimizer, 1.0, 7, tmp_path / "x.pt")
     assert torch.equal(layer.weight, before)
+
+
+@pytest.mark.parametrize("spoilt", ["loss", "gradient"])
+def test_a_fused_optimizer_keeps_its_weights_until_someone_asks(spoilt: str, tmp_path: Path) -> None:
+    layer = nn.Linear(1, 1, bias=False)
+    descent = Descent(torch.optim.AdamW(layer.parameters(), 0.1, fused=True), 1.0, tmp_path / "x.pt")
+
+    def step(number: int, factor: float = 1.0) -> None:
+        loss = layer.weight.square().sum()
+        shown = loss * factor if spoilt == "loss" else loss
+        descent.step({"x": shown}, loss if spoilt == "loss" else loss * factor, number)
+
+    before = layer.weight.clone()
+    step(6)
+    assert descent.values() == {"x": pytest.approx(before.square().item(), abs=1e-5)}
+    good = layer.weight.clone()
+    assert not torch.equal(good, before)
+    step(7, math.nan)
+    step(8)
+    assert torch.equal(layer.weight, good)
+    with pytest.raises(DivergedError, match=r"not finite at step 7"):
+        descent.values()
 
 
 def test_length_is_in_steps_where_they_are_given() -> None:

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""A reader's checkpoint out of ``face.onnx``, to go on from what ships: ``python -m bdfm_train recover``.
+
+The file holds convolutions in 8 bits, each joined with its batch normalisation, and neither the parsing nor the
+optimizer's state. Convolutions are taken apart again by what photos make of them; the parsing begins at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from .config import Config
+from .data.photos import Photo, aligned_crops
+from .errors import CheckpointError
+from .networks.checkpoints import build_reader, write_checkpoint
+from .networks.reader import FaceReader
+from .networks.segmentation import normalise
+
+PHOTOS: Final = 400
+_LENGTH: Final = 2**0.5
+"""Of a channel's weights, as they are drawn at first: batch normalisation makes up for any other."""
+
+
+def recover_reader(weights: Path, config: Config, photos: Sequence[Photo], out: Path) -> None:
+    """Write a checkpoint with the weights of ``face.onnx``, its convolutions' exact to 7 bits.
+
+    Args:
+        weights: folder of ``face.onnx``, as ``export`` wrote it, without R.
+        config: of the reader that was exported.
+        photos: aligned crops of the first :data:`PHOTOS` tell mean and deviation of each channel.
+        out: checkpoint to write, to be read like the reader's; a training begins from it by ``--start``.
+
+    Raises:
+        CheckpointError: the file is missing, is no reader of this configuration, or ``out`` cannot be written.
+    """
+    reader, path = build_reader(config).eval(), weights / "face.onnx"
+    convolutions, others = _read(path)
+    state = reader.state_dict()
+    taken = {name.removeprefix("reader."): torch.from_numpy(value) for name, value in others.items()}
+    unknown = {name for name in taken if name not in state or taken[name].shape != state[name].shape}
+    modules = dict(reader.named_modules())
+    for name, (kernel, _) in convolutions.items():
+        if not isinstance(module := modules.get(name), nn.Conv2d) or module.weight.shape != kernel.shape:
+            unknown.add(name)
+    if unknown or not convolutions:
+        raise CheckpointError(f"{path} is no reader of the configuration {config.name!r} ({min(unknown, default='')}).")
+    reader.load_state_dict(taken, strict=False)
+    with torch.no_grad():
+        _take_apart(reader, convolutions, aligned_crops(list(photos[:PHOTOS])))
+    write_checkpoint({"average": reader.state_dict(), "config": config.name, "step": 0}, out)
+
+
+def _read(path: Path) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, NDArray[np.float32]]]:
+    """Kernels and biases of the convolutions by module, and the other weights by name."""
+    try:
+        graph = onnx.load(path).graph
+    except Exception as error:  # what a damaged file raises depends on where it is damaged
+        raise CheckpointError(f"{path} cannot be read as ONNX ({error}). Name the folder that export wrote.") from error
+    arrays = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+    values = dict(arrays)
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in arrays:
+            whole, scale = arrays[node.input[0]], arrays[node.input[1]]
+            values[node.output[0]] = whole.astype(np.float32) * scale.reshape(-1, *[1] * (whole.ndim - 1))
+    convolutions = {}
+    for node in graph.node:
+        if node.op_type == "Conv":
+            kernel, bias = (torch.from_numpy(np.array(values[name], np.float32)) for name in node.input[1:])
+            convolutions[_module(node.name)] = kernel, bias
+    plain = {name: np.array(x) for name, x in arrays.items() if name.startswith("reader.") and x.dtype == np.float32}
+    return convolutions, {name: x for name, x in plain.items() if not name.endswith("_scale")}
+
+
+def _module(node: str) -> str:
+    """``/reader/a/a.0/b/Conv`` is the module ``a.0.b``: a sequence's own name comes before that of its part."""
+    parts = node.strip("/").split("/")[1:-1]
+    whole = [part for part, after in zip(parts, [*parts[1:], ""], strict=True) if not after.startswith(part + ".")]
+    return ".".join(whole)
+
+
+def _take_apart(reader: FaceReader, convolutions: dict[str, tuple[Tensor, Tensor]], crops: NDArray[np.uint8]) -> None:
+    """Give each convolution its weights and the batch normalisation behind it what it takes to change nothing more."""
+    modules = dict(reader.named_modules())
+    for name, (kernel, bias) in convolutions.items():
+        layer = modules[name]
+        assert isinstance(layer, nn.Conv2d)
+        if layer.bias is not None:
+            layer.weight.copy_(kernel)
+            layer.bias.copy_(bias)
+            continue
+        length = kernel.flatten(1).norm(dim=1).clamp_min(1e-6) / _LENGTH
+        layer.weight.copy_(kernel / length[:, None, None, None])
+        before, _, last = name.rpartition(".")
+        norm = modules[f"{before}.{int(last) + 1}"]
+        assert isinstance(norm, nn.BatchNorm2d)
+        norm.register_forward_pre_hook(_Joined(length, bias))
+    reader(normalise(torch.from_numpy(crops)))
+    for module in reader.modules():
+        module._forward_pre_hooks.clear()
+
+
+class _Joined:
+    """Sets a batch normalisation so that it multiplies by ``scale`` and adds ``bias``, on what it sees first."""
+
+    def __init__(self, scale: Tensor, bias: Tensor) -> None:
+        self.scale, self.bias = scale, bias
+
+    def __call__(self, norm: nn.Module, inputs: tuple[Tensor]) -> None:
+        assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
+        variance, mean = torch.var_mean(inputs[0], (0, 2, 3), correction=0)
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+        norm.weight.copy_(self.scale * (variance + norm.eps).sqrt())
+        norm.bias.copy_(self.bias + self.scale * mean)
