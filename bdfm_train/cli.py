@@ -194,8 +194,10 @@ def _recover(options: argparse.Namespace) -> None:
     from .recover import recover_reader
 
     photos = load_photos(sources_root(), "train")
-    recover_reader(options.weights, Config.load(options.config), photos, options.out)
-    print(options.out)
+    difference = recover_reader(options.weights, Config.load(options.config), photos, options.out)
+    print(
+        f"{options.out}: reads action units as the file but for {difference:.4f} in the mean, on {len(photos)} photos"
+    )
 
 
 def _confidence(options: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
@@ -22,7 +23,7 @@ from .config import Config
 from .data.photos import Photo, aligned_crops
 from .errors import CheckpointError
 from .networks.checkpoints import build_reader, write_checkpoint
-from .networks.reader import FaceReader
+from .networks.reader import ExportedReader, FaceReader
 from .networks.segmentation import normalise
 
 PHOTOS: Final = 400
@@ -30,14 +31,17 @@ _LENGTH: Final = 2**0.5
 """Of a channel's weights, as they are drawn at first: batch normalisation makes up for any other."""
 
 
-def recover_reader(weights: Path, config: Config, photos: Sequence[Photo], out: Path) -> None:
+def recover_reader(weights: Path, config: Config, photos: Sequence[Photo], out: Path) -> float:
     """Write a checkpoint with the weights of ``face.onnx``, its convolutions' exact to 7 bits.
 
     Args:
         weights: folder of ``face.onnx``, as ``export`` wrote it, without R.
         config: of the reader that was exported.
-        photos: aligned crops of the first :data:`PHOTOS` tell mean and deviation of each channel.
+        photos: the first :data:`PHOTOS` tell mean and deviation of each channel, all of them what is returned.
         out: checkpoint to write, to be read like the reader's; a training begins from it by ``--start``.
+
+    Returns:
+        Mean difference of the action units that the file and the checkpoint read from the photos.
 
     Raises:
         CheckpointError: the file is missing, is no reader of this configuration, or ``out`` cannot be written.
@@ -54,9 +58,18 @@ def recover_reader(weights: Path, config: Config, photos: Sequence[Photo], out: 
     if unknown or not convolutions:
         raise CheckpointError(f"{path} is no reader of the configuration {config.name!r} ({min(unknown, default='')}).")
     reader.load_state_dict(taken, strict=False)
+    crops = aligned_crops(list(photos))
     with torch.no_grad():
-        _take_apart(reader, convolutions, aligned_crops(list(photos[:PHOTOS])))
+        _take_apart(reader, convolutions, crops[:PHOTOS])
+        parts = [ExportedReader(reader)(torch.from_numpy(part))[2].numpy() for part in _parts(crops)]
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    wanted = [session.run(["action_units"], {"crops": part})[0] for part in _parts(crops)]
     write_checkpoint({"average": reader.state_dict(), "config": config.name, "step": 0}, out)
+    return float(np.abs(np.concatenate(parts) - np.concatenate(wanted)).mean())
+
+
+def _parts(crops: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return np.array_split(crops, max(1, len(crops) // 100))
 
 
 def _read(path: Path) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, NDArray[np.float32]]]:

@@ -326,6 +326,7 @@ def test_a_fused_optimizer_keeps_its_weights_until_someone_asks(spoilt: str, tmp
     assert not torch.equal(good, before)
     step(7, math.nan)
     step(8)
+    step(9, math.nan)
     assert torch.equal(layer.weight, good)
     with pytest.raises(DivergedError, match=r"not finite at step 7"):
         descent.values()
