@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -77,29 +78,39 @@ class Renders:
     Args:
         pool: shards, refreshed by whoever owns it.
         device: where they go.
+
+    Attributes:
+        pictures: of all shards.
+        parameters: (n, 269) float16.
+        identity_known: (n,) bool.
     """
 
     def __init__(self, pool: ShardPool, device: torch.device) -> None:
         self.pool, self.device = pool, device
-        self._by_name: dict[str, tuple[Pictures, Tensor, Tensor]] = {}
+        self._rows: dict[str, slice] = {}
         self.refresh()
 
     def refresh(self) -> None:
         """Take in what the pool has by now, and let go of what it has no more."""
-        known = {name: self._by_name.get(name) or self._load(shard) for name, shard in self.pool.shards.items()}
-        if known.keys() == self._by_name.keys():
+        shards = self.pool.shards
+        if shards.keys() == self._rows.keys():
             return
-        self._by_name = known
-        parts = [pictures for pictures, _, _ in known.values()]
-        joined = [torch.cat([getattr(part, name) for part in parts]) for name in ("images", "landmarks", "labels")]
-        self.pictures = Pictures(*joined)
-        self.parameters = torch.cat([parameters for _, parameters, _ in known.values()])
-        self.identity_known = torch.cat([which for _, _, which in known.values()])
+        parts = [self._here(self._rows[name]) if name in self._rows else self._load(shards[name]) for name in shards]
+        ends = np.cumsum([len(part[0]) for part in parts]).tolist()
+        self._rows = {name: slice(*ends_of) for name, ends_of in zip(shards, pairwise([0, *ends]), strict=True)}
+        images, landmarks, labels, parameters, known = (torch.cat(column) for column in zip(*parts, strict=True))
+        self.pictures = Pictures(images, landmarks, labels)
+        self.parameters, self.identity_known = parameters, known
 
-    def _load(self, shard: Shard) -> tuple[Pictures, Tensor, Tensor]:
-        pictures = Pictures.on(self.device, shard)
-        known = torch.full((len(pictures),), shard.head == "a", device=self.device)
-        return pictures, torch.from_numpy(shard.parameters).to(self.device), known
+    def _here(self, rows: slice) -> tuple[Tensor, ...]:
+        of = self.pictures
+        columns = (of.images, of.landmarks, of.labels, self.parameters, self.identity_known)
+        return tuple(column[rows] for column in columns)
+
+    def _load(self, shard: Shard) -> tuple[Tensor, ...]:
+        of = Pictures.on(self.device, shard)
+        known = torch.full((len(of),), shard.head == "a", device=self.device)
+        return of.images, of.landmarks, of.labels, torch.from_numpy(shard.parameters).to(self.device), known
 
 
 class DeviceBatchMaker:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Batches made on a device hold what those made picture by picture hold."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from bdfm_train.data.augment import IGNORED, Jitter, warp_labels
 from bdfm_train.data.batches import UNKNOWN_CLASS
 from bdfm_train.data.crops import MIRRORED_CLASS
 from bdfm_train.data.device_augment import Chance
-from bdfm_train.data.device_batches import DeviceBatchMaker, normalised
+from bdfm_train.data.device_batches import DeviceBatchMaker, Renders, normalised
 from bdfm_train.data.photo_pictures import SIZE, PhotoPictures
 from bdfm_train.data.photos import Origin, Photo
 from bdfm_train.data.shards import Shard, ShardPool
@@ -174,6 +175,27 @@ def test_new_renders_are_taken_in_and_old_ones_let_go(tmp_path: Path) -> None:
     maker.refresh()
     assert len(maker.renders.pictures) == len(maker.renders.identity_known) == 7
     assert not maker.renders.identity_known.any()
+
+
+def test_renders_that_stay_keep_their_own_rows(tmp_path: Path) -> None:
+    pool = ShardPool(tmp_path, "*.npz", 2)
+    for number, (name, count, head) in enumerate((("one", 5, "a"), ("two", 7, "b"), ("three", 3, "a"))):
+        shard = make_shard(count, head=head)
+        rng = np.random.default_rng(number)
+        own = replace(
+            shard, images=rng.integers(0, 256, shard.images.shape, np.uint8), parameters=shard.parameters + number
+        )
+        np.savez(tmp_path / f"{name}.npz", **vars(own))
+        os.utime(tmp_path / f"{name}.npz", (number, number))
+        pool.refresh()
+        if number == 0:
+            renders = Renders(pool, CPU)
+        renders.refresh()
+        shards = list(pool.shards.values())
+        for column, found in (("images", renders.pictures.images), ("parameters", renders.parameters)):
+            np.testing.assert_array_equal(found.numpy(), np.concatenate([getattr(x, column) for x in shards]))
+        assert renders.identity_known.tolist() == [x.head == "a" for x in shards for _ in x.images]
+    assert [len(x.images) for x in shards] == [7, 3]
 
 
 def test_compression_is_that_of_jpeg() -> None:
