@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A reader's checkpoint out of ``face.onnx``, to go on from what ships: ``python -m bdfm_train recover``.
 
-The file holds convolutions in 8 bits, each joined with its batch normalisation, and neither the parsing nor the
-optimizer's state. Convolutions are taken apart again by what photos make of them; the parsing begins at random.
+The file holds most layers in 8 bits, convolutions joined with their batch normalisation, and neither the parsing nor
+the optimizer's state. Convolutions are taken apart again by what photos make of them; the parsing begins at random.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from .networks.reader import ExportedReader, FaceReader
 from .networks.segmentation import normalise
 
 PHOTOS: Final = 400
+_NOT_EXPORTED: Final = "segmentation.parse."
+_DOUBT: Final = "segmentation.refine_landmarks.doubt"
 _LENGTH: Final = 2**0.5
 """Of a channel's weights, as they are drawn at first: batch normalisation makes up for any other."""
 
 
 def recover_reader(weights: Path, config: Config, photos: Sequence[Photo], out: Path) -> float:
-    """Write a checkpoint with the weights of ``face.onnx``, its convolutions' exact to 7 bits.
+    """Write a checkpoint with the weights of ``face.onnx``, those in 8 bits exact to the 7 that they use.
 
     Args:
         weights: folder of ``face.onnx``, as ``export`` wrote it, without R.
@@ -47,20 +49,19 @@ def recover_reader(weights: Path, config: Config, photos: Sequence[Photo], out: 
         CheckpointError: the file is missing, is no reader of this configuration, or ``out`` cannot be written.
     """
     reader, path = build_reader(config).eval(), weights / "face.onnx"
-    convolutions, others = _read(path)
-    state = reader.state_dict()
-    taken = {name.removeprefix("reader."): torch.from_numpy(value) for name, value in others.items()}
-    unknown = {name for name in taken if name not in state or taken[name].shape != state[name].shape}
-    modules = dict(reader.named_modules())
-    for name, (kernel, _) in convolutions.items():
-        if not isinstance(module := modules.get(name), nn.Conv2d) or module.weight.shape != kernel.shape:
-            unknown.add(name)
-    if unknown or not convolutions:
-        raise CheckpointError(f"{path} is no reader of the configuration {config.name!r} ({min(unknown, default='')}).")
-    reader.load_state_dict(taken, strict=False)
+    layers, doubt = _read(path)
+    shapes = {
+        name: module.weight.shape
+        for name, module in reader.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear) and not name.startswith(_NOT_EXPORTED)
+    }
+    found = {name: kernel.shape for name, (kernel, _) in layers.items()}
+    if wrong := sorted(name for name, _ in shapes.items() ^ found.items()):
+        raise CheckpointError(f"{path} is no reader of the configuration {config.name!r}: {wrong[0]} differs.")
+    reader.load_state_dict({_DOUBT: doubt}, strict=False)
     crops = aligned_crops(list(photos))
     with torch.no_grad():
-        _take_apart(reader, convolutions, crops[:PHOTOS])
+        _take_apart(reader, layers, crops[:PHOTOS])
         parts = [ExportedReader(reader)(torch.from_numpy(part))[2].numpy() for part in _parts(crops)]
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     wanted = [session.run(["action_units"], {"crops": part})[0] for part in _parts(crops)]
@@ -72,8 +73,8 @@ def _parts(crops: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     return np.array_split(crops, max(1, len(crops) // 100))
 
 
-def _read(path: Path) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, NDArray[np.float32]]]:
-    """Kernels and biases of the convolutions by module, and the other weights by name."""
+def _read(path: Path) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor]:
+    """Kernel and bias of each layer by its module, and the one weight beside them."""
     try:
         graph = onnx.load(path).graph
     except Exception as error:  # what a damaged file raises depends on where it is damaged
@@ -84,13 +85,12 @@ def _read(path: Path) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, NDArr
         if node.op_type == "DequantizeLinear" and node.input[0] in arrays:
             whole, scale = arrays[node.input[0]], arrays[node.input[1]]
             values[node.output[0]] = whole.astype(np.float32) * scale.reshape(-1, *[1] * (whole.ndim - 1))
-    convolutions = {}
+    layers = {}
     for node in graph.node:
-        if node.op_type == "Conv":
+        if node.op_type in ("Conv", "Gemm"):
             kernel, bias = (torch.from_numpy(np.array(values[name], np.float32)) for name in node.input[1:])
-            convolutions[_module(node.name)] = kernel, bias
-    plain = {name: np.array(x) for name, x in arrays.items() if name.startswith("reader.") and x.dtype == np.float32}
-    return convolutions, {name: x for name, x in plain.items() if not name.endswith("_scale")}
+            layers[_module(node.name)] = kernel, bias
+    return layers, torch.from_numpy(np.array(arrays[f"reader.{_DOUBT}"]))
 
 
 def _module(node: str) -> str:
@@ -100,12 +100,12 @@ def _module(node: str) -> str:
     return ".".join(whole)
 
 
-def _take_apart(reader: FaceReader, convolutions: dict[str, tuple[Tensor, Tensor]], crops: NDArray[np.uint8]) -> None:
-    """Give each convolution its weights and the batch normalisation behind it what it takes to change nothing more."""
+def _take_apart(reader: FaceReader, layers: dict[str, tuple[Tensor, Tensor]], crops: NDArray[np.uint8]) -> None:
+    """Give each layer its weights, and the batch normalisation behind a convolution what it takes to change nothing."""
     modules = dict(reader.named_modules())
-    for name, (kernel, bias) in convolutions.items():
+    for name, (kernel, bias) in layers.items():
         layer = modules[name]
-        assert isinstance(layer, nn.Conv2d)
+        assert isinstance(layer, nn.Conv2d | nn.Linear)
         if layer.bias is not None:
             layer.weight.copy_(kernel)
             layer.bias.copy_(bias)
