@@ -31,6 +31,12 @@ HARDLY: Final = 0.1
 """Largest intensity that agrees with the absence of a unit that few photos show. What renders alone teach is else read
 into every face up to this bound, and into smiles most."""
 
+MASKED: Final = {"AU20": "AU12"}
+"""Units whose absence no judge can see where another is clear: both of these draw the mouth wide."""
+
+_CLEAR: Final = 1.0
+"""Grade from which a unit masks another."""
+
 _FOLDER: Final = Path(__file__).parent
 TABLES: Final = tuple(
     _FOLDER / f"judged_{name}.csv" for name in ("photos", "close_up", "close_up_again", "upper_face_again")
@@ -126,9 +132,13 @@ def intensity_bounds(grades: FloatArray | None) -> tuple[FloatArray, FloatArray]
         for i, name in enumerate(AU_NAMES):
             if grades[i] > 0 or (grades[i] == 0 and name in LEARNED):
                 low[i], high[i] = (np.interp(grades[i], range(4), side) for side in INTERVALS.T)
-            elif grades[i] == 0:
+            elif grades[i] == 0 and not _masked(name, grades):
                 high[i] = HARDLY
     return low, high
+
+
+def _masked(name: str, grades: FloatArray) -> bool:
+    return name in MASKED and bool(grades[AU_NAMES.index(MASKED[name])] >= _CLEAR)
 
 
 class GradedChoice:
