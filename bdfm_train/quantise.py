@@ -43,7 +43,7 @@ def quantise_reader(path: Path, photos: list[Photo]) -> float:
     """
     crops = aligned_crops(photos[:CALIBRATION_PHOTOS])
     calibration, check = crops[: len(crops) // 2], crops[len(crops) // 2 :]
-    before = _action_units(path, check)
+    before = read_action_units(path, check)
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
@@ -60,7 +60,7 @@ def quantise_reader(path: Path, photos: list[Photo]) -> float:
             activation_type=QuantType.QUInt8,
             extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},
         )
-    after = _action_units(path, check)
+    after = read_action_units(path, check)
     return float(np.mean([np.corrcoef(before[:, i], after[:, i])[0, 1] for i in range(before.shape[1])]))
 
 
@@ -80,6 +80,8 @@ def _in_32_bits(path: Path) -> list[str]:
     return [first, *(node.name for node in (*readings, *linear))]
 
 
-def _action_units(path: Path, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+def read_action_units(path: Path, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Parameters (n, 23), in [0, 1], that an exported reader reads from aligned crops (n, 96, 96), some at a time."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(["action_units"], {"crops": crops})[0]
+    parts = np.array_split(crops, max(1, len(crops) // 100))
+    return np.concatenate([session.run(["action_units"], {"crops": part})[0] for part in parts])

@@ -13,7 +13,6 @@ from typing import Final
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
@@ -25,6 +24,7 @@ from .errors import CheckpointError
 from .networks.checkpoints import build_reader, write_checkpoint
 from .networks.reader import ExportedReader, FaceReader
 from .networks.segmentation import normalise
+from .quantise import read_action_units
 
 PHOTOS: Final = 400
 _NOT_EXPORTED: Final = "segmentation.parse."
@@ -62,15 +62,10 @@ def recover_reader(weights: Path, config: Config, photos: Sequence[Photo], out: 
     crops = aligned_crops(list(photos))
     with torch.no_grad():
         _take_apart(reader, layers, crops[:PHOTOS])
-        parts = [ExportedReader(reader)(torch.from_numpy(part))[2].numpy() for part in _parts(crops)]
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    wanted = [session.run(["action_units"], {"crops": part})[0] for part in _parts(crops)]
+        parts = torch.from_numpy(crops).split(100)
+        read = torch.cat([ExportedReader(reader)(part)[2] for part in parts]).numpy()
     write_checkpoint({"average": reader.state_dict(), "config": config.name, "step": 0}, out)
-    return float(np.abs(np.concatenate(parts) - np.concatenate(wanted)).mean())
-
-
-def _parts(crops: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    return np.array_split(crops, max(1, len(crops) // 100))
+    return float(np.abs(read - read_action_units(path, crops)).mean())
 
 
 def _read(path: Path) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor]:

@@ -19,6 +19,8 @@ from bdfm_train.constants import constant
 
 from .augment import BLUR, BLURRED, COMPRESSED, HIDDEN, NOISY, QUALITY, SMALL, SMALLNESS, Jitter
 
+_TARGET: Final = tuple(map(tuple, (FIVE_POINTS * CROP_SIZE - 0.5).tolist()))
+"""The five points of an aligned face, pixels of its crop."""
 _RADIUS: Final = 5
 _BLOCK: Final = 8
 _MIDDLE: Final = 128.0 / 255.0
@@ -80,7 +82,7 @@ def five_points(landmarks: Tensor) -> Tensor:
 
 def alignments(points: Tensor) -> Tensor:
     """:func:`bdfm_infer.alignment.alignment` of points (n, 5, 2): (n, 2, 3)."""
-    target = constant((FIVE_POINTS * CROP_SIZE - 0.5).tolist(), points.device)
+    target = constant(_TARGET, points.device)
     source_mean, target_mean = points.mean(1), target.mean(0)
     a, b = points - source_mean[:, None], target - target_mean
     spread = a.square().sum((1, 2)).clamp_min(1e-9)

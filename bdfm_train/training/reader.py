@@ -182,7 +182,7 @@ def train_reader(
     step, minutes = _resume(checkpoint, reader, average, optimizer) if checkpoint.exists() else (0, 0.0)
     descent = Descent(optimizer, _LONGEST_GRADIENT, checkpoint)
     batches = batches_from(step)
-    clock, first = Clock(minutes), step
+    clock = Clock(minutes)
     while (share := run.length.share(step, clock.minutes)) < 1.0:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config.training, step, share)
@@ -198,8 +198,7 @@ def train_reader(
             maker.refresh()
         if step % _SAVE_STEPS == 0:
             _save(checkpoint, reader, average, optimizer, step, clock.minutes, config)
-    if step > first:
-        descent.values()
+    descent.values()
     _save(checkpoint, reader, average, optimizer, step, clock.minutes, config)
     return checkpoint
 

@@ -144,10 +144,11 @@ class Descent:
         total.backward()
         length = nn.utils.clip_grad_norm_(self._weights, self._longest)
         seen = torch.stack([length.detach(), *(loss.detach().float() for loss in losses.values())])
-        ended = self._first_bad.to(seen.device) > 0
-        bad = ~ended & ~seen.isfinite().all()
-        self._first_bad = torch.where(bad, float(number), self._first_bad.to(seen.device))
-        self._names, self._seen = list(losses), seen if not self._names else torch.where(ended, self._seen, seen)
+        first_bad = self._first_bad.to(seen.device)
+        ended = first_bad > 0
+        self._seen = torch.where(ended, self._seen, seen) if self._names else seen
+        self._first_bad = torch.where(ended | seen.isfinite().all(), first_bad, float(number))
+        self._names = list(losses)
         if self._fused:
             self._optimizer.found_inf = (self._first_bad > 0).float()  # type: ignore[attr-defined]
         else:
@@ -155,7 +156,7 @@ class Descent:
         self._optimizer.step()
 
     def values(self) -> dict[str, float]:
-        """The last step's losses as numbers, rounded.
+        """The last step's losses as numbers, rounded; none before the first step.
 
         Raises:
             DivergedError: a loss or the gradient was not finite; the weights are as before that step.
