@@ -100,8 +100,12 @@ def _parser() -> argparse.ArgumentParser:
     mean.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     mean.set_defaults(run=_mean)
 
-    regressor = commands.add_parser("regressor", help="train R on the frozen F_seg of a reader, and compare the two")
-    regressor.add_argument("--checkpoint", type=Path, required=True, help="a reader's checkpoint")
+    regressor = commands.add_parser("regressor", help="train R on the frozen F_seg of a reader")
+    reads = regressor.add_mutually_exclusive_group(required=True)
+    reads.add_argument("--checkpoint", type=Path, help="a reader's checkpoint, whose F_seg R reads")
+    reads.add_argument(
+        "--landmark-network", type=Path, help="a checkpoint of reader --config landmarks, read in its place"
+    )
     _add_run(regressor, minutes=20.0)
     regressor.add_argument("--start", type=Path, help="R's checkpoint to go on from")
     regressor.set_defaults(run=_regressor)
@@ -277,7 +281,9 @@ def _regressor(options: argparse.Namespace) -> None:
     with processes(options.device, several=False) as process:
         own = load_losses(options.loss, WEIGHTS)
         run = _run(options, process.device)
-        path = train_regressor(options.checkpoint, _data(options), run, options.start, own)
+        by_landmarks = options.landmark_network is not None
+        reads = options.landmark_network if by_landmarks else options.checkpoint
+        path = train_regressor(reads, _data(options), run, options.start, own, by_landmarks)
     print(path)
 
 

@@ -13,6 +13,8 @@ from .face_model.sources import sources_root
 
 if TYPE_CHECKING:
     from .networks.bisenet import BiSeNetOnCrops
+    from .networks.landmark_network import LandmarkNetwork
+    from .networks.segmentation import SegmentationNetwork
     from .training.objective import FrozenNetworks
 
 
@@ -20,7 +22,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the commands to those of ``python -m bdfm_train``."""
     paper = commands.add_parser("paper", help="train R on photos by the paper's five losses; torchrun spreads it")
     paper.add_argument("--config", default="lite", help="name, or a .toml file (default: %(default)s)")
-    _add_frozen(paper)
+    _add_frozen(paper).add_argument(
+        "--landmark-network", type=Path, help="a checkpoint of reader --config landmarks, in place of F_seg (Fig. 6)"
+    )
     paper.add_argument("--start", type=Path, help="R's checkpoint to begin with, from the command regressor")
     paper.add_argument("--work", type=Path, required=True, help="folder for checkpoint and log; resumes from it")
     paper.add_argument("--steps", type=int, help="length of the whole run; the configuration's by default")
@@ -42,7 +46,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ablation.add_argument("name", help="which one, or all; a wrong name lists them")
     ablation.add_argument("--config", default="lite", help="name, or a .toml file (default: %(default)s)")
     _add_frozen(ablation)
-    ablation.add_argument("--start", type=Path, help="R's checkpoint that all begin with")
+    ablation.add_argument("--start", type=Path, help="R's checkpoint that all begin with that read F_seg")
+    ablation.add_argument("--landmark-network", type=Path, help="a checkpoint of reader --config landmarks (Fig. 6)")
+    ablation.add_argument("--landmark-start", type=Path, help="R's checkpoint that begins on the landmark network")
     ablation.add_argument("--renders", type=Path, required=True, nargs="+", help="shards of held-out identities")
     ablation.add_argument("--work", type=Path, required=True, help="folder for trainings and figures; resumes from it")
     ablation.add_argument("--steps", type=int, default=200, help="of each variant (default: %(default)s)")
@@ -57,7 +63,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     curves.set_defaults(run=_curves)
 
 
-def _add_frozen(parser: argparse.ArgumentParser) -> None:
+def _add_frozen(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """Options of G, F_rec and what R reads; returns the group of the latter."""
     segmentation = parser.add_mutually_exclusive_group(required=True)
     segmentation.add_argument("--reader", type=Path, help="a reader's checkpoint, for its F_seg")
     segmentation.add_argument("--bisenet", type=Path, help="the published BiSeNet for faces in place of our own F_seg")
@@ -65,16 +72,22 @@ def _add_frozen(parser: argparse.ArgumentParser) -> None:
     recognition = parser.add_mutually_exclusive_group(required=True)
     recognition.add_argument("--identity", type=Path, help="F_rec's checkpoint, from the command identity")
     recognition.add_argument("--light-cnn", type=Path, help="the published LightCNN-29 v2 in place of our own F_rec")
+    return segmentation
 
 
-def _frozen(options: argparse.Namespace, config: Config) -> FrozenNetworks:
-    from .networks.checkpoints import load_segmentation
+def _frozen(options: argparse.Namespace, config: Config, by_landmarks: bool = False) -> FrozenNetworks:
+    """The networks that R's training leaves as they are; R reads F_seg, or a landmark network."""
+    from .networks.checkpoints import load_landmark_network, load_segmentation
     from .networks.identity import load_identity
     from .networks.published import load_light_cnn
     from .training.generator import load_generator
     from .training.objective import FrozenNetworks
 
-    segmentation = _bisenet(options, config) if options.bisenet else load_segmentation(options.reader, config)
+    segmentation: SegmentationNetwork | BiSeNetOnCrops | LandmarkNetwork
+    if by_landmarks:
+        segmentation = load_landmark_network(options.landmark_network, config)
+    else:
+        segmentation = _bisenet(options, config) if options.bisenet else load_segmentation(options.reader, config)
     recognition = load_light_cnn(options.light_cnn) if options.light_cnn else load_identity(options.identity)
     return FrozenNetworks(
         load_generator(options.generator)[0],
@@ -110,7 +123,7 @@ def _paper(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     config = Config.load(options.config)
     own = load_losses(options.loss, NAMES)
-    frozen = _frozen(options, config)
+    frozen = _frozen(options, config, by_landmarks=options.landmark_network is not None)
     photos = aligned_crops(load_photos(sources_root(), "train"), config.network.crop_size)
     with processes(options.device) as process:
         path = train_paper(
@@ -156,34 +169,37 @@ def _ablation(options: argparse.Namespace) -> None:
     from .errors import ConfigError
     from .evaluation.regressor import measure
     from .networks.checkpoints import load_regressor
-    from .training.ablation import VARIANTS, Budget, Results, run_ablations
+    from .training.ablation import HEAT_MAPS, VARIANTS, Approach, Budget, Results, T, run_ablations
     from .training.processes import processes
 
     if options.name not in ("all", *VARIANTS):
         raise ConfigError(f"There is no ablation {options.name!r}. Choose all, or one of: {', '.join(VARIANTS)}.")
+    names = tuple(VARIANTS) if options.name == "all" else (options.name,)
+    needed = {VARIANTS[name].reads for name in names}
+    if HEAT_MAPS in needed and options.landmark_network is None:
+        raise ConfigError(
+            "Without F_seg R reads a landmark network. Train it (reader --config landmarks) and give it as "
+            "--landmark-network."
+        )
     torch.set_num_threads(options.threads)
     config = Config.load(options.config)
     size = config.network.crop_size
     train = load_photos(sources_root(), "train")
     held_out = without_copies(load_photos(sources_root(), "held_out"), train)
     renders = [Shard.load(path) for path in options.renders]
-    start = None if options.start is None else load_regressor(options.start)
-    photos = options.photos or config.paper.photos
-    begins = "random" if start is None else options.start.name
-    budget = Budget(config.name, options.steps, photos, options.seed, begins)
+    starts = {T: options.start, HEAT_MAPS: options.landmark_start}
+    begins = ("random" if path is None else path.name for path in starts.values())
+    budget = Budget(config.name, options.steps, options.photos or config.paper.photos, options.seed, *begins)
     results = Results(options.work, budget)
     with processes(options.device) as process:
-        frozen = _frozen(options, config).to(process.device)
-        run_ablations(
-            tuple(VARIANTS) if options.name == "all" else (options.name,),
-            config,
-            frozen,
-            aligned_crops(train, size),
-            lambda regressor: measure(frozen.segmentation, regressor, size, renders, held_out),
-            results,
-            start,
-            process,
-        )
+
+        def approach(reads: str) -> Approach:
+            frozen = _frozen(options, config, by_landmarks=reads == HEAT_MAPS).to(process.device)
+            start = None if starts[reads] is None else load_regressor(starts[reads])
+            return Approach(frozen, start, lambda r: measure(frozen.segmentation, r, size, renders, held_out))
+
+        approaches = {reads: approach(reads) for reads in needed}
+        run_ablations(names, config, approaches, aligned_crops(train, size), results, process)
         if process.rank == 0:
             print(results.table())
 

@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Configurations of the networks, one TOML file each: ``lite`` ships, ``paper`` has the paper's sizes."""
+"""Configurations of the networks, one TOML file each: ``lite`` ships, ``paper`` has the paper's sizes, ``landmarks``
+trains the landmark network of Fig. 6."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bdfm_infer.parameters import AU_NAMES
 from bdfm_train.errors import ConfigError
 
 from .strict import make, read_toml
 
-NAMES: Final = ("lite", "paper")
+NAMES: Final = ("lite", "paper", "landmarks")
 """The configurations that come with the package."""
 
 CONTENTS: Final = ("T", "heatmaps", "none")
-"""What the facial content loss compares: the paper's T, heatmaps of landmarks in its place (Fig. 6), nothing."""
+"""What the facial content loss compares: the paper's T, heat maps of a landmark network in its place (Fig. 6), nothing.
+"""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ class Config:
     def load(cls, name: str) -> Config:
         """Read ``NAME.toml`` of this folder, or the file where ``name`` is a path that ends in ``.toml``.
 
+        A file that ``extends`` one of :data:`NAMES` gives what differs from it.
+
         Raises:
             ConfigError: there is no such configuration, or the file has a key that is unknown or missing, or a value
                 that cannot be.
@@ -124,9 +128,23 @@ class Config:
             raise ConfigError(
                 f"There is no configuration {name!r}. Choose one of: {', '.join(NAMES)}, or name a .toml file."
             )
-        config = make(cls, read_toml(path), path, given={"name": name})
+        values = read_toml(path)
+        if (base := values.pop("extends", None)) is not None:
+            if base not in NAMES:
+                raise ConfigError(f"{path}: extends must be one of {', '.join(NAMES)}, not {base!r}.")
+            values = _merged(read_toml(folder / f"{base}.toml"), values)
+        config = make(cls, values, path, given={"name": name})
         if unknown := sorted(config.emphasis.keys() - set(AU_NAMES)):
             raise ConfigError(f"{path}: [emphasis] {unknown[0]!r} is no action unit.")
         if config.paper.loss.content not in CONTENTS:
             raise ConfigError(f"{path}: [paper.loss] content must be one of {', '.join(CONTENTS)}.")
         return config
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The base with the changes; tables are merged key by key."""
+    both = {
+        key: _merged(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
+        for key, value in changes.items()
+    }
+    return base | both

@@ -24,7 +24,7 @@ from bdfm_infer.parameters import (
 from bdfm_train.data.photos import Photo, aligned_crops
 from bdfm_train.data.shards import Shard
 from bdfm_train.errors import MeasureError
-from bdfm_train.networks.representation import represent
+from bdfm_train.networks.representation import described
 from bdfm_train.networks.segmentation import normalise
 
 from .datasets.labels import STRONGEST
@@ -69,8 +69,8 @@ def read(segmentation: nn.Module, regressor: nn.Module, crops: NDArray[np.uint8]
     device = next(regressor.parameters()).device
     parts = []
     for part in torch.from_numpy(crops).split(_BATCH):
-        features = segmentation(normalise(part.to(device)))
-        parts.append(regressor(features.fused, represent(features)).clamp(0.0, 1.0).cpu())
+        seen = segmentation(normalise(part.to(device)))
+        parts.append(regressor(*described(seen)).clamp(0.0, 1.0).cpu())
     return torch.cat(parts).numpy()
 
 
@@ -80,7 +80,7 @@ def measure(
     """R's figures.
 
     Args:
-        segmentation: F_seg, on R's device.
+        segmentation: F_seg or the landmark network that R reads, on R's device.
         regressor: R.
         size: side of F_seg's input.
         renders: of identities never trained on.

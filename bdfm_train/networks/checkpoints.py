@@ -13,8 +13,10 @@ import torch
 from bdfm_train.config import Config
 from bdfm_train.errors import CheckpointError
 
+from .bisenet import BiSeNetOnCrops
+from .landmark_network import LandmarkNetwork
 from .reader import FaceReader
-from .regressor import ParameterRegressor
+from .regressor import ParameterRegressor, RegressorInputs
 from .segmentation import SegmentationNetwork
 
 
@@ -23,10 +25,20 @@ def build_reader(config: Config) -> FaceReader:
     return FaceReader(config.network.width, config.network.blocks, config.network.crop_size)
 
 
-def build_regressor(config: Config, fused_channels: int | None = None) -> ParameterRegressor:
-    """An untrained R of the size that the configuration asks for; f_gb has the channels of our own F_seg by default."""
-    network = config.network
-    return ParameterRegressor(network.width, network.regressor_channels, network.regressor_size, fused_channels)
+def build_regressor(
+    config: Config, reads: SegmentationNetwork | BiSeNetOnCrops | LandmarkNetwork | None = None
+) -> ParameterRegressor:
+    """An untrained R of the size that the configuration asks for, on what a network gives; our own F_seg by default."""
+    width = config.network.width
+    if isinstance(reads, LandmarkNetwork):
+        inputs = RegressorInputs.of_landmarks(width)
+    else:
+        inputs = RegressorInputs.of_t(width, 2 * width if reads is None else reads.fused_channels)
+    return _regressor(config, inputs)
+
+
+def _regressor(config: Config, inputs: RegressorInputs) -> ParameterRegressor:
+    return ParameterRegressor(inputs, config.network.regressor_channels, config.network.regressor_size)
 
 
 def load_config(checkpoint: Path, command: str = "reader") -> Config:
@@ -77,6 +89,15 @@ def load_segmentation(checkpoint: Path, config: Config) -> SegmentationNetwork:
     return network.requires_grad_(False).eval()
 
 
+def load_landmark_network(checkpoint: Path, config: Config) -> LandmarkNetwork:
+    """The landmark network of Fig. 6 of a reader's checkpoint, as :func:`load_segmentation` gives F_seg.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or belongs to another size of network.
+    """
+    return LandmarkNetwork(load_segmentation(checkpoint, config))
+
+
 def load_regressor(checkpoint: Path) -> ParameterRegressor:
     """R with the averaged weights that ``python -m bdfm_train regressor`` or ``paper`` wrote.
 
@@ -84,7 +105,8 @@ def load_regressor(checkpoint: Path) -> ParameterRegressor:
         CheckpointError: the file is missing or belongs to another size of network.
     """
     weights = read_checkpoint(checkpoint, "regressor", ("regressor",))["regressor"]
-    regressor = build_regressor(load_config(checkpoint, "regressor"), _fused_channels(weights))
+    config, inputs = load_config(checkpoint, "regressor"), _inputs(weights)
+    regressor = build_regressor(config) if inputs is None else _regressor(config, inputs)
     _fill(regressor, checkpoint, "regressor", "regressor")
     return regressor.eval()
 
@@ -152,10 +174,10 @@ def _command(name: str) -> str:
     return f"python -m bdfm_train{'.' if '.' in name else ' '}{name}"
 
 
-def _fused_channels(weights: dict[str, torch.Tensor]) -> int | None:
-    """Of the f_gb that R was trained on: the published BiSeNet's has more than our own F_seg's."""
-    first = weights.get("pose.reduce.0.weight")
-    return None if first is None else first.shape[1]
+def _inputs(weights: dict[str, torch.Tensor]) -> RegressorInputs | None:
+    """Channels of what R was trained on, as its first convolutions tell; None where there are none."""
+    first = [weights.get(f"{part}.reduce.0.weight") for part in ("pose", "identity", "brow_style")]
+    return RegressorInputs(*(w.shape[1] for w in first if w is not None)) if all(w is not None for w in first) else None
 
 
 def _fill(network: torch.nn.Module, checkpoint: Path, command: str, key: str) -> None:

@@ -12,9 +12,10 @@ from torch.nn import functional
 
 from bdfm_infer.alignment import CROP_SIZE, N_LANDMARKS
 from bdfm_infer.parameters import N_AU, N_POSE
+from bdfm_train.errors import CheckpointError
 
-from .regressor import ParameterRegressor
-from .representation import represent
+from .regressor import ParameterRegressor, RegressorInputs
+from .representation import described
 from .segmentation import FaceFeatures, SegmentationNetwork, in_full_precision, normalise
 
 _HIDDEN = 384
@@ -90,10 +91,18 @@ class ExportedReader(nn.Module):
     Args:
         reader: trained.
         regressor: R; pose and action units are then the mean of what it and the plain head read.
+
+    Raises:
+        CheckpointError: R was trained on another network than F_seg of this size, such as a landmark network.
     """
 
     def __init__(self, reader: FaceReader, regressor: ParameterRegressor | None = None) -> None:
         super().__init__()
+        fused = reader.segmentation.fused_channels
+        if regressor is not None and regressor.inputs != RegressorInputs.of_t(fused // 2, fused):
+            raise CheckpointError(
+                "R reads another network than this reader's F_seg. Name R's checkpoint of this reader."
+            )
         self.reader, self.regressor = reader, regressor
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -104,7 +113,7 @@ class ExportedReader(nn.Module):
         reading = self.reader(normal)
         parameters = reading.parameters
         if self.regressor is not None:
-            by_r = self.regressor.performance(reading.features.fused, represent(reading.features))
+            by_r = self.regressor.performance(*described(reading.features))
             parameters = (parameters + by_r) / 2
         parameters = parameters.clamp(0.0, 1.0)
         return (

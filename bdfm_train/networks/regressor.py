@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bdfm_infer.alignment import N_LANDMARKS
 from bdfm_infer.parameters import N_AU, N_BROW_STYLES, N_IDENTITY, N_POSE
 
+from .landmark_network import LandmarkMaps
 from .layers import AttentionBlock, ConvBlock, SqueezeExcitation
 from .representation import Representation
 
@@ -42,32 +46,56 @@ class SubRegressor(nn.Module):
         return self.second(self.excite(functional.relu(self.first(x))))
 
 
+@dataclass(frozen=True)
+class RegressorInputs:
+    """Channels of the maps that R reads pose, identity and action units, and brow style from."""
+
+    pose: int
+    local: int
+    brows: int
+
+    @classmethod
+    def of_t(cls, width: int, fused_channels: int) -> RegressorInputs:
+        """Of f_gb and T; ``width`` is that of F_seg's first stage."""
+        return cls(fused_channels, (2 + 4 + 4 + 8) * width, 2 * width)
+
+    @classmethod
+    def of_landmarks(cls, width: int) -> RegressorInputs:
+        """Of a landmark network's heat maps and first layers (Fig. 6); ``width`` is that of its first stage."""
+        local = (1 + 2) * width + N_LANDMARKS
+        return cls(N_LANDMARKS, local, local)
+
+
 class ParameterRegressor(nn.Module):
     """R: pose from f_gb; identity and action units from T_eyes, T_nose, T_mouth, T_face; brow style from T_brows.
 
     Args:
-        width: channels of F_seg's first stage.
+        inputs: channels of what it reads.
         channels: width of the sub-regressors.
         size: side that maps are pooled to before they are joined.
-        fused_channels: of f_gb; twice the width in our own F_seg.
     """
 
-    def __init__(self, width: int, channels: int, size: int, fused_channels: int | None = None) -> None:
+    def __init__(self, inputs: RegressorInputs, channels: int, size: int) -> None:
         super().__init__()
-        local = (2 + 4 + 4 + 8) * width
-        self.pose = SubRegressor(fused_channels or 2 * width, N_POSE, channels, size)
-        self.identity = SubRegressor(local, N_IDENTITY, channels, size)
-        self.action_units = SubRegressor(local, N_AU, channels, size)
-        self.brow_style = SubRegressor(2 * width, N_BROW_STYLES, channels, size)
+        self.inputs = inputs
+        self.pose = SubRegressor(inputs.pose, N_POSE, channels, size)
+        self.identity = SubRegressor(inputs.local, N_IDENTITY, channels, size)
+        self.action_units = SubRegressor(inputs.local, N_AU, channels, size)
+        self.brow_style = SubRegressor(inputs.brows, N_BROW_STYLES, channels, size)
 
-    def forward(self, fused: Tensor, t: Representation) -> Tensor:
-        """The 269 parameters, (n, 269); brow styles sum to 1, the others are not clipped to [0, 1]."""
-        identity = self.identity(t.eyes, t.nose, t.mouth, t.face)
-        return torch.cat([self.performance(fused, t), identity, self.brow_style(t.brows).softmax(1)], 1)
+    def forward(self, whole: Tensor, parts: Representation | LandmarkMaps) -> Tensor:
+        """The 269 parameters, (n, 269); brow styles sum to 1, the others are not clipped to [0, 1].
 
-    def performance(self, fused: Tensor, t: Representation) -> Tensor:
+        Args:
+            whole: f_gb, or heat maps of landmarks.
+            parts: T, or what stands in its place.
+        """
+        style = self.brow_style(*parts.around_brows).softmax(1)
+        return torch.cat([self.performance(whole, parts), self.identity(*parts.local), style], 1)
+
+    def performance(self, whole: Tensor, parts: Representation | LandmarkMaps) -> Tensor:
         """Pose and action units alone, (n, 25)."""
-        return torch.cat([self.pose(fused), self.action_units(t.eyes, t.nose, t.mouth, t.face)], 1)
+        return torch.cat([self.pose(whole), self.action_units(*parts.local)], 1)
 
 
 def _resize(x: Tensor, size: int) -> Tensor:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""T, the facial representation (paper, section 2.3, Eq. 5): T_i = beta_i A_i(I) C_i(I)."""
+"""T, the facial representation (paper, section 2.3, Eq. 5): T_i = beta_i A_i(I) C_i(I), or what stands in its place."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from torch import Tensor
 from torch.nn import functional
 
+from .landmark_network import LandmarkMaps
 from .segmentation import CLASSES
 
 PARTS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
@@ -37,6 +38,16 @@ class Representation:
     mouth: Tensor
     face: Tensor
 
+    @property
+    def local(self) -> tuple[Tensor, ...]:
+        """What identity and action units are read from (section 2.4)."""
+        return self.eyes, self.nose, self.mouth, self.face
+
+    @property
+    def around_brows(self) -> tuple[Tensor, ...]:
+        """What the brow style is read from."""
+        return (self.brows,)
+
 
 class ParsedFeatures(Protocol):
     """What T is made of: our own F_seg's features or those of the published one (:mod:`.bisenet`)."""
@@ -46,8 +57,18 @@ class ParsedFeatures(Protocol):
         """Maps C_1, C_2, C_3, each half as large as the one before."""
 
     @property
+    def fused(self) -> Tensor:
+        """f_gb."""
+
+    @property
     def parsing(self) -> Tensor:
         """Logits of the 14 classes, as large as C_1."""
+
+
+def described(seen: ParsedFeatures | LandmarkMaps) -> tuple[Tensor, Representation | LandmarkMaps]:
+    """What R reads of what a network saw: f_gb and T of F_seg, heat maps and :class:`LandmarkMaps` of a landmark
+    network."""
+    return (seen.heat, seen) if isinstance(seen, LandmarkMaps) else (seen.fused, represent(seen))
 
 
 def represent(features: ParsedFeatures) -> Representation:

@@ -34,18 +34,22 @@ class FaceFeatures:
 
     Attributes:
         stages: maps C_1, C_2, C_3 of the last three ResNet stages, at s/4, s/8, s/16.
+        early: map of the first ResNet stage, (n, width, s/2, s/2).
         fused: f_gb, output of the feature fusion module, (n, 2 width, s/4, s/4).
         parsing: logits, (n, 14, s/4, s/4).
         embedding: what the coarse landmarks are read from, (n, 256).
         coarse: landmarks (n, 68, 2) in crop units.
-        landmarks: the same, finer.
+        heat: heat maps of the landmarks, (n, 68, s/4, s/4); each adds up to 1 less the weight of its coarse place.
+        landmarks: the same as ``coarse``, finer.
     """
 
     stages: tuple[Tensor, Tensor, Tensor]
+    early: Tensor
     fused: Tensor
     parsing: Tensor
     embedding: Tensor
     coarse: Tensor
+    heat: Tensor
     landmarks: Tensor
 
 
@@ -68,12 +72,14 @@ class LandmarkHeat(nn.Module):
         self.heat = nn.Sequential(ConvBlock(inputs, channels), nn.Conv2d(channels, N_LANDMARKS, 1))
         self.doubt = nn.Parameter(torch.full((1, N_LANDMARKS, 1), self.DOUBT))
 
-    def forward(self, maps: Tensor, coarse: Tensor) -> Tensor:
-        """Landmarks (n, 68, 2) of maps (n, inputs, s, s) and coarse landmarks, all in crop units."""
+    def forward(self, maps: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """Heat maps (n, 68, s, s) and landmarks (n, 68, 2) of maps (n, inputs, s, s) and coarse landmarks, all in crop
+        units."""
         heat = self.heat(maps).flatten(2).float()
         with in_full_precision(maps):
             weights = torch.cat([heat, torch.zeros_like(heat[..., :1]) + self.doubt], 2).softmax(2)
-            return weights[..., :-1] @ self.cells + weights[..., -1:] * coarse.float()
+            landmarks = weights[..., :-1] @ self.cells + weights[..., -1:] * coarse.float()
+        return weights[..., :-1].unflatten(2, maps.shape[2:]), landmarks
 
 
 def _cell_centres(side: int) -> Tensor:
@@ -150,7 +156,8 @@ class SegmentationNetwork(nn.Module):
 
     def forward(self, crops: Tensor) -> FaceFeatures:
         """Features of normalised crops (n, 1, s, s)."""
-        c1 = self.stage2(self.stage1(self.stem(crops)))
+        early = self.stage1(self.stem(crops))
+        c1 = self.stage2(early)
         c2 = self.stage3(c1)
         c3 = self.stage4(c2)
         deep = self.refine4(c3) + self.whole(c3.mean((2, 3)))[:, :, None, None]
@@ -159,13 +166,16 @@ class SegmentationNetwork(nn.Module):
         embedding = self.embed(c3)
         with in_full_precision(crops):
             coarse = self.locate(embedding.float()).view(-1, N_LANDMARKS, 2) + 0.5
+        heat, landmarks = self.refine_landmarks(fused, coarse)
         return FaceFeatures(
             stages=(c1, c2, c3),
+            early=early,
             fused=fused,
             parsing=self.parse(fused),
             embedding=embedding,
             coarse=coarse,
-            landmarks=self.refine_landmarks(fused, coarse),
+            heat=heat,
+            landmarks=landmarks,
         )
 
 

@@ -27,8 +27,8 @@ from .objective import FrozenNetworks
 from .paper import train_paper
 from .processes import Processes
 
-START: Final = "start"
-"""In a table of results, R before any step."""
+T, HEAT_MAPS = "T", "heatmaps"
+"""What R reads, and the content loss compares: T, or a landmark network's maps in its place."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,52 @@ class Variant:
     change: Mapping[str, Any]
     paper: tuple[float, ...]
 
+    @property
+    def reads(self) -> str:
+        """What R reads, :data:`T` or :data:`HEAT_MAPS`."""
+        return HEAT_MAPS if self.change.get("content") == HEAT_MAPS else T
+
 
 VARIANTS: Final[dict[str, Variant]] = {
     name: Variant(entry["title"], entry["change"], tuple(entry["paper"]))
     for name, entry in tomllib.loads(Path(__file__).with_name("ablations.toml").read_text("utf-8"))["variant"].items()
 }
 
+STARTS: Final = {
+    "start": Variant("before any step", {}, ()),
+    "landmarks-start": Variant("before any step, on the landmark network", {"content": HEAT_MAPS}, ()),
+}
+"""R before any step, by what it reads."""
+
+ROWS: Final = dict(sorted((STARTS | VARIANTS).items(), key=lambda row: row[1].reads != T))
+"""Of the table, in its order: the start, then the variants that begin with it."""
+
 
 @dataclass(frozen=True)
 class Budget:
-    """What all variants have in common: configuration, steps, photos in a step, seed, file of R at the start."""
+    """What all variants have in common: configuration, steps, photos in a step, seed, files of R at the start."""
 
     config: str
     steps: int
     photos: int
     seed: int
     start: str
+    landmark_start: str
+
+
+@dataclass(frozen=True)
+class Approach:
+    """What goes with R's reading T, or a landmark network.
+
+    Attributes:
+        frozen: G, F_rec and the network that R reads.
+        start: R's weights to begin with; the same random ones where there is none.
+        measure: from R to its figures.
+    """
+
+    frozen: FrozenNetworks
+    start: ParameterRegressor | None
+    measure: Callable[[ParameterRegressor], Figures]
 
 
 class Results:
@@ -113,10 +143,9 @@ class Results:
             "| judged photos: AUC |",
             "|---|---|---|---|---|---|---|---|---|",
         ]
-        for name in (START, *VARIANTS):
+        for name, variant in ROWS.items():
             if (ours := self.figures.get(name)) is None:
                 continue
-            variant = VARIANTS.get(name, Variant("before any step", {}, ()))
             theirs = [f"{icc:.2f}, {mae:.2f}" for icc, mae in zip(variant.paper[::2], variant.paper[1::2], strict=True)]
             cells = [
                 variant.title,
@@ -135,31 +164,29 @@ class Results:
 def run_ablations(
     names: Sequence[str],
     config: Config,
-    frozen: FrozenNetworks,
+    approaches: Mapping[str, Approach],
     photos: NDArray[np.uint8],
-    measure: Callable[[ParameterRegressor], Figures],
     results: Results,
-    start: ParameterRegressor | None,
     process: Processes,
 ) -> None:
-    """Train and measure variants in turn, the start first; a variant that was broken off goes on.
+    """Train and measure variants in turn, each start before its first; a variant that was broken off goes on.
 
     Args:
         names: of :data:`VARIANTS`.
         config: sizes and settings that the variants change.
-        frozen: G, F_seg and F_rec.
+        approaches: by what R reads, :data:`T` or :data:`HEAT_MAPS`; those that the variants need.
         photos: (n, s, s) uint8, aligned, to train on.
-        measure: from R to its figures.
         results: where figures go; each variant's training lies in a folder beside it.
-        start: R's weights to begin with; the same random ones where there is none.
         process: this process and its device.
     """
     budget = results.budget
-    for name in dict.fromkeys((START, *names)):
-        loss = replace(config.paper.loss, **VARIANTS[name].change) if name != START else config.paper.loss
+    needed = {VARIANTS[name].reads for name in names}
+    starts = [name for name, start in STARTS.items() if start.reads in needed]
+    for name in dict.fromkeys((*starts, *names)):
+        variant, steps = ROWS[name], 0 if name in STARTS else budget.steps
+        loss = replace(config.paper.loss, **variant.change)
         changed = replace(config, paper=replace(config.paper, loss=loss, photos=budget.photos))
-        steps = 0 if name == START else budget.steps
-        folder = results.path.parent / name
-        checkpoint = train_paper(changed, frozen, photos, folder, steps, process, budget.seed, start)
+        approach, folder = approaches[variant.reads], results.path.parent / name
+        checkpoint = train_paper(changed, approach.frozen, photos, folder, steps, process, budget.seed, approach.start)
         if process.rank == 0:
-            results.add(name, measure(load_regressor(checkpoint).to(process.device)))
+            results.add(name, approach.measure(load_regressor(checkpoint).to(process.device)))

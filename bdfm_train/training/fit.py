@@ -92,7 +92,7 @@ def fit(frozen: FrozenNetworks, crop: Image, steps: int) -> tuple[FloatArray, tu
             for group in optimizer.param_groups:
                 group["lr"] = LEARNING_RATE * (0.5 + 0.5 * math.cos(math.pi * step / steps))
             pictures = frozen.draw(torch.cat([y, with_base_units(y)]))
-            loss = content_loss(frozen.see_drawn(pictures[:1]).t, real.t)
+            loss = content_loss(frozen.see_drawn(pictures[:1]).parts, real.parts)
             loss = loss + IDENTITY_WEIGHT * identity_loss(frozen.recognise_drawn(pictures[1:]), person)
             optimizer.zero_grad()
             loss.backward()

@@ -10,7 +10,6 @@ printed weights w fit any F_seg.
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -26,20 +25,21 @@ from bdfm_infer.parameters import (
     base_face,
 )
 from bdfm_train.config import PaperLossConfig
+from bdfm_train.networks.landmark_network import LandmarkMaps
 from bdfm_train.networks.representation import Representation
 
-HEATMAP_SIZE: Final = 24
-HEATMAP_SPREAD: Final = 0.04
-"""Deviation of a landmark's blob, in units of the crop."""
 
-
-def content_loss(drawn: Representation, real: Representation) -> Tensor:
-    """L_ct = |T_g - T_r|_1 (Eq. 8), the sum over the five components.
+def content_loss(drawn: Representation | LandmarkMaps, real: Representation | LandmarkMaps) -> Tensor:
+    """L_ct = |T_g - T_r|_1 (Eq. 8), the sum over the five components; of a landmark network's maps (Fig. 6) the mean
+    squared difference of the heat maps, in units of the real ones' mean square.
 
     Args:
-        drawn: T of G(y).
-        real: T of the photo.
+        drawn: T of G(y), or what stands in its place.
+        real: the same of the photo.
     """
+    if isinstance(real, LandmarkMaps):
+        assert isinstance(drawn, LandmarkMaps)
+        return (drawn.heat - real.heat).square().mean() / real.heat.square().mean().detach().clamp_min(1e-12)
     return torch.stack([_relative(getattr(drawn, part.name), getattr(real, part.name)) for part in fields(real)]).sum()
 
 
@@ -82,34 +82,14 @@ def loopback_loss(
     return (first + lambda_le * second).mean()
 
 
-def adversarial_loss(drawn: Representation, base: Representation) -> Tensor:
+def adversarial_loss(drawn: Representation | LandmarkMaps, base: Representation | LandmarkMaps) -> Tensor:
     """L_adv = |T_gbe,m - T_b,m|_1 (Eq. 12): the mouth at base action units is that of the base face.
 
     Args:
-        drawn: T of G's pictures with base action units.
-        base: T of the base face, one picture.
+        drawn: T, or what stands in its place, of G's pictures with base action units.
+        base: the same of the base face, one picture.
     """
     return _relative(drawn.mouth, base.mouth.expand_as(drawn.mouth))
-
-
-def heatmap_loss(drawn: Tensor, real: Tensor) -> Tensor:
-    """In place of Eq. 8 in the ablation of Fig. 6: mean squared difference of landmarks' heatmaps.
-
-    The paper takes the heatmaps of a landmark network; here they are drawn around the landmarks that F_seg gives. In
-    units of the real heatmaps' mean square.
-
-    Args:
-        drawn, real: (n, 68, 2) crop units.
-    """
-    expected = heatmaps(real)
-    return (heatmaps(drawn) - expected).square().mean() / expected.square().mean()
-
-
-def heatmaps(landmarks: Tensor) -> Tensor:
-    """A blob of height 1 around each landmark, (n, 68, 24, 24), of landmarks (n, 68, 2) in crop units."""
-    places = (torch.arange(HEATMAP_SIZE, device=landmarks.device) + 0.5) / HEATMAP_SIZE
-    x, y = ((-(places - landmarks[..., axis, None]).square() / (2 * HEATMAP_SPREAD**2)).exp() for axis in (0, 1))
-    return y[..., :, None] * x[..., None, :]
 
 
 def total_loss(losses: dict[str, Tensor], config: PaperLossConfig) -> Tensor:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,9 @@ from bdfm_train.config import PaperLossConfig
 from bdfm_train.errors import ConfigError
 from bdfm_train.networks.bisenet import BiSeNetOnCrops
 from bdfm_train.networks.generator import aligned_crops
-from bdfm_train.networks.representation import Representation, represent
-from bdfm_train.networks.segmentation import FaceFeatures, SegmentationNetwork, normalise
+from bdfm_train.networks.landmark_network import LandmarkMaps, LandmarkNetwork
+from bdfm_train.networks.representation import Representation, described
+from bdfm_train.networks.segmentation import SegmentationNetwork, normalise
 
 from . import losses
 from .own_losses import OwnLoss
@@ -26,25 +28,31 @@ from .steps import frozen_statistics
 
 @dataclass(frozen=True)
 class Seen:
-    """What F_seg gives of n pictures: f_gb (n, 2 width, s/4, s/4), T, and landmarks (n, 68, 2) in crop units.
+    """What R reads of n pictures.
 
-    The published BiSeNet reads no landmarks, and its maps have other sizes.
+    Attributes:
+        whole: f_gb (n, 2 width, s/4, s/4) of F_seg, or a landmark network's heat maps.
+        parts: T, or what stands in its place.
     """
 
-    fused: Tensor
-    t: Representation
-    landmarks: Tensor | None
+    whole: Tensor
+    parts: Representation | LandmarkMaps
 
     def __getitem__(self, part: slice) -> Seen:
         """Some of the pictures."""
-        t = {field.name: getattr(self.t, field.name)[part] for field in fields(self.t)}
-        return Seen(self.fused[part], Representation(**t), None if self.landmarks is None else self.landmarks[part])
+        return Seen(self.whole[part], self._changed(lambda name: getattr(self.parts, name)[part]))
 
+    def in_32_bits(self) -> Seen:
+        """The same, the parts in 32 bits."""
+        return Seen(self.whole, self._changed(lambda name: getattr(self.parts, name).float()))
 
-def join(a: Seen, b: Seen) -> Seen:
-    """What R reads of the pictures of both: no landmarks."""
-    t = {field.name: torch.cat([getattr(a.t, field.name), getattr(b.t, field.name)]) for field in fields(a.t)}
-    return Seen(torch.cat([a.fused, b.fused]), Representation(**t), None)
+    def joined(self, other: Seen) -> Seen:
+        """These pictures, then the others."""
+        parts = self._changed(lambda name: torch.cat([getattr(seen.parts, name) for seen in (self, other)]))
+        return Seen(torch.cat([self.whole, other.whole]), parts)
+
+    def _changed(self, to: Callable[[str], Tensor]) -> Representation | LandmarkMaps:
+        return type(self.parts)(**{field.name: to(field.name) for field in fields(self.parts)})
 
 
 @dataclass(frozen=True)
@@ -53,20 +61,15 @@ class FrozenNetworks:
 
     Attributes:
         generator: G, from (n, 269) to RGB (n, 3, 128, 128) in [0, 1].
-        segmentation: F_seg, ours or the published BiSeNet.
+        segmentation: F_seg, ours or the published BiSeNet, or a landmark network in its place (Fig. 6).
         recognition: F_rec, from normalised crops (n, 1, 96, 96) to (n, 256); ours or the published LightCNN.
         crop_size: side of F_seg's input.
     """
 
     generator: nn.Module
-    segmentation: SegmentationNetwork | BiSeNetOnCrops
+    segmentation: SegmentationNetwork | BiSeNetOnCrops | LandmarkNetwork
     recognition: nn.Module
     crop_size: int
-
-    @property
-    def fused_channels(self) -> int:
-        """Of f_gb."""
-        return self.segmentation.fused_channels
 
     @property
     def device(self) -> torch.device:
@@ -83,11 +86,7 @@ class FrozenNetworks:
 
     def see(self, crops: Tensor) -> Seen:
         """F_seg on normalised crops (n, 1, s, s)."""
-        features = self.segmentation(crops)
-        t = represent(features)
-        floats = {field.name: getattr(t, field.name).float() for field in fields(t)}
-        landmarks = features.landmarks.float() if isinstance(features, FaceFeatures) else None
-        return Seen(features.fused, Representation(**floats), landmarks)
+        return Seen(*described(self.segmentation(crops))).in_32_bits()
 
     def draw(self, y: Tensor) -> Tensor:
         """G's pictures of parameters (n, 269)."""
@@ -107,6 +106,14 @@ class FrozenNetworks:
         if grey.shape[-1] != CROP_SIZE:
             grey = functional.interpolate(grey, size=(CROP_SIZE, CROP_SIZE), mode="bilinear", align_corners=False)
         return self.recognition(normalise(grey[:, 0])).float()
+
+
+_COMPARED: Final[dict[str, tuple[type, ...]]] = {
+    "T": (Representation,),
+    "heatmaps": (LandmarkMaps,),
+    "none": (Representation, LandmarkMaps),
+}
+"""What R may read by each content loss of a configuration."""
 
 
 class PaperObjective(nn.Module):
@@ -131,25 +138,25 @@ class PaperObjective(nn.Module):
         with torch.no_grad():
             base = torch.from_numpy(base_face())[None].to(frozen.device)
             self.base_face = frozen.see_drawn(frozen.draw(base))
-        if config.content == "heatmaps" and self.base_face.landmarks is None:
-            raise ConfigError("The published BiSeNet reads no landmarks. Take our own F_seg, or compare T.")
+        if not isinstance(self.base_face.parts, _COMPARED[config.content]):
+            raise ConfigError(
+                f"[paper.loss] content is {config.content!r}, which is not what R reads here: T is F_seg's, heatmaps "
+                "are a landmark network's (--landmark-network)."
+            )
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
         """Losses by name, before their weights, of aligned photos (n, s, s) uint8."""
         frozen, config, n = self.frozen, self.config, len(crops)
         with torch.no_grad():
             real = frozen.see(normalise(crops))
-        y = self.regressor(real.fused, real.t).float()
+        y = self.regressor(real.whole, real.parts).float()
         shown = within_range(y)
         base_units = losses.with_base_units(shown)
         pictures = frozen.draw(torch.cat([shown, base_units]))
         drawn = frozen.see_drawn(pictures)
         found = {}
-        if config.content == "T":
-            found["content"] = losses.content_loss(drawn[:n].t, real.t)
-        elif config.content == "heatmaps":
-            assert drawn.landmarks is not None and real.landmarks is not None
-            found["content"] = losses.heatmap_loss(drawn.landmarks[:n], real.landmarks)
+        if config.content != "none":
+            found["content"] = losses.content_loss(drawn[:n].parts, real.parts)
         if config.identity:
             with torch.no_grad():
                 person = frozen.recognise(crops)
@@ -159,15 +166,15 @@ class PaperObjective(nn.Module):
         if config.loopback:
             found["loopback"] = self._loopback(base_units, drawn[n:], losses.with_base_identity(shown))
         if config.adversarial:
-            found["adversarial"] = losses.adversarial_loss(drawn[n:].t, self.base_face.t)
+            found["adversarial"] = losses.adversarial_loss(drawn[n:].parts, self.base_face.parts)
         return found | {loss.name: loss.compute(y, drawn[:n], real) for loss in self.own}
 
     def _loopback(self, base_units: Tensor, seen_base_units: Seen, base_identity: Tensor) -> Tensor:
         frozen = self.frozen
         with torch.no_grad():
-            seen = join(seen_base_units, frozen.see_drawn(frozen.draw(base_identity)))
+            seen = seen_base_units.joined(frozen.see_drawn(frozen.draw(base_identity)))
         with frozen_statistics(self.regressor):
-            read = self.regressor(seen.fused, seen.t).float()
+            read = self.regressor(seen.whole, seen.parts).float()
         n = len(base_units)
         return losses.loopback_loss(base_units, read[:n], base_identity, read[n:], self.config.lambda_le)
 

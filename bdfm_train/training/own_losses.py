@@ -6,7 +6,7 @@ The file defines ``WEIGHT``, a number, and ``loss``, which returns one value as 
 * ``reader``: :class:`~bdfm_train.data.batches.Batch`, then what the network read off its renders and its photos
   (:class:`.reader.Read`);
 * ``regressor``: the batch, then R's parameters (n, 269) of the renders and (m, 269) of the photos;
-* ``paper``: R's parameters (n, 269), then what F_seg sees of G's pictures of them and of the photos
+* ``paper``: R's parameters (n, 269), then what R reads of G's pictures of them and of the photos
   (:class:`.objective.Seen`).
 
 The log names it after the file.

@@ -84,7 +84,7 @@ def train_paper(
     """
     torch.manual_seed(seed)
     settings, checkpoint, device = config.paper, work / CHECKPOINT, process.device
-    regressor = build_regressor(config, frozen.fused_channels)
+    regressor = build_regressor(config, frozen.segmentation)
     if start is not None:
         try:
             regressor.load_state_dict(start.state_dict())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Trains R on the frozen F_seg of a face reader (paper, section 2.4): ``python -m bdfm_train regressor``.
+"""Trains R on the frozen F_seg of a face reader (paper, section 2.4), or on a landmark network in its place (Fig. 6):
+``python -m bdfm_train regressor``.
 
 Renders give all 269 parameters (identity on head A alone); on photos a mean teacher asks for steady action units.
 """
@@ -22,17 +23,20 @@ from bdfm_train.networks.checkpoints import (
     build_regressor,
     fingerprint,
     load_config,
-    load_reader,
+    load_landmark_network,
     load_regressor,
+    load_segmentation,
     read_checkpoint,
     restore,
     write_checkpoint,
 )
+from bdfm_train.networks.landmark_network import LandmarkNetwork
 from bdfm_train.networks.regressor import ParameterRegressor
-from bdfm_train.networks.representation import Representation, represent
+from bdfm_train.networks.representation import described
 from bdfm_train.networks.segmentation import SegmentationNetwork
 
 from .average import WeightAverage
+from .objective import Seen
 from .own_losses import OwnLoss, with_own
 from .steps import (
     action_unit_error,
@@ -91,7 +95,12 @@ _LOG_STEPS, _SAVE_STEPS = 100, 200
 
 
 def train_regressor(
-    checkpoint: Path, data: TrainingData, run: Run, start: Path | None = None, own: Sequence[OwnLoss] = ()
+    checkpoint: Path,
+    data: TrainingData,
+    run: Run,
+    start: Path | None = None,
+    own: Sequence[OwnLoss] = (),
+    by_landmarks: bool = False,
 ) -> Path:
     """Train R, resuming where a run was broken off.
 
@@ -101,6 +110,7 @@ def train_regressor(
         run: where, how long and by what; ``regressor.pt`` and the log are kept there.
         start: R's weights to begin with, trained on an earlier F_seg of the same size.
         own: losses beside those of :data:`WEIGHTS`.
+        by_landmarks: R reads the landmark network of the checkpoint (Fig. 6), not F_seg.
 
     Returns:
         Path of R's averaged weights.
@@ -113,11 +123,13 @@ def train_regressor(
     """
     torch.manual_seed(run.seed)
     make_folder(run.work)
-    reader = load_reader(checkpoint)
     config = load_config(checkpoint)
-    segmentation = reader.segmentation.requires_grad_(False).eval()
+    load = load_landmark_network if by_landmarks else load_segmentation
+    segmentation = load(checkpoint, config)
     maker = data.batches(config, run.seed, negatives=1)
-    regressor = build_regressor(config) if start is None else _of_size(load_regressor(start), config, start)
+    regressor = build_regressor(config, segmentation)
+    if start is not None:
+        _begin(regressor, start, config)
     regressor.to(run.device).train()
     average = WeightAverage(regressor, config.training.average)
     rate = config.training.learning_rate
@@ -156,11 +168,11 @@ def train_regressor(
     return path
 
 
-def _of_size(regressor: ParameterRegressor, config: Config, path: Path) -> ParameterRegressor:
-    wanted = {name: value.shape for name, value in build_regressor(config).state_dict().items()}
-    if wanted != {name: value.shape for name, value in regressor.state_dict().items()}:
-        raise CheckpointError(f"{path}: R to start from is not of the size of configuration {config.name}.")
-    return regressor
+def _begin(regressor: ParameterRegressor, start: Path, config: Config) -> None:
+    try:
+        regressor.load_state_dict(load_regressor(start).state_dict())
+    except RuntimeError as error:
+        raise CheckpointError(f"{start}: R to start from is not of the size of configuration {config.name}.") from error
 
 
 def _resume(
@@ -178,7 +190,7 @@ def _resume(
 
 
 def _step(
-    segmentation: SegmentationNetwork,
+    segmentation: SegmentationNetwork | LandmarkNetwork,
     regressor: nn.Module,
     teacher: nn.Module,
     batch: Batch,
@@ -192,21 +204,15 @@ def _step(
     with torch.autocast(emphasis.device.type, dtype=torch.bfloat16):
         with torch.no_grad():
             clean_photos = with_mirror_images(batch.clean_photos)
-            seen = [_seen(segmentation, x) for x in (batch.renders, batch.photos, clean_photos)]
-            clean = mirror_mean(teacher(*seen[2]).float())
-        joined = _join(seen[0], seen[1])
-        read = regressor(*joined).float()
+            renders, photos, clean_seen = (_seen(segmentation, x) for x in (batch.renders, batch.photos, clean_photos))
+            clean = mirror_mean(teacher(clean_seen.whole, clean_seen.parts).float())
+        both = renders.joined(photos)
+        read = regressor(both.whole, both.parts).float()
     n = len(batch.renders)
     losses = regressor_losses(batch, read[:n], read[n:], clean, emphasis)
     losses, total = with_own(losses, WEIGHTS, own, batch, read[:n], read[n:])
     return descend(losses, total, optimizer, _LONGEST_GRADIENT, number, path)
 
 
-def _seen(segmentation: SegmentationNetwork, crops: Tensor) -> tuple[Tensor, Representation]:
-    features = segmentation(crops.contiguous(memory_format=torch.channels_last))
-    return features.fused, represent(features)
-
-
-def _join(a: tuple[Tensor, Representation], b: tuple[Tensor, Representation]) -> tuple[Tensor, Representation]:
-    parts = {name: torch.cat([getattr(a[1], name), getattr(b[1], name)]) for name in vars(a[1])}
-    return torch.cat([a[0], b[0]]), Representation(**parts)
+def _seen(network: SegmentationNetwork | LandmarkNetwork, crops: Tensor) -> Seen:
+    return Seen(*described(network(crops.contiguous(memory_format=torch.channels_last))))

@@ -18,14 +18,16 @@ from bdfm_train.evaluation.regressor import Figures, measure
 from bdfm_train.networks.checkpoints import build_reader, build_regressor
 from bdfm_train.networks.generator import Generator
 from bdfm_train.networks.identity import IdentityNetwork
+from bdfm_train.networks.landmark_network import LandmarkNetwork
 from bdfm_train.networks.regressor import ParameterRegressor
-from bdfm_train.training import ablation, paper
-from bdfm_train.training.ablation import VARIANTS, Budget, Results, run_ablations
+from bdfm_train.training import paper
+from bdfm_train.training.ablation import HEAT_MAPS, ROWS, VARIANTS, Approach, Budget, Results, T, run_ablations
 from bdfm_train.training.objective import FrozenNetworks
 from bdfm_train.training.processes import Processes
 
 SIZE = 32
-BUDGET = Budget("lite", 2, 2, 0, "random")
+ALONE = Processes(0, 1, torch.device("cpu"))
+BUDGET = Budget("lite", 2, 2, 0, "random", "random")
 FIGURES = Figures(icc=0.5, correlation=0.6, mae=0.4, degrees=3.0, identity=0.1, auc=0.7, units=9)
 
 
@@ -114,27 +116,36 @@ def test_r_is_read_in_batches_and_cut_to_its_range(frozen: FrozenNetworks, confi
     assert y[:, BROW_SLICE].sum(1) == pytest.approx(np.ones(70), abs=1e-4)
 
 
+@pytest.fixture
+def photos() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (4, SIZE, SIZE), np.uint8)
+
+
+@pytest.fixture
+def _tiny_r_is_loaded(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Config, "load", lambda _name: config)
+
+
+class Measured:
+    """Stands in for measuring R: counts up, and keeps a weight of what it was given."""
+
+    def __init__(self) -> None:
+        self.weights: list[torch.Tensor] = []
+
+    def __call__(self, regressor: ParameterRegressor) -> Figures:
+        self.weights.append(regressor.pose.second.weight.detach().clone())
+        return dataclasses.replace(FIGURES, icc=len(self.weights) / 10)
+
+
+@pytest.mark.usefixtures("_tiny_r_is_loaded")
 def test_variants_run_in_turn_from_one_start(
-    config: Config, frozen: FrozenNetworks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: Config, frozen: FrozenNetworks, photos: np.ndarray, tmp_path: Path
 ) -> None:
-    seen: list[torch.Tensor] = []
-
-    def load(path: Path) -> ParameterRegressor:
-        regressor = build_regressor(config)
-        regressor.load_state_dict(torch.load(path, weights_only=True)["regressor"])
-        return regressor
-
-    def figures(regressor: ParameterRegressor) -> Figures:
-        seen.append(regressor.pose.second.weight.detach().clone())
-        return dataclasses.replace(FIGURES, icc=len(seen) / 10)
-
-    monkeypatch.setattr(ablation, "load_regressor", load)
     torch.manual_seed(5)
-    start = build_regressor(config)
-    photos = np.random.default_rng(1).integers(0, 256, (4, SIZE, SIZE), np.uint8)
-    results = Results(tmp_path, BUDGET)
-    process = Processes(0, 1, torch.device("cpu"))
-    run_ablations(["no-content", "no-identity"], config, frozen, photos, figures, results, start, process)
+    start, measured = build_regressor(config), Measured()
+    approaches = {T: Approach(frozen, start, measured)}
+    run_ablations(["no-content", "no-identity"], config, approaches, photos, Results(tmp_path, BUDGET), ALONE)
+    seen = measured.weights
     assert torch.equal(seen[0], start.pose.second.weight)
     assert not torch.equal(seen[1], seen[0]) and not torch.equal(seen[1], seen[2])
     state = torch.load(tmp_path / "no-content" / paper.CHECKPOINT, weights_only=True)
@@ -152,6 +163,22 @@ def test_variants_run_in_turn_from_one_start(
     assert "| 0.53, 0.65 | 0.55, 0.35 | 0.300 |" in rows[3]
 
 
+@pytest.mark.usefixtures("_tiny_r_is_loaded")
+def test_on_the_landmark_network_r_has_a_start_of_its_own(
+    config: Config, frozen: FrozenNetworks, photos: np.ndarray, tmp_path: Path
+) -> None:
+    by_landmarks = dataclasses.replace(frozen, segmentation=LandmarkNetwork(frozen.segmentation))  # type: ignore[arg-type]
+    torch.manual_seed(6)
+    start, measured, other = build_regressor(config, by_landmarks.segmentation), Measured(), Measured()
+    approaches = {T: Approach(frozen, None, other), HEAT_MAPS: Approach(by_landmarks, start, measured)}
+    run_ablations(["full", "landmarks"], config, approaches, photos, Results(tmp_path, BUDGET), ALONE)
+    assert len(measured.weights) == len(other.weights) == 2
+    assert torch.equal(measured.weights[0], start.pose.second.weight)
+    assert not torch.equal(measured.weights[1], measured.weights[0])
+    rows = [row.split("|")[1].strip() for row in Results(tmp_path, BUDGET).table().splitlines()[2:]]
+    assert rows == [ROWS[name].title for name in ("start", "full", "landmarks-start", "landmarks")]
+
+
 def test_figures_of_another_budget_are_not_mixed(tmp_path: Path) -> None:
     Results(tmp_path, BUDGET).add("full", FIGURES)
     with pytest.raises(MeasureError, match="another budget"):
@@ -161,6 +188,15 @@ def test_figures_of_another_budget_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "ablation.json").write_text(json.dumps(content))
     with pytest.raises(MeasureError, match=r"ablation\.json"):
         Results(tmp_path, BUDGET)
+
+
+def test_the_ablation_of_f_seg_asks_for_the_landmark_network(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    options = ["--reader", "r", "--generator", "g", "--identity", "i", "--renders", "x", "--work", str(tmp_path)]
+    for name in ("landmarks", "all"):
+        assert cli.main(["ablation", name, *options]) != 0
+        assert "--landmark-network" in capsys.readouterr().err
 
 
 def test_an_unknown_ablation_lists_the_known_ones(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

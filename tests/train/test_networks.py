@@ -16,10 +16,11 @@ from bdfm_train.data.photos import Photo
 from bdfm_train.errors import CheckpointError, ConfigError
 from bdfm_train.export import OUTPUTS, export_reader
 from bdfm_train.networks.checkpoints import load_reader
+from bdfm_train.networks.landmark_network import LandmarkMaps, LandmarkNetwork
 from bdfm_train.networks.layers import AttentionBlock, SqueezeExcitation
 from bdfm_train.networks.reader import ExportedReader, FaceReader
-from bdfm_train.networks.regressor import ParameterRegressor, SubRegressor
-from bdfm_train.networks.representation import BETA, PARTS, Representation, represent
+from bdfm_train.networks.regressor import ParameterRegressor, RegressorInputs, SubRegressor
+from bdfm_train.networks.representation import BETA, PARTS, Representation, described, represent
 from bdfm_train.networks.segmentation import (
     CLASSES,
     AttentionRefinement,
@@ -107,7 +108,7 @@ def test_t_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     probabilities[..., CLASSES.index("nose"), :, 0] = 0.25  # in the first of four columns
     probabilities[..., CLASSES.index("hair"), :, 1:] = 0.25
     stages = (torch.full((1, 1, 4, 4), 2.0), torch.full((1, 1, 2, 2), 4.0), torch.full((1, 1, 1, 1), 8.0))
-    t = represent(SimpleNamespace(stages=stages, parsing=probabilities.log()))  # type: ignore[arg-type]
+    t = represent(SimpleNamespace(stages=stages, fused=stages[0], parsing=probabilities.log()))  # type: ignore[arg-type]
     torch.testing.assert_close(t.eyes, torch.full((1, 1, 4, 4), 2.0 * 0.35 * 2.0))
     torch.testing.assert_close(t.brows, torch.full((1, 1, 4, 4), 10.0 * 0.15 * 2.0))
     torch.testing.assert_close(t.nose, torch.tensor([[[[3.0 * 0.125 * 4.0, 0.0]] * 2]]), atol=1e-6, rtol=0)
@@ -121,7 +122,7 @@ def test_components_come_from_the_paper_s_stages() -> None:
 
 
 def test_r_gives_all_parameters(reader: FaceReader, crops: torch.Tensor) -> None:
-    regressor = ParameterRegressor(WIDTH, 16, 12).eval()
+    regressor = ParameterRegressor(RegressorInputs.of_t(WIDTH, 2 * WIDTH), 16, 12).eval()
     features = reader(normalise(crops)).features
     y = regressor(features.fused, represent(features))
     assert y.shape == (3, N_PARAMETERS)
@@ -139,7 +140,7 @@ def test_r_gives_all_parameters(reader: FaceReader, crops: torch.Tensor) -> None
 )
 def test_each_sub_regressor_reads_the_paper_s_maps_alone(part: slice, read_from: set[str]) -> None:
     torch.manual_seed(3)
-    regressor = ParameterRegressor(WIDTH, 16, 12).eval()
+    regressor = ParameterRegressor(RegressorInputs.of_t(WIDTH, 2 * WIDTH), 16, 12).eval()
     sizes = {"fused": (2, 24), "eyes": (2, 24), "brows": (2, 24), "nose": (4, 12), "mouth": (4, 12), "face": (8, 6)}
     maps = {name: torch.rand(1, n * WIDTH, s, s, requires_grad=True) for name, (n, s) in sizes.items()}
     t = Representation(**{name: maps[name] for name in PARTS})
@@ -148,9 +149,27 @@ def test_each_sub_regressor_reads_the_paper_s_maps_alone(part: slice, read_from:
     assert moved == read_from
 
 
+def test_on_a_landmark_network_r_reads_heat_maps_and_first_layers(reader: FaceReader, crops: torch.Tensor) -> None:
+    """Fig. 6: the last heat maps describe the whole, the features of the first two layers the parts."""
+    regressor = ParameterRegressor(RegressorInputs.of_landmarks(WIDTH), 16, 12).eval()
+    normal = normalise(crops)
+    with torch.no_grad():
+        seen, maps = reader(normal).features, LandmarkNetwork(reader.segmentation)(normal)
+        y = regressor(*described(maps))
+    assert y.shape == (3, N_PARAMETERS)
+    assert torch.equal(maps.later, seen.stages[0]) and torch.equal(maps.heat, seen.heat)
+    assert torch.equal(maps.early, reader.segmentation.stage1(reader.segmentation.stem(normal)))
+    maps = LandmarkMaps(*(x.requires_grad_() for x in (maps.early, maps.later, maps.heat)))
+    for part, read in ((POSE_SLICE, (False, False, True)), (AU_SLICE, (True,) * 3), (BROW_SLICE, (True,) * 3)):
+        gradients = torch.autograd.grad(
+            regressor(*described(maps))[:, part].square().sum(), (maps.early, maps.later, maps.heat), allow_unused=True
+        )
+        assert tuple(g is not None and bool(g.abs().max() > 0) for g in gradients) == read
+
+
 def test_a_sub_regressor_has_the_paper_s_layers() -> None:
     """Feature fusion, a convolution of stride 2 with BN, two attention blocks, two FC layers, the first with SE."""
-    regressor = ParameterRegressor(WIDTH, 16, 12)
+    regressor = ParameterRegressor(RegressorInputs.of_t(WIDTH, 2 * WIDTH), 16, 12)
     parts = dict(regressor.named_children())
     assert {name: part.second.out_features for name, part in parts.items()} == {
         "pose": 2,
@@ -215,12 +234,14 @@ def test_places_and_parameters_are_32_bits_fine_in_a_training_of_16(reader: Face
 
 
 def test_with_r_the_mean_of_both_is_exported(reader: FaceReader, crops: torch.Tensor) -> None:
-    regressor = ParameterRegressor(WIDTH, 16, 12).eval()
+    regressor = ParameterRegressor(RegressorInputs.of_t(WIDTH, 2 * WIDTH), 16, 12).eval()
     with torch.no_grad():
         plain, both = ExportedReader(reader)(crops), ExportedReader(reader, regressor)(crops)
         features = reader(normalise(crops)).features
         by_r = regressor(features.fused, represent(features))[:, 2:25]
         expected = ((reader(normalise(crops)).parameters[:, 2:] + by_r) / 2).clamp(0, 1)
+    with pytest.raises(CheckpointError, match="another network"):
+        ExportedReader(reader, ParameterRegressor(RegressorInputs.of_landmarks(WIDTH), 16, 12))
     assert torch.equal(plain[0], both[0])
     assert torch.allclose(both[2], expected, atol=1e-6)
     assert not torch.allclose(plain[2], both[2], atol=1e-3)
@@ -238,12 +259,15 @@ def test_a_spot_in_the_heat_map_places_the_landmark_at_its_cell() -> None:
     torch.manual_seed(0)
     finer = LandmarkHeat(4, 4, 24).eval()
     coarse = torch.rand(1, 68, 2)
-    assert (finer(torch.zeros(1, 4, 24, 24), coarse) - coarse).abs().max() < 0.1  # at first it is the coarse place
+    weights, places = finer(torch.zeros(1, 4, 24, 24), coarse)
+    assert (places - coarse).abs().max() < 0.1 and 0.0 < weights.sum((2, 3)).max() < 0.5  # at first the coarse place
     heat = torch.zeros(1, 68, 24, 24)
     heat[:, :, 5, 17] = 40.0
     finer.heat = torch.nn.Identity()
     wanted = torch.tensor([(17 + 0.5) / 24, (5 + 0.5) / 24]).expand(1, 68, 2)
-    torch.testing.assert_close(finer(heat, coarse), wanted, atol=1e-5, rtol=0)
+    weights, places = finer(heat, coarse)
+    torch.testing.assert_close(places, wanted, atol=1e-5, rtol=0)
+    torch.testing.assert_close(weights[:, :, 5, 17], torch.ones(1, 68), atol=1e-5, rtol=0)
 
 
 @pytest.fixture(scope="module")

@@ -101,8 +101,28 @@ def test_paper_and_ablation_train_r(files: list[str], tmp_path: Path, capsys: py
     assert cli.main(["ablation", "no-loopback", *common, *options]) == 0
     rows = capsys.readouterr().out.strip().splitlines()
     assert len(rows) == 4 and rows[3].startswith("| without loopback loss | 0.60, 0.64 | 0.52, 0.37 |")
+    network = ["--landmark-network", str(tmp_path / "reader.pt")]
+    assert cli.main(["ablation", "landmarks", *common, *options, *network]) == 0
+    rows = capsys.readouterr().out.strip().splitlines()
+    assert [row.split("|")[1] for row in rows[4:]] == [
+        " before any step, on the landmark network ", " a landmark network in place of F_seg (Fig. 6) "
+    ]  # fmt: skip
+    assert load_regressor(tmp_path / "ablation" / "landmarks" / CHECKPOINT).pose.reduce[0].in_channels == 68
     assert cli.main(["ablation", "full", *common, "--seed", "1", *options]) != 0
     assert "another budget" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")
+def test_r_trains_on_a_landmark_network(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny, heat = tmp_path / "tiny.toml", tmp_path / "heat.toml"
+    heat.write_text(tiny.read_text(encoding="utf-8").replace('"T"', '"heatmaps"'), encoding="utf-8")
+    rest = [*files[files.index("--generator") :], "--steps", "1", "--device", "cpu", "--work", str(tmp_path / "work")]
+    options = ["paper", "--landmark-network", str(tmp_path / "reader.pt"), *rest]
+    assert cli.main([*options, "--config", str(tiny)]) != 0
+    assert "content is 'T'" in capsys.readouterr().err
+    assert cli.main([*options, "--config", str(heat)]) == 0
+    assert "content" in capsys.readouterr().out
+    assert load_regressor(tmp_path / "work" / CHECKPOINT).pose.reduce[0].in_channels == 68
 
 
 @pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")

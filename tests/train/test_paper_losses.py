@@ -13,6 +13,7 @@ from bdfm_train.errors import ConfigError
 from bdfm_train.networks.checkpoints import build_reader, build_regressor
 from bdfm_train.networks.generator import Generator
 from bdfm_train.networks.identity import IdentityNetwork
+from bdfm_train.networks.landmark_network import LandmarkMaps, LandmarkNetwork
 from bdfm_train.networks.representation import Representation
 from bdfm_train.networks.segmentation import normalise
 from bdfm_train.training import losses
@@ -77,21 +78,27 @@ def test_adversarial_loss_looks_at_the_mouth_alone() -> None:
     assert losses.adversarial_loss(t_of(mouth=3.0), one).item() == pytest.approx(0.25)
 
 
-def test_heatmaps_have_their_peak_at_the_landmark() -> None:
-    landmarks = torch.full((1, 68, 2), 0.5)
-    landmarks[0, 5] = torch.tensor([6.5 / 24, 18.5 / 24])
-    peak = losses.heatmaps(landmarks)[0, 5].flatten().argmax().item()
-    assert divmod(int(peak), 24) == (18, 6)
-    assert losses.heatmap_loss(landmarks, landmarks).item() == 0.0
-    # blobs that do not overlap: both squares remain, 2 in units of one
-    far = torch.full((1, 68, 2), 0.1)
-    assert losses.heatmap_loss(far, torch.full((1, 68, 2), 0.9)).item() == pytest.approx(2.0, rel=0.05)
+def test_of_a_landmark_network_the_heat_maps_are_compared() -> None:
+    def maps(heat: Tensor, rest: float = 0.0) -> LandmarkMaps:
+        return LandmarkMaps(torch.full((1, 4, 8, 8), rest), torch.full((1, 8, 4, 4), rest), heat)
+
+    real, drawn = torch.zeros(1, 68, 4, 4), torch.zeros(1, 68, 4, 4)
+    real[0, 5, 1, 2], real[0, 50, 0, 0] = 1.0, 0.5
+    drawn[0, 5, 3, 2], drawn[0, 50, 0, 0] = 0.5, 0.5
+    # (1 + .25) in units of (1 + .25); what the first layers see does not count
+    assert losses.content_loss(maps(drawn, 7.0), maps(real)).item() == pytest.approx(1.0)
+    assert losses.content_loss(maps(real), maps(real)).item() == 0.0
+    # the mouth is landmarks 48 to 67: there both agree
+    assert losses.adversarial_loss(maps(drawn), maps(real)).item() == 0.0
+    drawn[0, 67, 1, 1] = 0.25
+    assert losses.adversarial_loss(maps(drawn), maps(real)).item() == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_sum_has_the_paper_s_weights(name: str) -> None:
     config = Config.load(name).paper.loss
-    assert config == PaperLossConfig("T", 0.1, 0.1, 0.1, 0.1, alpha=0.1, beta=0.01, lambda_le=1.0)
+    content = "heatmaps" if name == "landmarks" else "T"
+    assert config == PaperLossConfig(content, 0.1, 0.1, 0.1, 0.1, alpha=0.1, beta=0.01, lambda_le=1.0)
     found = dict(zip(("content", "identity", "parameter", "loopback", "adversarial"), torch.ones(5), strict=True))
     assert losses.total_loss(found, config).item() == pytest.approx(1.4)
     del found["content"], found["identity"]
@@ -121,30 +128,60 @@ def test_a_value_outside_of_its_range_can_come_back() -> None:
 NOTHING = PaperLossConfig("none", 0.0, 0.0, 0.0, 0.0, alpha=0.1, beta=0.01, lambda_le=1.0)
 
 
-@pytest.fixture(scope="module")
-def parts() -> tuple[nn.Module, FrozenNetworks]:
+Parts = tuple[nn.Module, FrozenNetworks]
+
+
+def tiny(by_landmarks: bool) -> Parts:
+    """R and the frozen networks, all with random weights."""
     torch.manual_seed(0)
     config = replace(Config.load("lite"), network=NetworkConfig(8, (1, 1, 1, 1), 8, 4, SIZE))
-    frozen = FrozenNetworks(
-        Generator((8, 8, 8, 8, 8, 8, 8)), build_reader(config).segmentation, IdentityNetwork(), SIZE
-    ).to(torch.device("cpu"))
-    return build_regressor(config), frozen
+    segmentation = build_reader(config).segmentation
+    reads = LandmarkNetwork(segmentation) if by_landmarks else segmentation
+    if by_landmarks:  # at first the heat maps' weight is next to nothing
+        nn.init.zeros_(segmentation.refine_landmarks.doubt)
+    frozen = FrozenNetworks(Generator((8, 8, 8, 8, 8, 8, 8)), reads, IdentityNetwork(), SIZE)
+    return build_regressor(config, reads), frozen.to(torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    return tiny(by_landmarks=False)
+
+
+@pytest.fixture(scope="module")
+def landmark_parts() -> Parts:
+    return tiny(by_landmarks=True)
+
+
+LEARNS = [
+    ("identity", {"identity": 0.1}, {"pose", "identity", "brow_style"}),
+    ("parameter", {"parameter": 0.1}, {"pose", "action_units", "identity"}),
+    ("loopback", {"loopback": 0.1}, {"pose", "action_units", "identity", "brow_style"}),
+    ("adversarial", {"adversarial": 0.1}, {"pose", "identity", "brow_style"}),
+]
+"""A loss, what switches it on, and what of R it moves."""
 
 
 @pytest.mark.parametrize(
     ("name", "change", "learns"),
-    [
-        ("content", {"content": "T"}, {"pose", "action_units", "identity", "brow_style"}),
-        ("content", {"content": "heatmaps"}, {"pose", "action_units", "identity", "brow_style"}),
-        ("identity", {"identity": 0.1}, {"pose", "identity", "brow_style"}),
-        ("parameter", {"parameter": 0.1}, {"pose", "action_units", "identity"}),
-        ("loopback", {"loopback": 0.1}, {"pose", "action_units", "identity", "brow_style"}),
-        ("adversarial", {"adversarial": 0.1}, {"pose", "identity", "brow_style"}),
-    ],
+    [("content", {"content": "T"}, {"pose", "action_units", "identity", "brow_style"}), *LEARNS],
 )
-def test_the_gradient_reaches_r_alone(
-    parts: tuple[nn.Module, FrozenNetworks], name: str, change: dict[str, object], learns: set[str]
+def test_the_gradient_reaches_r_alone(parts: Parts, name: str, change: dict[str, object], learns: set[str]) -> None:
+    assert moved_by(parts, name, change) == learns
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "learns"),
+    [("content", {"content": "heatmaps"}, {"pose", "action_units", "identity", "brow_style"}), *LEARNS],
+)
+def test_so_it_does_with_a_landmark_network(
+    landmark_parts: Parts, name: str, change: dict[str, object], learns: set[str]
 ) -> None:
+    assert moved_by(landmark_parts, name, change) == learns
+
+
+def moved_by(parts: Parts, name: str, change: dict[str, object]) -> set[str]:
+    """Parts of R that the gradient of one loss reaches; that nothing else gets one is asserted."""
     regressor, frozen = parts
     regressor.zero_grad(set_to_none=True)
     objective = PaperObjective(regressor, frozen, replace(NOTHING, **change))  # type: ignore[arg-type]
@@ -157,10 +194,10 @@ def test_the_gradient_reaches_r_alone(
         for part, network in regressor.named_children()
         if any(p.grad is not None and p.grad.abs().max() > 0 for p in network.parameters())
     }
-    assert moved == learns
     for network in (frozen.generator, frozen.segmentation, frozen.recognition):
         assert all(p.grad is None and not p.requires_grad for p in network.parameters())
     assert {id(p) for p in objective.parameters()} == {id(p) for p in regressor.parameters()}
+    return moved
 
 
 class Mirrors(FrozenNetworks):
@@ -179,7 +216,7 @@ class Mirrors(FrozenNetworks):
     def see_drawn(self, pictures: Tensor) -> Seen:
         pose, units = pictures[:, POSE_SLICE], pictures[:, AU_SLICE]
         t = Representation(eyes=pose, brows=pose, nose=pose, mouth=units, face=pose)
-        return Seen(pictures, t, pictures[:, :136].reshape(-1, 68, 2))
+        return Seen(pictures, t)
 
     def recognise_drawn(self, pictures: Tensor) -> Tensor:
         return pictures[:, IDENTITY_SLICE]
@@ -195,9 +232,9 @@ class Reads(nn.Module):
         super().__init__()
         self.y, self.says, self.calls = y, says, 0
 
-    def forward(self, fused: Tensor, _t: Representation) -> Tensor:
+    def forward(self, whole: Tensor, _parts: Representation) -> Tensor:
         self.calls += 1
-        return self.y.expand(len(fused), -1) if self.calls == 1 else self.says(fused)
+        return self.y.expand(len(whole), -1) if self.calls == 1 else self.says(whole)
 
 
 def test_which_picture_each_loss_looks_at() -> None:
@@ -215,8 +252,8 @@ def test_which_picture_each_loss_looks_at() -> None:
     product, length = 0.9 + 207 * 0.6, math.sqrt(208 * (0.81 + 207 * 0.36))
     assert found["identity"].item() == pytest.approx(1 - product / length, abs=1e-6)
     assert found["adversarial"].item() == 0.0  # base action units on both sides, whatever y says
-    real = mirrors.see(normalise(crops)).t
-    drawn = mirrors.see_drawn(y.expand(2, -1)).t
+    real = mirrors.see(normalise(crops)).parts
+    drawn = mirrors.see_drawn(y.expand(2, -1)).parts
     assert found["content"].item() == pytest.approx(losses.content_loss(drawn, real).item())
     # R that says the base of everything is off by pose, identity and style in the first picture, by pose and units in
     # the second
@@ -227,24 +264,14 @@ def test_which_picture_each_loss_looks_at() -> None:
     assert half["loopback"].item() == pytest.approx(first + 0.5 * second, rel=1e-5)
 
 
-class Landmarkless(Mirrors):
-    """F_seg that reads no landmarks, as the published BiSeNet."""
-
-    def see_drawn(self, pictures: Tensor) -> Seen:
-        return replace(super().see_drawn(pictures), landmarks=None)
-
-
-def test_without_landmarks_t_can_be_compared_and_heatmaps_cannot() -> None:
-    config = Config.load("paper").paper.loss
-    blind = Landmarkless(nn.Identity(), nn.Identity(), nn.Identity(), SIZE)  # type: ignore[arg-type]
-    crops = torch.randint(0, 256, (2, SIZE, SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
-    found = PaperObjective(Reads(base(), lambda drawn: drawn), blind, config)(crops)
-    assert set(found) == {"content", "identity", "parameter", "loopback", "adversarial"}
-    with pytest.raises(ConfigError, match="reads no landmarks"):
-        PaperObjective(Reads(base(), lambda drawn: drawn), blind, replace(config, content="heatmaps"))
+def test_what_r_does_not_read_is_not_compared(parts: Parts, landmark_parts: Parts) -> None:
+    for (regressor, frozen), content in ((parts, "heatmaps"), (landmark_parts, "T")):
+        with pytest.raises(ConfigError, match=f"{content}.*--landmark-network"):
+            PaperObjective(regressor, frozen, replace(NOTHING, content=content))
+        PaperObjective(regressor, frozen, NOTHING)
 
 
-def test_generated_pictures_leave_the_batch_statistics_alone(parts: tuple[nn.Module, FrozenNetworks]) -> None:
+def test_generated_pictures_leave_the_batch_statistics_alone(parts: Parts) -> None:
     regressor, frozen = parts
     crops = torch.randint(0, 256, (3, SIZE, SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
 

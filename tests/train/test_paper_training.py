@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from bdfm_train.evaluation.curves import draw, read_log, table
 from bdfm_train.networks.checkpoints import build_reader, build_regressor, load_segmentation, write_checkpoint
 from bdfm_train.networks.generator import Generator
 from bdfm_train.networks.identity import IdentityNetwork
+from bdfm_train.networks.representation import Representation
 from bdfm_train.training import paper
 from bdfm_train.training.objective import FrozenNetworks
 from bdfm_train.training.own_losses import load_losses
@@ -211,6 +212,26 @@ def test_an_own_configuration_is_read_from_its_path(tmp_path: Path) -> None:
     assert Config.load(str(tmp_path / "own.toml")).paper.steps == 7
 
 
+def test_a_configuration_that_extends_another_gives_what_differs(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('extends = "lite"\n[emphasis]\nAU12 = 5.0\n[paper.training]\nlearning_rate = 1.0', encoding="utf-8")
+    own, lite = Config.load(str(path)), Config.load("lite")
+    assert own.emphasis == lite.emphasis | {"AU12": 5.0}
+    training = replace(lite.paper.training, learning_rate=1.0)
+    assert own == replace(lite, name=str(path), emphasis=own.emphasis, paper=replace(lite.paper, training=training))
+    for wrong, message in (('extends = "light"', "extends.*light"), ('extends = "lite"\ndepth = 4', "depth")):
+        path.write_text(wrong, encoding="utf-8")
+        with pytest.raises(ConfigError, match=message):
+            Config.load(str(path))
+
+
+def test_the_landmark_network_is_trained_for_landmarks_alone() -> None:
+    landmarks, lite = Config.load("landmarks"), Config.load("lite")
+    assert landmarks.network == lite.network
+    weights = asdict(landmarks.loss)
+    assert {name for name, weight in weights.items() if weight} == {"landmarks_renders", "landmarks_photos", "spans"}
+
+
 def test_the_paper_s_sizes_fit_together() -> None:
     config = Config.load("paper")
     assert config.network.width == 64 and config.network.blocks == (2, 2, 2, 2)
@@ -223,8 +244,9 @@ def test_the_paper_s_sizes_fit_together() -> None:
     with torch.no_grad():
         pictures = networks.draw(torch.rand(2, 269))
         seen = networks.see_drawn(pictures)
-        assert seen.t.eyes.shape[-1] == side // 4 and seen.t.face.shape[-1] == side // 16
-        assert build_regressor(small).eval()(seen.fused, seen.t).shape == (2, 269)
+        assert isinstance(seen.parts, Representation)
+        assert seen.parts.eyes.shape[-1] == side // 4 and seen.parts.face.shape[-1] == side // 16
+        assert build_regressor(small).eval()(seen.whole, seen.parts).shape == (2, 269)
         assert networks.recognise(torch.zeros(2, side, side, dtype=torch.uint8)).shape == (2, 256)
 
 

@@ -11,6 +11,7 @@ from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAME
 from bdfm_train.config import Config
 from bdfm_train.data.batches import Batch
 from bdfm_train.data.training_data import TrainingData
+from bdfm_train.errors import CheckpointError
 from bdfm_train.networks.checkpoints import build_reader, load_regressor
 from bdfm_train.training.regressor import regressor_losses, train_regressor
 from bdfm_train.training.work import Length, Run
@@ -78,7 +79,8 @@ def test_a_mirrored_photo_is_held_against_the_mirrored_teacher(batch: Batch) -> 
 
 
 @pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")
-def test_a_short_training_of_r_leaves_weights_that_load(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_landmarks", [False, True])
+def test_a_short_training_of_r_leaves_weights_that_load(tmp_path: Path, by_landmarks: bool) -> None:
     assert SOURCES
     rng = np.random.default_rng(1)
     np.savez(
@@ -92,6 +94,11 @@ def test_a_short_training_of_r_leaves_weights_that_load(tmp_path: Path) -> None:
     reader = build_reader(Config.load("lite"))
     torch.save({"average": reader.state_dict(), "config": "lite"}, tmp_path / "reader.pt")
     data = TrainingData(Path(SOURCES), tmp_path)
-    path = train_regressor(tmp_path / "reader.pt", data, Run(tmp_path, Length(0.02)))
+    path = train_regressor(tmp_path / "reader.pt", data, Run(tmp_path, Length(0.02)), by_landmarks=by_landmarks)
     assert torch.load(path, weights_only=True)["step"] >= 1
-    assert not load_regressor(path).training
+    regressor = load_regressor(path)
+    assert not regressor.training
+    assert regressor.pose.reduce[0].in_channels == (68 if by_landmarks else 64)
+    with pytest.raises(CheckpointError, match="is not of the size"):
+        again = Run(tmp_path / "again", Length(0.02))
+        train_regressor(tmp_path / "reader.pt", data, again, start=path, by_landmarks=not by_landmarks)
