@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands about G: ``generator``, ``generator-eval``, ``generator-export``."""
+"""The commands about G: ``generator``, ``generator-eval``, ``generator-export``, ``generator-recover``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--steps", type=int, default=30_000, help="of the whole run (default: %(default)s)")
     train.add_argument("--reader", type=Path, help="a reader's checkpoint: perceptual loss by features of its F_seg")
     train.add_argument("--vgg16", type=Path, help="published VGG16: perceptual loss by its features, as in the paper")
-    train.add_argument("--start", type=Path, help="another head's G to start from")
+    train.add_argument("--start", type=Path, help="a G to start from, of another head perhaps")
     train.add_argument("--seed", type=int, default=0)
     add_device(train)
     train.set_defaults(run=_train)
@@ -36,6 +36,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     export.add_argument("--checkpoint", type=Path, required=True)
     export.add_argument("--out", type=Path, required=True, help="folder of the weights")
     export.set_defaults(run=_export)
+
+    recover = commands.add_parser("generator-recover", help="a checkpoint of G out of avatar.onnx, to go on from")
+    recover.add_argument("--weights", type=Path, required=True, help="folder of avatar.onnx")
+    recover.add_argument("--head", required=True, help="whose G it is: that of the package is head a's")
+    recover.add_argument("--config", type=Path, default=OWN_CONFIG, help="a TOML file (default: the package's own)")
+    recover.add_argument("--out", type=Path, required=True, help="checkpoint to write")
+    recover.set_defaults(run=_recover)
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -93,3 +100,11 @@ def _export(options: argparse.Namespace) -> None:
     list_avatar(options.out)
     size = (options.out / AVATAR).stat().st_size / 1e6
     print(f"{AVATAR}: G of head {head}, {size:.2f} MB, {difference:.3f} of 255 grey levels from the network")
+
+
+def _recover(options: argparse.Namespace) -> None:
+    from .recover_generator import recover_generator
+
+    config = GeneratorConfig.load(options.config)
+    difference = recover_generator(options.weights, options.head, config, options.out)
+    print(f"{options.out}: {difference:.3f} of 255 grey levels from the file")

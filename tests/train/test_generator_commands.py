@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""G from files to files: ``generator``, ``generator-eval``, ``generator-export``, and what the second reports."""
+"""G from files to files: ``generator``, ``generator-eval``, ``-export``, ``-recover``, and what the second reports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bdfm_train.face_model.pairs import SIZE, Pairs, shard_path
 from bdfm_train.networks.checkpoints import build_reader, write_checkpoint
 from bdfm_train.networks.segmentation import SegmentationNetwork
 from bdfm_train.networks.vgg16 import Vgg16
-from bdfm_train.training.generator import pictures
+from bdfm_train.training.generator import load_generator, pictures
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +118,21 @@ def test_commands_train_by_vgg16_measure_and_export(
     assert "G of head a" in capsys.readouterr().out
     assert json.loads((tmp_path / "model.json").read_text())["avatar"]["file"] == "avatar.onnx"
     assert Avatar(tmp_path).draw_parameters(base_face()).shape == (SIZE, SIZE, 3)
+
+    again = tmp_path / "again.pt"
+    recover = ["generator-recover", "--weights", str(tmp_path), "--head", "a", "--out", str(again)]
+    assert main([*recover, "--config", str(tmp_path / "g.toml")]) == 0
+    assert "0.000 of 255 grey levels" in capsys.readouterr().out
+    (drawn, head), (before, _) = load_generator(again), load_generator(checkpoint)
+    assert head == "a"
+    for name, value in drawn.named_parameters():
+        if not name.startswith("sketch"):
+            torch.testing.assert_close(value, before.get_parameter(name), atol=1e-4, rtol=1e-3)
+    options[options.index("--work") + 1] = str(tmp_path / "on")
+    assert main(["generator", *options, "--steps", "1", "--start", str(again)]) == 0
+    capsys.readouterr()
+    assert main(recover) != 0  # of the package's widths
+    assert "widths" in capsys.readouterr().err
+    (tmp_path / "avatar.onnx").write_bytes(b"nothing of the kind")
+    assert main([*recover, "--config", str(tmp_path / "g.toml")]) != 0
+    assert "avatar.onnx cannot be read" in capsys.readouterr().err
