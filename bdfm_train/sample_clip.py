@@ -47,7 +47,7 @@ FRAMES: Final = 234
 FIRST_ROW: Final = 700
 """Of the rows set aside for the clip."""
 RESERVED_SEED: Final = 990_010
-"""Identities of seeds from 900,000 on are never trained on."""
+"""No training drew this seed."""
 ZOOM: Final = 0.72
 SHIFT: Final = (-0.02, 0.03)
 BROW_STYLE: Final = 23
