@@ -68,12 +68,23 @@ def recover_reader(weights: Path, config: Config, photos: Sequence[Photo], out: 
     return float(np.abs(read - read_action_units(path, crops)).mean())
 
 
+def read_graph(path: Path, command: str) -> onnx.GraphProto:
+    """The graph of an ONNX file that ``python -m bdfm_train COMMAND`` wrote.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    try:
+        return onnx.load(path).graph
+    except Exception as error:  # what a damaged file raises depends on where it is damaged
+        raise CheckpointError(
+            f"{path} cannot be read as ONNX ({error}). Name the folder that {command} wrote."
+        ) from error
+
+
 def _read(path: Path) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor]:
     """Kernel and bias of each layer by its module, and the one weight beside them."""
-    try:
-        graph = onnx.load(path).graph
-    except Exception as error:  # what a damaged file raises depends on where it is damaged
-        raise CheckpointError(f"{path} cannot be read as ONNX ({error}). Name the folder that export wrote.") from error
+    graph = read_graph(path, "export")
     arrays = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     values = dict(arrays)
     for node in graph.node:

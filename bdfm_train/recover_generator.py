@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-import onnx
 import torch
 from onnx import numpy_helper
 
@@ -17,6 +16,7 @@ from .export import AVATAR
 from .export_generator import STORED, ExportedGenerator, difference_to
 from .networks.checkpoints import write_checkpoint
 from .networks.generator import Generator
+from .recover import read_graph
 
 _PREFIX: Final = "generator."
 _NOT_EXPORTED: Final = "sketch."
@@ -40,12 +40,7 @@ def recover_generator(weights: Path, head: str, config: GeneratorConfig, out: Pa
         CheckpointError: the file is missing, damaged, no G of these widths, or ``out`` cannot be written.
     """
     path, generator = weights / AVATAR, Generator(config.widths)
-    try:
-        initializers = onnx.load(path).graph.initializer
-    except Exception as error:  # what a damaged file raises depends on where it is damaged
-        raise CheckpointError(
-            f"{path} cannot be read as ONNX ({error}). Name the folder that generator-export wrote."
-        ) from error
+    initializers = read_graph(path, "generator-export").initializer
     found = {
         item.name.removeprefix(_PREFIX).removesuffix(STORED): torch.from_numpy(
             numpy_helper.to_array(item).copy()
