@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__, cli_capture, cli_pictures
-from .cli_common import draw_avatar, positive, spare, stoppable
+from .cli_common import ACCURATE_HELP, draw_avatar, positive, spare, stoppable
 from .errors import BdfmError
 from .export import FORMATS
 from .smooth import METHODS
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where the takes go")
     batch.add_argument("--jobs", type=positive, default=1, metavar="N", help="clips read at a time (1)")
     batch.add_argument("--threads", type=positive, metavar="N", help="as for capture, for each clip")
+    batch.add_argument("--accurate", action="store_true", help=ACCURATE_HELP)
     batch.add_argument("--smoothing", choices=METHODS, help="as for capture")
     batch.add_argument("--weights", metavar="FOLDER", help="networks of your own")
 
@@ -89,6 +90,7 @@ def _batch(options: argparse.Namespace) -> int:
 
     names = ("threads", "smoothing", "weights")
     chosen = [word for name in names if (value := getattr(options, name)) for word in (f"--{name}", str(value))]
+    chosen += ["--accurate"] if options.accurate else []
     clips, refused = batch.clips_of(options.inputs, options.output)
 
     def report(result: batch.Result) -> None:

@@ -7,10 +7,23 @@ import argparse
 import os
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli_common import LIST_HELP, draw_avatar, natural, positive, rate, seconds, source_of, spare, stoppable
+from .cli_common import (
+    ACCURATE_HELP,
+    LIST_HELP,
+    draw_avatar,
+    natural,
+    positive,
+    rate,
+    seconds,
+    source_of,
+    spare,
+    stoppable,
+)
 from .errors import BdfmError
 from .smooth import METHODS, Smoothing
 from .take import csv_path
@@ -18,6 +31,7 @@ from .take import csv_path
 if TYPE_CHECKING:
     from .frames import SourceName
     from .pipeline import CaptureOptions
+    from .predictor import Predictor
 
 ALL = "all"
 """Value of ``--face`` for a take of each face."""
@@ -39,6 +53,7 @@ def add_commands(commands: Any) -> None:
     capture.add_argument(
         "--threads", type=positive, metavar="N", help="frames read at a time (default: cores, up to 4)"
     )
+    capture.add_argument("--accurate", action="store_true", help=ACCURATE_HELP)
     capture.add_argument("--sequence", action="store_true", help="the images are frames of one clip: follow the face")
     capture.add_argument("--smoothing", choices=METHODS, help="setting of the take (default: zero_phase for videos)")
     capture.add_argument("--progress", choices=("bar", "json", "none"), help="default: a bar where a person looks on")
@@ -77,14 +92,17 @@ def _capture(options: argparse.Namespace) -> int:
         check_output(options.avatar, options.overwrite)
         spare(options.avatar, Path(options.input))
         avatar = Avatar(options.weights)
+    from .predictor import Predictor
+
     chosen, every = _chosen(options), options.face == ALL
+    predictor = partial(Predictor, options.weights, options.accurate)
     with stoppable() as cancel:
         if options.progress == "json":
             from .worker import run
 
-            return _leave(run(source, output, chosen, cancel, options.weights, options.rows, every))
+            return _leave(run(source, output, chosen, cancel, predictor, options.rows, every))
         bar = options.progress == "bar" or (options.progress is None and sys.stderr.isatty())
-        _capture_for_people(source, output, chosen, cancel, options.weights, bar, every)
+        _capture_for_people(source, output, chosen, cancel, predictor, bar, every)
     return 0 if avatar is None else draw_avatar(output, options.avatar, avatar, options.overwrite)
 
 
@@ -120,14 +138,13 @@ def _capture_for_people(
     output: Path,
     options: CaptureOptions,
     cancel: threading.Event,
-    weights: str | None,
+    predictor: Callable[[], Predictor],
     bar: bool,
     every: bool,
 ) -> None:
     from tqdm import tqdm
 
     from .pipeline import Progress, record
-    from .predictor import Predictor
     from .several import FaceTake, record_all
 
     with tqdm(unit=" frames", disable=not bar, leave=False, file=sys.stderr) as shown:
@@ -139,7 +156,7 @@ def _capture_for_people(
         def warn(error: BdfmError) -> None:
             shown.write(f"bdfm-infer: warning: {error}", file=sys.stderr)
 
-        hooks: dict[str, Any] = {"predictor": Predictor(weights), "progress": progress, "warn": warn, "cancel": cancel}
+        hooks: dict[str, Any] = {"predictor": predictor(), "progress": progress, "warn": warn, "cancel": cancel}
         if every:
             takes = record_all(source, output, options, **hooks)
         else:

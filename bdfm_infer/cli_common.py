@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .frames import SourceName
 
 LIST_HELP = "the input is a text file that names an image a line"
+ACCURATE_HELP = "read each face in its mirror image as well and take the mean: steadier and closer, and slower"
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .alignment import CROP_SIZE, N_LANDMARKS
+from .alignment import CROP_SIZE, MIRRORED_LANDMARK, N_LANDMARKS
 from .errors import WeightsError
-from .parameters import N_AU, degrees_from_parameter, intensity_from_parameter
+from .parameters import MIRRORED_AU, N_AU, degrees_from_parameter, intensity_from_parameter
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # asked once, at its import: from 1.29 on it reports to its makers
 import onnxruntime
@@ -157,6 +157,24 @@ class Reading:
     angles: FloatArray
     action_units: FloatArray
     confidence: float
+
+    @property
+    def mirrored(self) -> Reading:
+        """The same of the mirror image of the crop: left and right exchanged, yaw turned round."""
+        landmarks = self.landmarks[MIRRORED_LANDMARK]
+        landmarks[:, 0] = 1 - landmarks[:, 0]
+        return Reading(
+            landmarks, self.angles * np.float32([-1, 1]), self.action_units[list(MIRRORED_AU)], self.confidence
+        )
+
+    def averaged(self, other: Reading) -> Reading:
+        """The mean of this and another reading of the same crop."""
+        return Reading(
+            (self.landmarks + other.landmarks) / 2,
+            (self.angles + other.angles) / 2,
+            (self.action_units + other.action_units) / 2,
+            (self.confidence + other.confidence) / 2,
+        )
 
 
 class FaceNetwork:

@@ -268,6 +268,7 @@ class Run:
             "version": __version__,
             "settings": {
                 "face": options.face if options.pick is None else asdict(options.pick),
+                "accurate": self.predictor.accurate,
                 "calibration": options.calibration.to_settings(),
                 "smoothing": smoothing.to_settings(),
             },

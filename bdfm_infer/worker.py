@@ -55,7 +55,7 @@ def run(
     output: Path,
     options: CaptureOptions,
     cancel: threading.Event,
-    weights: str | None = None,
+    predictor: Callable[[], Predictor] = Predictor,
     rows: bool = False,
     every_face: bool = False,
     stdin: TextIO | None = None,
@@ -68,7 +68,7 @@ def run(
         output: the take's CSV file.
         options: of the capture.
         cancel: ends the run when set; set here on ``cancel``, on a closed stdin, and when nobody reads stdout.
-        weights: folder of the networks.
+        predictor: makes what reads the faces.
         rows: report each row as well.
         every_face: a take of each face, see :func:`bdfm_infer.several.record_all`.
         stdin, stdout: the process's own by default.
@@ -87,11 +87,11 @@ def run(
         lines.say("progress", **asdict(progress))
 
     def work() -> dict[str, Any]:
-        predictor = Predictor(weights)
+        reader = predictor()
         name = str(source) if isinstance(source, (str, os.PathLike)) else str(source[0].parent)
-        lines.say("start", source=name, take=str(output), model=predictor.model["id"])
+        lines.say("start", source=name, take=str(output), model=reader.model["id"])
         hooks: dict[str, Any] = {
-            "predictor": predictor,
+            "predictor": reader,
             "progress": on_progress,
             "warn": lambda error: lines.say("warning", **error.to_json()),
             "cancel": cancel,

@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .face_model.sources import sources_root
+
+if TYPE_CHECKING:
+    from bdfm_infer import Predictor
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add them to the command line."""
     expressions = commands.add_parser("expressions", help="AUC on the photos judged by eye")
-    _add_weights(expressions)
+    _add_predictor(expressions)
     expressions.add_argument(
         "--worst", type=int, default=0, metavar="N", help="name the N photos most wrongly read, too"
     )
@@ -22,20 +26,20 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     judges.set_defaults(run=_judges)
 
     set_aside = commands.add_parser("set-aside", help="AUC of eight more action units on photos set aside")
-    _add_weights(set_aside)
+    _add_predictor(set_aside)
     set_aside.set_defaults(run=_set_aside)
 
     clips = commands.add_parser("clips", help="what is read from clips of real people speaking")
-    _add_weights(clips)
+    _add_predictor(clips)
     clips.add_argument("--out", type=Path, help="folder for a sheet of each clip")
     clips.set_defaults(run=_clips)
 
     mirror = commands.add_parser("mirror", help="whether held-out photos and their mirror images are read alike")
-    _add_weights(mirror)
+    _add_predictor(mirror)
     mirror.set_defaults(run=_mirror)
 
     tables = commands.add_parser("tables", help="tables 1 and 2 of the paper with our rows, on sets that you have")
-    _add_weights(tables)
+    _add_predictor(tables)
     for key in ("bp4d", "disfa", "ck-plus", "mmi", "face-warehouse"):
         tables.add_argument(f"--{key}", type=Path, help="folder of that set")
     tables.add_argument("--labels", type=Path, help="CSV of labels of your own")
@@ -46,15 +50,22 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     tables.set_defaults(run=_tables)
 
     renders = commands.add_parser("render-test", help="action units, pose and fairness on renders of people never seen")
-    _add_weights(renders)
+    _add_predictor(renders)
     renders.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
     renders.add_argument("--head", choices=("a", "b"), help="one head alone")
     renders.add_argument("--count", type=int, help="people of each head; 2000 is the test, fewer are a trial")
     renders.set_defaults(run=_render_test)
 
 
-def _add_weights(parser: argparse.ArgumentParser) -> None:
+def _add_predictor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
+    parser.add_argument("--accurate", action="store_true", help="as bdfm-infer capture --accurate reads")
+
+
+def _predictor(options: argparse.Namespace) -> Predictor:
+    from bdfm_infer import Predictor
+
+    return Predictor(options.weights, options.accurate)
 
 
 def _judges(options: argparse.Namespace) -> None:
@@ -67,57 +78,47 @@ def _judges(options: argparse.Namespace) -> None:
 
 
 def _expressions(options: argparse.Namespace) -> None:
-    from bdfm_infer import Predictor
-
     from .evaluation.expressions import read_judged, report, worst
 
-    readings = read_judged(sources_root(), Predictor(options.weights))
+    readings = read_judged(sources_root(), _predictor(options))
     print(report(readings))
     if options.worst > 0:
         print(f"\n{worst(readings, options.worst)}")
 
 
 def _set_aside(options: argparse.Namespace) -> None:
-    from bdfm_infer import Predictor
-
     from .evaluation.set_aside import report
 
-    print(report(sources_root(), Predictor(options.weights)))
+    print(report(sources_root(), _predictor(options)))
 
 
 def _clips(options: argparse.Namespace) -> None:
     from .evaluation.clips import report
 
-    print(report(sources_root(), options.weights, options.out))
+    print(report(sources_root(), _predictor(options), options.out))
 
 
 def _mirror(options: argparse.Namespace) -> None:
-    from bdfm_infer import Predictor
-
     from .data.photos import load_photos, without_copies
     from .evaluation.mirror import report, run
 
     sources = sources_root()
     photos = without_copies(load_photos(sources, "held_out"), load_photos(sources, "train"))
-    print(report(run(photos, Predictor(options.weights))))
+    print(report(run(photos, _predictor(options))))
 
 
 def _tables(options: argparse.Namespace) -> None:
-    from bdfm_infer import Predictor
-
     from .evaluation.tables import LOADERS, report
 
     sources = {key: path for key in LOADERS if (path := getattr(options, key)) is not None}
-    print(report(sources, Predictor(options.weights), options.calibrate, max(options.every, 1)))
+    print(report(sources, _predictor(options), options.calibrate, max(options.every, 1)))
 
 
 def _render_test(options: argparse.Namespace) -> None:
-    from bdfm_infer import Predictor
-
     from .evaluation.render_draw import TEST
     from .evaluation.render_test import report, run
 
-    predictor = Predictor(options.weights)
+    predictor = _predictor(options)
     count = TEST["count"] if options.count is None else options.count
     for head in [options.head] if options.head else ["a", "b"]:
         print(report(run(options.heads, head, predictor, count)), end="\n\n")

@@ -101,10 +101,9 @@ def _curve(name: str, values: NDArray[np.float64], width: int, marks: NDArray[np
     return picture
 
 
-def report(sources: Path, weights: Path | None, out: Path | None) -> str:
+def report(sources: Path, predictor: Predictor, out: Path | None) -> str:
     """Capture every clip; draw sheets where a folder is named."""
-    predictor, judged = Predictor(weights), load_judged()
-    lines = []
+    judged, lines = load_judged(), []
     for path in sorted((sources / "videos").glob("*.mpg")):
         take = capture(path, predictor=predictor)
         lines.append(report_line(path.stem, take))

@@ -67,19 +67,21 @@ class Command:
     scratch: Path | None = None
 
 
-def capture_command(footage: Footage, take: Path, face: Pick | str = "0") -> Command:
+def capture_command(footage: Footage, take: Path, face: Pick | str = "0", accurate: bool = False) -> Command:
     """What reads ``footage`` into a take.
 
     Args:
         footage: to read.
         take: the take's table; with :data:`ALL_FACES` ``NAME-face1.csv``, … beside it.
         face: a number, 0 being the largest, :data:`ALL_FACES`, or a pick.
+        accurate: read each face in its mirror image as well.
     """
     which = ["--face", face] if isinstance(face, str) else ["--face-at", *map(str, (face.time, face.x, face.y))]
     options = [*which, "-o", str(take), "--progress", "json"]
     options += ["--start", str(footage.start)] if footage.start > 0 else []
     options += ["--end", str(footage.end)] if math.isfinite(footage.end) else []
     options += ["--sequence"] if footage.is_sequence else []
+    options += ["--accurate"] if accurate else []
     return _command("capture", footage, options)
 
 

@@ -33,12 +33,14 @@ class BDFM_PT_queue(SidebarPanel, bpy.types.Panel):
 
 
 def draw_capture(layout: UILayout, context: Context) -> None:
-    """Source, trim, face, and the buttons; while a capture runs, its progress, else what the last one could not do."""
+    """What is captured and how, and the buttons; while a capture runs, its progress, else what the last one could not
+    do."""
     settings, state = context.scene.bdfm, capture_state(context)
     _draw_source(layout, context)
     _draw_trim(layout, context)
     layout.prop(settings.capture, "face", text="")
     draw_faces(layout, context)
+    layout.prop(settings.capture, "accurate")
     layout.prop(settings, "take_folder", text="Takes", placeholder="Beside the Video")
     if state.running:
         _draw_running(layout, context)

@@ -114,7 +114,8 @@ class Session:
         try:
             source = resolve(item.source, scene, _scene(context, item.strips_scene))
             take = free_take(take_folder(scene, source) / f"{source.name}.csv")
-            self.worker = Worker(capture_command(source.footage, take, face_of(item.source, source)), take)
+            face, accurate = face_of(item.source, source), item.source.accurate
+            self.worker = Worker(capture_command(source.footage, take, face, accurate), take)
         except (BdfmError, OSError) as error:
             why = (
                 artist_text(error)

@@ -62,6 +62,10 @@ class BDFM_PG_source(PropertyGroup):
         name="End", description="Second of the clip to end before; 0: its end", min=0, subtype="TIME_ABSOLUTE"
     )
     face: bpy.props.EnumProperty(name="Face", description="Whose face is captured", items=FACES)
+    accurate: bpy.props.BoolProperty(
+        name="Accurate",
+        description="Read each face in its mirror image as well and take the mean: steadier and closer, and slower",
+    )
     look_at: bpy.props.FloatProperty(
         name="Look At",
         description="Second after the start at which faces are looked for",

@@ -55,6 +55,15 @@ def test_trim_by_time(choice):
     assert bpy.context.scene.bdfm.start_frame == 1
 
 
+def test_accurate_is_part_of_what_is_chosen(choice):
+    choice.file, choice.use_trim, choice.end = str(SAMPLE), True, 0.2
+    plain = captured()
+    choice.accurate = True
+    both = captured()
+    assert [take.facts["settings"]["accurate"] for take in (plain, both)] == [False, True]
+    assert np.abs(both.action_units - plain.action_units).max() > 1e-3
+
+
 def test_a_trim_that_ends_before_it_starts(choice):
     choice.file, choice.use_trim, choice.start, choice.end = str(SAMPLE), True, 2, 1
     with pytest.raises(RuntimeError, match="Set End after Start"):

@@ -205,7 +205,7 @@ def test_commands(part, tmp_path):
     requests = part("jobs.requests")
     take, odd = tmp_path / "t.csv", Path("-a b/видео 顔.mp4")
     whole = requests.capture_command(requests.Footage(odd), take).words
-    assert whole[-2:] == ["--", str(odd)] and "--start" not in whole and "--sequence" not in whole
+    assert whole[-2:] == ["--", str(odd)] and not {"--start", "--sequence", "--accurate"} & set(whole)
     images = (tmp_path / "a, 1.png", tmp_path / "я.png")
     footage = requests.Footage(images, 0.5, 2.0, True, 24.0)
     part_of = requests.capture_command(footage, take, requests.Pick(1.5, 30, 40))
@@ -214,6 +214,7 @@ def test_commands(part, tmp_path):
     assert part_of.scratch.read_text(encoding="utf-8").splitlines() == [str(path) for path in images]
     part_of.scratch.unlink()
     assert "--face all" in " ".join(requests.capture_command(footage, take, requests.ALL_FACES).words)
+    assert "--accurate" in requests.capture_command(footage, take, accurate=True).words
 
 
 def test_blender_gets_no_sigpipe_from_a_worker_that_is_gone(start):

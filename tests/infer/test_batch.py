@@ -76,10 +76,11 @@ def test_what_lies_in_the_folder_is_never_overwritten(clip: Path, weights: Path,
     out = tmp_path / "takes"
     out.mkdir()
     (out / "notes.json").write_text("mine")
-    done = command("batch", one, notes, "-o", out, "--weights", weights)
+    done = command("batch", one, notes, "-o", out, "--weights", weights, "--accurate")
     assert done.returncode == SOME_FAILED
     assert "notes exists" in done.stderr
     assert (out / "notes.json").read_text() == "mine"
+    assert Take.read(out / "one.csv").facts["settings"]["accurate"]
     before = (out / "one.csv").read_bytes()
     done = command("batch", other, "-o", out, "--weights", weights)
     assert done.returncode == SOME_FAILED

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,15 @@ def test_capture_for_people(clip: Path, weights: Path, tmp_path: Path) -> None:
     again = command("capture", clip, "--weights", weights, cwd=tmp_path)
     assert again.returncode == errors.OutputExistsError.exit_code
     assert "exists" in again.stderr
+
+
+def test_accurate(clip: Path, weights: Path, tmp_path: Path) -> None:
+    for name, options in (("plain", []), ("both", ["--accurate"])):
+        assert command("capture", clip, "-o", name, "--weights", weights, *options, cwd=tmp_path).returncode == 0
+    plain, both = (Take.read(tmp_path / f"{name}.csv") for name in ("plain", "both"))
+    assert [take.facts["settings"]["accurate"] for take in (plain, both)] == [False, True]
+    # The synthetic network turns a head's mirror image the same way as the head.
+    assert plain.rotation[:, 0].min() > 5 and both.rotation[:, 0] == pytest.approx(0, abs=0.5)
 
 
 def events(stdout: str) -> list[dict[str, Any]]:
@@ -194,7 +204,8 @@ def test_bad_input_has_its_own_code(
     out = io.StringIO()
     with os.fdopen(reader) as stdin:
         output = tmp_path / "u.csv"
-        code = run(str(source), output, CaptureOptions(), threading.Event(), str(weights), stdin=stdin, stdout=out)
+        predictor = partial(Predictor, weights)
+        code = run(str(source), output, CaptureOptions(), threading.Event(), predictor, stdin=stdin, stdout=out)
         os.close(writer)
     last = events(out.getvalue())[-1]
     assert (code, last["event"], last["code"]) == (expected.exit_code, "error", expected.code)
@@ -209,7 +220,8 @@ def test_a_warning_is_said_with_its_template(weights: Path, tmp_path: Path) -> N
     reader, writer = os.pipe()
     out, output = io.StringIO(), tmp_path / "t.csv"
     with os.fdopen(reader) as stdin:
-        run(str(tmp_path), output, CaptureOptions(), threading.Event(), str(weights), stdin=stdin, stdout=out)
+        predictor = partial(Predictor, weights)
+        run(str(tmp_path), output, CaptureOptions(), threading.Event(), predictor, stdin=stdin, stdout=out)
         os.close(writer)
     (warning,) = (event for event in events(out.getvalue()) if event["event"] == "warning")
     assert warning["message"].startswith(str(tmp_path / "2.png"))

@@ -13,8 +13,11 @@ from PIL import Image
 from synthetic_face import picture
 
 from bdfm_infer import Predictor
+from bdfm_infer.alignment import N_LANDMARKS
 from bdfm_infer.errors import WeightsError
 from bdfm_infer.faces import Face
+from bdfm_infer.network import Reading
+from bdfm_infer.parameters import AU_NAMES, N_AU
 from bdfm_infer.predictor import LONGER_SIDES, Attempt, _different
 
 RNG = np.random.default_rng(7)
@@ -86,6 +89,48 @@ def test_a_find_is_as_sure_as_its_last_two_readings(predictor: Predictor, monkey
     followed = predictor.follow(image, found.landmarks)
     assert followed is not None and len(confidences) == 1
     assert followed.confidence == pytest.approx(confidences[0], abs=1e-9)
+
+
+LEFT, RIGHT = AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")
+
+
+def test_an_accurate_reading_is_the_mean_of_the_crop_and_its_mirror_image(
+    predictor: Predictor, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, accurate, crops = picture(320, 240, (160, 120, 150, 0.7, 10)), Predictor(weights, accurate=True), list[Any]()
+    read = accurate._network
+
+    def noting(crop: np.ndarray) -> Reading:
+        crops.append(crop)
+        return read(crop)
+
+    monkeypatch.setattr(accurate, "_network", noting)
+    plain, both = predictor.predict(image), accurate.predict(image)
+    assert plain is not None and both is not None and not predictor.accurate
+    np.testing.assert_array_equal(crops[-1], crops[-2][:, ::-1])
+    # The synthetic network reads a mirror image as it reads the picture: what has a side evens out.
+    assert plain.rotation[0] == pytest.approx(24, abs=3) and both.rotation[0] == pytest.approx(0, abs=0.5)
+    assert both.rotation[1:] == pytest.approx(plain.rotation[1:], abs=0.5)
+    mean = (plain.action_units[LEFT] + plain.action_units[RIGHT]) / 2
+    assert plain.action_units[RIGHT] - plain.action_units[LEFT] > 0.02
+    assert both.action_units[[LEFT, RIGHT]] == pytest.approx(mean, abs=2e-3)
+    assert both.action_units[: LEFT - 2] == pytest.approx(plain.action_units[: LEFT - 2], abs=2e-3)
+    np.testing.assert_allclose(both.place, plain.place, atol=0.5)
+    assert both.confidence == plain.confidence
+
+
+def test_what_a_reading_says_of_the_mirror_image() -> None:
+    rng = np.random.default_rng(3)
+    landmarks = rng.random((N_LANDMARKS, 2), np.float32)
+    reading = Reading(landmarks, np.float32([20, 5]), rng.random(N_AU, np.float32), 0.9)
+    mirrored = reading.mirrored
+    assert mirrored.landmarks[36] == pytest.approx([1 - landmarks[45, 0], landmarks[45, 1]])
+    assert mirrored.angles.tolist() == [-20, 5] and mirrored.confidence == 0.9
+    assert mirrored.action_units[LEFT] == reading.action_units[RIGHT]
+    assert mirrored.action_units[0] == reading.action_units[0]
+    again = mirrored.mirrored
+    np.testing.assert_allclose(again.landmarks, landmarks, atol=1e-6)
+    np.testing.assert_array_equal(again.action_units, reading.action_units)
 
 
 def test_where_a_find_is_unsure_the_frame_is_looked_at_more_closely(

@@ -4,12 +4,13 @@
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from bdfm_infer import Predictor, capture
 from bdfm_infer.network import OWN_WEIGHTS
-from bdfm_infer.parameters import AU_NAMES
+from bdfm_infer.parameters import AU_NAMES, MIRRORED_AU
 from bdfm_infer.take import Take
 
 MEGABYTE = 1e6
@@ -33,6 +34,18 @@ def test_nothing_is_no_face(own: Predictor) -> None:
     rng = np.random.default_rng(0)
     for image in (np.zeros((240, 320), np.uint8), rng.integers(0, 255, (240, 320, 3), np.uint8)):
         assert own.faces(image) == []
+
+
+def test_read_accurately_a_face_and_its_mirror_image_agree(own: Predictor) -> None:
+    clip, apart = cv2.VideoCapture(str(SAMPLE)), dict[bool, list[float]]()
+    frames = [frame for number in range(200) if (frame := clip.read()[1]) is not None and number % 10 == 0]
+    for predictor in (own, Predictor(accurate=True)):
+        for frame in frames:
+            face, other = predictor.predict(frame), predictor.predict(np.ascontiguousarray(frame[:, ::-1]))
+            assert face is not None and other is not None
+            differences = np.abs(face.action_units - other.action_units[list(MIRRORED_AU)])
+            apart.setdefault(predictor.accurate, []).append(float(differences.mean()))
+    assert np.mean(apart[True]) < np.mean(apart[False]) / 2
 
 
 def test_no_channel_is_dead(own: Predictor) -> None:
