@@ -31,14 +31,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clip", help="video of a face; it is scaled to 640x480 and repeated")
     parser.add_argument("--weights", help="folder of networks (default: the package's own)")
+    parser.add_argument("--accurate", action="store_true", help="as bdfm-infer capture --accurate")
     parser.add_argument("--threads", default="1", help="frames read at a time (default 1)")
     parser.add_argument("--seconds", type=int, default=LONG, help=f"of the long run (default {LONG})")
     options = parser.parse_args()
-    weights = ["--weights", options.weights] if options.weights else []
+    chosen = ["--weights", options.weights] if options.weights else []
+    chosen += ["--accurate"] if options.accurate else []
     with tempfile.TemporaryDirectory() as folder:
         short, long = (_repeated(options.clip, Path(folder), seconds) for seconds in (SHORT, options.seconds))
         take = str(Path(folder) / "take.csv")
-        arguments = ["-m", "bdfm_infer", "capture", "-o", take, "--overwrite", "--threads", options.threads, *weights]
+        arguments = ["-m", "bdfm_infer", "capture", "-o", take, "--overwrite", "--threads", options.threads, *chosen]
         captured = [cost(*arguments, clip) for clip in (short, long)]
         decoded = [cost("-c", DECODE, clip) for clip in (short, long)]
     frames = (options.seconds - SHORT) * FPS
