@@ -28,6 +28,10 @@ CLASSES: Final = (
 """The classes of the parsing; left and right are the person's own."""
 
 
+_LEAST_DEVIATION: Final = 0.05 * 255
+"""Grey levels that are added to a crop's deviation, so that noise in an even one stays small."""
+
+
 @dataclass(frozen=True)
 class FaceFeatures:
     """What F_seg sees in n crops of size s.
@@ -68,24 +72,28 @@ class LandmarkHeat(nn.Module):
 
     def __init__(self, inputs: int, channels: int, side: int) -> None:
         super().__init__()
-        self.register_buffer("cells", _cell_centres(side), persistent=False)
+        self.register_buffer("cells", _cell_centres_and_doubt(side), persistent=False)
         self.heat = nn.Sequential(ConvBlock(inputs, channels), nn.Conv2d(channels, N_LANDMARKS, 1))
         self.doubt = nn.Parameter(torch.full((1, N_LANDMARKS, 1), self.DOUBT))
 
     def forward(self, maps: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
         """Heat maps (n, 68, s, s) and landmarks (n, 68, 2) of maps (n, inputs, s, s) and coarse landmarks, all in crop
         units."""
-        heat = self.heat(maps).flatten(2).float()
+        heat = self.heat(maps).reshape(-1, N_LANDMARKS, self.cells.shape[0] - 1).float()
         with in_full_precision(maps):
-            weights = torch.cat([heat, torch.zeros_like(heat[..., :1]) + self.doubt], 2).softmax(2)
-            landmarks = weights[..., :-1] @ self.cells + weights[..., -1:] * coarse.float()
+            weights = functional.pad(heat - self.doubt, (0, 1)).softmax(2)
+            seen, doubted = (weights @ self.cells).split((2, 1), dim=2)
+            landmarks = seen + doubted * coarse.float()
         return weights[..., :-1].unflatten(2, maps.shape[2:]), landmarks
 
 
-def _cell_centres(side: int) -> Tensor:
-    """Centres x, y of the cells of a square map, row by row, in crop units: (side * side, 2)."""
+def _cell_centres_and_doubt(side: int) -> Tensor:
+    """What the weights of a square map's cells, row by row, and of the coarse place are multiplied by: (side * side + 1,
+    3). By the first two columns cells give their centres x, y in crop units and the coarse place nothing; the third one
+    keeps the weight of the coarse place."""
     at = (torch.arange(side) + 0.5) / side
-    return torch.stack([at.repeat(side), at.repeat_interleave(side)], 1)
+    centres = torch.stack([at.repeat(side), at.repeat_interleave(side), torch.zeros(side * side)], 1)
+    return torch.cat([centres, torch.tensor([[0.0, 0.0, 1.0]])])
 
 
 class AttentionRefinement(nn.Module):
@@ -113,7 +121,7 @@ class FeatureFusion(nn.Module):
 
     def forward(self, spatial: Tensor, context: Tensor) -> Tensor:
         x = self.mix(torch.cat([spatial, context], 1))
-        return x + x * self.weights(x.mean((2, 3)))[:, :, None, None]
+        return x * (1 + self.weights(x.mean((2, 3))))[:, :, None, None]
 
 
 class SegmentationNetwork(nn.Module):
@@ -192,7 +200,7 @@ def _stage(inputs: int, outputs: int, blocks: int, stride: int) -> nn.Sequential
 
 def normalise(crops: Tensor) -> Tensor:
     """Each crop (n, s, s), any grey scale, to mean 0 and deviation 1: float32 (n, 1, s, s)."""
-    x = crops.float() / 255.0
-    mean = x.mean((1, 2), keepdim=True)
-    deviation = (x - mean).square().mean((1, 2), keepdim=True).sqrt()
-    return ((x - mean) / (deviation + 0.05))[:, None]
+    x = crops.float()
+    x = x - x.mean((1, 2), keepdim=True)
+    deviation = x.square().mean((1, 2), keepdim=True).sqrt()
+    return (x / (deviation + _LEAST_DEVIATION))[:, None]
