@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .calibrate import Calibration
+    from .capture_run import CaptureOptions, Progress
     from .errors import BdfmError
     from .faces import Face
-    from .pipeline import CaptureOptions, Progress, capture
+    from .pipeline import capture
     from .predictor import Predictor
     from .smooth import Smoothing
     from .take import Take, TakeWriter
@@ -28,10 +29,10 @@ __version__ = "0.1.0"
 _HOME = {
     "BdfmError": "errors",
     "Calibration": "calibrate",
-    "CaptureOptions": "pipeline",
+    "CaptureOptions": "capture_run",
     "Face": "faces",
     "Predictor": "predictor",
-    "Progress": "pipeline",
+    "Progress": "capture_run",
     "Smoothing": "smooth",
     "Take": "take",
     "TakeWriter": "take",

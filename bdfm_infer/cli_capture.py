@@ -29,8 +29,8 @@ from .smooth import METHODS, Smoothing
 from .take import csv_path
 
 if TYPE_CHECKING:
+    from .capture_run import CaptureOptions
     from .frames import SourceName
-    from .pipeline import CaptureOptions
     from .predictor import Predictor
 
 ALL = "all"
@@ -118,7 +118,7 @@ def _problem(options: argparse.Namespace) -> str | None:
 
 
 def _chosen(options: argparse.Namespace) -> CaptureOptions:
-    from .pipeline import CaptureOptions, Pick
+    from .capture_run import CaptureOptions, Pick
 
     return CaptureOptions(
         face=0 if options.face == ALL else options.face,
@@ -144,7 +144,8 @@ def _capture_for_people(
 ) -> None:
     from tqdm import tqdm
 
-    from .pipeline import Progress, record
+    from .capture_run import Progress
+    from .pipeline import record
     from .several import FaceTake, record_all
 
     with tqdm(unit=" frames", disable=not bar, leave=False, file=sys.stderr) as shown:

@@ -5,109 +5,17 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Callable, Generator
-from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeVar
 
-from . import __version__
-from .calibrate import Calibration
-from .errors import BdfmError, CancelledError, NoFaceError, NoFramesError
+from .capture_run import CaptureOptions, Progress, Run, Summary, as_row
+from .errors import BdfmError
 from .faces import Face
-from .frames import Frame, SourceName, open_source
+from .frames import Frame, SourceName
 from .predictor import Predictor
-from .smooth import Smoothing
-from .take import Row, Take, TakeWriter
+from .several import read_picked
+from .take import Row, Take
 from .tracking import follow, read_images
-
-_REPORTS_PER_SECOND: Final = 10
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Pick:
-    """A face, by its place at a time.
-
-    Attributes:
-        time: seconds in the source.
-        x, y: centre of the face, pixels of the picture.
-    """
-
-    time: float
-    x: float
-    y: float
-
-
-@dataclass(frozen=True)
-class CaptureOptions:
-    """How a source is captured.
-
-    Attributes:
-        face: which face, where there are several: 0 is the largest in the first frame that shows so many.
-        pick: which face, by where it is at a time; takes the place of ``face``.
-        sequence: images are frames of one clip, in which a face is followed, and have a video's smoothing.
-        start, end: seconds; frames with ``start <= time < end`` are read. Frame numbers remain the source's.
-        threads: frames that are read at the same time, 1 to 4 of use; rows do not depend on it. None: the CPU's cores.
-        image_fps: images a second, for the times of a folder or pattern.
-        overwrite: replace an older take of the same name.
-        smoothing: setting written into the take; None is zero-phase for a video and nothing for images.
-        calibration: setting written into the take.
-    """
-
-    face: int = 0
-    pick: Pick | None = None
-    sequence: bool = False
-    start: float = 0.0
-    end: float = float("inf")
-    threads: int | None = None
-    image_fps: float = 1.0
-    overwrite: bool = False
-    smoothing: Smoothing | None = None
-    calibration: Calibration = field(default_factory=Calibration)
-
-    def __post_init__(self) -> None:
-        if self.face < 0 or not self.start >= 0 or not self.end > self.start or not self.image_fps > 0:
-            raise ValueError("face and start must not be negative, end must follow start, image_fps must be above 0")
-        if self.threads is not None and self.threads < 1:
-            raise ValueError("at least one thread is needed")
-
-    @property
-    def n_threads(self) -> int:
-        """Threads to use."""
-        return self.threads or min(os.cpu_count() or 1, 4)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a capture stands.
-
-    Attributes:
-        frame: frames done.
-        of: frames there will be, an estimate; None where it is not known.
-        fps: frames done a second.
-        eta_s: seconds left; None where it is not known.
-    """
-
-    frame: int
-    of: int | None
-    fps: float
-    eta_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a capture left.
-
-    Attributes:
-        frames: rows of the take.
-        without_face: rows in which no face was found.
-    """
-
-    frames: int
-    without_face: int
 
 
 def capture(
@@ -141,7 +49,7 @@ def capture(
         return Take.read(output)
     run = Run(source, options or CaptureOptions(), predictor, progress, warn, cancel)
     rows: list[Row] = []
-    run.one_face(_each(rows.append, on_row))
+    _read_one(run, _each(rows.append, on_row))
     return Take.from_rows(rows, run.facts)
 
 
@@ -160,7 +68,7 @@ def record(
     options = options or CaptureOptions()
     run = Run(source, options, predictor, progress, warn, cancel)
     with run.writer(output) as writer:
-        return run.one_face(_each(writer.append, on_row))
+        return _read_one(run, _each(writer.append, on_row))
 
 
 def _each(*calls: Callable[[Row], object] | None) -> Callable[[Row], None]:
@@ -172,137 +80,17 @@ def _each(*calls: Callable[[Row], object] | None) -> Callable[[Row], None]:
     return put
 
 
-class Run:
-    """One capture: an opened source on its way to rows. Parameters as in :func:`capture`.
+def _read_one(run: Run, put: Callable[[Row], None]) -> Summary:
+    """Hand each row of the chosen face to ``put`` as it is done."""
+    if run.options.pick is not None and run.is_clip:
+        return read_picked(run, run.options.pick, put)
 
-    Attributes:
-        source: the frames.
-        options: of the capture.
-        predictor: reads the faces.
-        is_clip: whether frames follow each other, so that a face can be followed.
-        facts: what goes into the take's JSON file; its source is completed by the last frame.
-    """
+    def row_of(frame: Frame, face: Face | None) -> bool:
+        put(as_row(frame, face))
+        return face is not None
 
-    def __init__(
-        self,
-        source: SourceName,
-        options: CaptureOptions,
-        predictor: Predictor | None,
-        progress: Callable[[Progress], None] | None,
-        warn: Callable[[BdfmError], None] | None,
-        cancel: threading.Event | None,
-    ) -> None:
-        self.source = open_source(source, options.start, options.end, options.image_fps, options.n_threads, cancel)
-        self.options = options
-        self.predictor = predictor or Predictor()
-        self.is_clip = self.source.is_video or options.sequence
-        self.facts = self._facts()
-        self._meter = _Meter(self.source.estimated_frames, progress)
-        self._warn = warn
-        self._cancel = cancel
-
-    def writer(self, output: str | os.PathLike[str], face: int | None = None) -> TakeWriter:
-        """Writes a take of this capture, of the face of that number where all are captured."""
-        facts = self.facts
-        if face is not None:
-            facts = {**facts, "settings": {**facts["settings"], "face": face}}
-        return TakeWriter(output, facts, with_files=not self.source.is_video, overwrite=self.options.overwrite)
-
-    def one_face(self, put: Callable[[Row], None]) -> Summary:
-        """Hand each row of the chosen face to ``put`` as it is done."""
-        if self.options.pick is not None and self.is_clip:
-            from .several import read_picked
-
-            return read_picked(self, self.options.pick, put)
-
-        def row_of(frame: Frame, face: Face | None) -> bool:
-            put(as_row(frame, face))
-            return face is not None
-
-        number, threads = self.options.face, self.options.n_threads
-        if self.is_clip:
-            return self.each(follow(self.predictor, self.source, number, threads), row_of)
-        predict = partial(self.predictor.predict, face=number)
-        return self.each(read_images(predict, self.source, threads), row_of)
-
-    def each(self, results: Generator[tuple[Frame, T], None, None], put: Callable[[Frame, T], bool]) -> Summary:
-        """Hand what was found in each frame to ``put``, which returns whether there is a face, until the end.
-
-        Raises:
-            CancelledError, NoFramesError, NoFaceError, and what the source raises.
-        """
-        meter = self._meter
-        with closing(results):
-            for frame, found in results:
-                if frame.problem is not None and self._warn is not None:
-                    self._warn(frame.problem)
-                meter.count(put(frame, found))
-                if self._is_cancelled():
-                    break
-        if self._is_cancelled():
-            raise CancelledError("Stopped after {count} frames; their rows are kept.", count=meter.frames)
-        meter.report()
-        name = self.facts["source"]["name"]
-        if meter.frames == 0:
-            raise NoFramesError(
-                "{name} has no frame in the stretch that was asked for. Change start and end.", name=name
-            )
-        if meter.with_face == 0:
-            raise NoFaceError(
-                "{name}: no face was found in {count} frames. Is the face lit, upright and at least 8 % of the "
-                "picture's height? Choose another stretch with start and end, or another number with face.",
-                name=name,
-                count=meter.frames,
-            )
-        return Summary(meter.frames, meter.frames - meter.with_face)
-
-    def _is_cancelled(self) -> bool:
-        return self._cancel is not None and self._cancel.is_set()
-
-    def _facts(self) -> dict[str, Any]:
-        options = self.options
-        smoothing = options.smoothing or Smoothing("zero_phase" if self.is_clip else "none")
-        return {
-            "source": self.source.facts,
-            "model": self.predictor.model,
-            "version": __version__,
-            "settings": {
-                "face": options.face if options.pick is None else asdict(options.pick),
-                "accurate": self.predictor.accurate,
-                "calibration": options.calibration.to_settings(),
-                "smoothing": smoothing.to_settings(),
-            },
-        }
-
-
-def as_row(frame: Frame, face: Face | None) -> Row:
-    """A frame and its face as a row of a take."""
-    if face is None:
-        return Row(frame.index, frame.time, 0.0, file=frame.file)
-    return Row(frame.index, frame.time, face.confidence, face.rotation, face.place, face.action_units, frame.file)
-
-
-class _Meter:
-    """Counts rows and reports progress, not more often than people can see."""
-
-    def __init__(self, of: int, progress: Callable[[Progress], None] | None) -> None:
-        self._of = of
-        self._progress = progress
-        self._began = self._reported = time.monotonic()
-        self.frames = 0
-        self.with_face = 0
-
-    def count(self, found: bool) -> None:
-        self.frames += 1
-        self.with_face += found
-        if time.monotonic() - self._reported >= 1 / _REPORTS_PER_SECOND:
-            self.report()
-
-    def report(self) -> None:
-        if self._progress is None:
-            return
-        self._reported = time.monotonic()
-        fps = self.frames / max(self._reported - self._began, 1e-6)
-        of = max(self._of, self.frames) if self._of else None
-        eta = (of - self.frames) / fps if of is not None and fps > 0 else None
-        self._progress(Progress(self.frames, of, round(fps, 1), None if eta is None else round(eta, 1)))
+    number, threads = run.options.face, run.options.n_threads
+    if run.is_clip:
+        return run.each(follow(run.predictor, run.source, number, threads), row_of)
+    predict = partial(run.predictor.predict, face=number)
+    return run.each(read_images(predict, run.source, threads), row_of)

@@ -15,10 +15,10 @@ from typing import Final
 
 import numpy as np
 
+from .capture_run import CaptureOptions, Pick, Progress, Run, Summary, as_row
 from .errors import BdfmError, NoFaceError, OutputExistsError
 from .faces import FloatArray
 from .frames import Frame, SourceName
-from .pipeline import CaptureOptions, Pick, Progress, Run, Summary, as_row
 from .predictor import Predictor
 from .take import Row, TakeWriter, csv_path
 from .tracks import Faces, Tracks, read_all_images

@@ -17,10 +17,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
+from .capture_run import CaptureOptions, Progress
 from .errors import BdfmError
 from .frames import SourceName
 from .parameters import AU_NAMES, ROTATION
-from .pipeline import CaptureOptions, Progress, record
+from .pipeline import record
 from .predictor import Predictor
 from .several import record_all
 from .take import Row

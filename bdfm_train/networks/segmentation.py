@@ -88,9 +88,12 @@ class LandmarkHeat(nn.Module):
 
 
 def _cell_centres_and_doubt(side: int) -> Tensor:
-    """What the weights of a square map's cells, row by row, and of the coarse place are multiplied by: (side * side + 1,
-    3). By the first two columns cells give their centres x, y in crop units and the coarse place nothing; the third one
-    keeps the weight of the coarse place."""
+    """What the weights of a square map's cells, row by row, and of the coarse place are multiplied by.
+
+    Returns:
+        (side * side + 1, 3). By the first two columns cells give their centres x, y in crop units, the coarse place
+        nothing; by the third one the weight of the coarse place is kept.
+    """
     at = (torch.arange(side) + 0.5) / side
     centres = torch.stack([at.repeat(side), at.repeat_interleave(side), torch.zeros(side * side)], 1)
     return torch.cat([centres, torch.tensor([[0.0, 0.0, 1.0]])])

@@ -15,11 +15,11 @@ from test_capture import check, moving
 from test_command_line import command, events, worker
 
 from bdfm_infer import CaptureOptions, Predictor, Take, capture
+from bdfm_infer.capture_run import Pick
 from bdfm_infer.errors import CancelledError, EmptyFolderError, NoFaceError, OutputExistsError, TruncatedVideoError
 from bdfm_infer.faces import Face as FoundFace
 from bdfm_infer.find_faces import PICTURE, find_faces
 from bdfm_infer.frames import Frame
-from bdfm_infer.pipeline import Pick
 from bdfm_infer.several import LEAST_FRAMES, face_path, record_all
 from bdfm_infer.tracks import SEEK_EVERY, SEEK_LOST_S, FrameFinds, Tracks
 
