@@ -163,18 +163,21 @@ class Reading:
         """The same of the mirror image of the crop: left and right exchanged, yaw turned round."""
         landmarks = self.landmarks[MIRRORED_LANDMARK]
         landmarks[:, 0] = 1 - landmarks[:, 0]
-        return Reading(
-            landmarks, self.angles * np.float32([-1, 1]), self.action_units[list(MIRRORED_AU)], self.confidence
-        )
+        angles = self.angles * np.array([-1, 1], np.float32)
+        return Reading(landmarks, angles, self.action_units[list(MIRRORED_AU)], self.confidence)
 
     def averaged(self, other: Reading) -> Reading:
         """The mean of this and another reading of the same crop."""
         return Reading(
-            (self.landmarks + other.landmarks) / 2,
-            (self.angles + other.angles) / 2,
-            (self.action_units + other.action_units) / 2,
+            _mean(self.landmarks, other.landmarks),
+            _mean(self.angles, other.angles),
+            _mean(self.action_units, other.action_units),
             (self.confidence + other.confidence) / 2,
         )
+
+
+def _mean(one: FloatArray, other: FloatArray) -> FloatArray:
+    return np.mean([one, other], axis=0, dtype=np.float32)
 
 
 class FaceNetwork:
