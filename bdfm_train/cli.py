@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     held_out.add_argument("--checkpoint", type=Path, required=True, nargs="+")
     held_out.add_argument("--renders", type=Path, required=True, nargs="+", help="shards of held-out identities")
     held_out.add_argument("--regressor", type=Path, help="R's checkpoint, to read by the plain head and R together")
+    held_out.add_argument("--accurate", action="store_true", help="as bdfm-infer capture --accurate reads")
     held_out.set_defaults(run=_held_out)
 
     export = commands.add_parser("export", help="write face.onnx and model.json")
@@ -289,7 +290,7 @@ def _regressor(options: argparse.Namespace) -> None:
 
 def _held_out(options: argparse.Namespace) -> None:
     from .data.photos import load_photos, without_copies
-    from .evaluation.held_out import report
+    from .evaluation.held_out import ReadTwice, report
     from .networks.checkpoints import load_reader, load_regressor
     from .networks.reader import ExportedReader
 
@@ -299,7 +300,8 @@ def _held_out(options: argparse.Namespace) -> None:
     for checkpoint in options.checkpoint:
         print(checkpoint.name)
         model = ExportedReader(load_reader(checkpoint), regressor)
-        print(report(model, photos, {path.name: path for path in options.renders}))
+        shards = {path.name: path for path in options.renders}
+        print(report(ReadTwice(model) if options.accurate else model, photos, shards))
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from bdfm_train.errors import SourcesError
 
 FloatArray = NDArray[np.float32]
 
-INTERVALS: Final = np.array([[0.0, 0.08], [0.2, 0.42], [0.5, 0.76], [0.78, 1.0]], np.float32)
+INTERVALS: Final = np.array([[0.0, 0.04], [0.2, 0.42], [0.5, 0.76], [0.78, 1.0]], np.float32)
 """Least and largest intensity that agrees with each grade: 0 absent, 1 slight, 2 clear, 3 strong; the mean of
 judges lies between."""
 
@@ -27,15 +27,9 @@ LEARNED: Final = (
 )  # fmt: skip
 """Units that enough photos show for their absence to be learned as such."""
 
-HARDLY: Final = 0.1
+HARDLY: Final = 0.05
 """Largest intensity that agrees with the absence of a unit that few photos show. What renders alone teach is else read
 into every face up to this bound, and into smiles most."""
-
-MASKED: Final = {"AU20": "AU12"}
-"""Units whose absence no judge can see where another is clear: both of these draw the mouth wide."""
-
-_CLEAR: Final = 1.0
-"""Grade from which a unit masks another."""
 
 _FOLDER: Final = Path(__file__).parent
 TABLES: Final = tuple(
@@ -132,13 +126,9 @@ def intensity_bounds(grades: FloatArray | None) -> tuple[FloatArray, FloatArray]
         for i, name in enumerate(AU_NAMES):
             if grades[i] > 0 or (grades[i] == 0 and name in LEARNED):
                 low[i], high[i] = (np.interp(grades[i], range(4), side) for side in INTERVALS.T)
-            elif grades[i] == 0 and not _masked(name, grades):
+            elif grades[i] == 0:
                 high[i] = HARDLY
     return low, high
-
-
-def _masked(name: str, grades: FloatArray) -> bool:
-    return name in MASKED and bool(grades[AU_NAMES.index(MASKED[name])] >= _CLEAR)
 
 
 class GradedChoice:

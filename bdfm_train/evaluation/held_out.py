@@ -13,11 +13,11 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from bdfm_infer import alignment
-from bdfm_infer.alignment import five_points
-from bdfm_infer.parameters import AU_NAMES, N_POSE, degrees_from_parameter
+from bdfm_infer.alignment import MIRRORED_LANDMARK, five_points
+from bdfm_infer.parameters import AU_NAMES, MIRRORED_AU, N_POSE, degrees_from_parameter
 from bdfm_train.data.photos import Photo, aligned_crops
 from bdfm_train.data.shards import N_TARGETS, Shard
 from bdfm_train.networks.reader import ExportedReader
@@ -29,8 +29,31 @@ LEAST: Final = 5
 """Photos that must show an action unit for its concordance to be told."""
 
 
+class ReadTwice(nn.Module):
+    """What ``Predictor(accurate=True)`` makes of a reader's outputs: the mean of a crop's and of its mirror image's."""
+
+    def __init__(self, model: ExportedReader) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Crops (n, 96, 96) uint8 to landmarks (n, 68, 2), pose (n, 2), action units (n, 23) and confidence (n,)."""
+        landmarks, pose, action_units, confidence = self.model(crops)
+        of_mirror = self.model(crops.flip(-1))
+        points, angles = of_mirror[0][:, MIRRORED_LANDMARK.tolist()], of_mirror[1]
+        return (
+            (landmarks + torch.stack([1 - points[..., 0], points[..., 1]], -1)) / 2,
+            (pose + torch.stack([1 - angles[:, 0], angles[:, 1]], -1)) / 2,
+            (action_units + of_mirror[2][:, list(MIRRORED_AU)]) / 2,
+            (confidence + of_mirror[3]) / 2,
+        )
+
+
+Model = ExportedReader | ReadTwice
+
+
 @torch.no_grad()
-def read_crops(model: ExportedReader, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def read_crops(model: Model, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Landmarks (n, 68, 2) and parameters (n, 25) of crops (n, 96, 96), clean and aligned without error."""
     model.eval()
     landmarks: list[Tensor] = []
@@ -42,7 +65,7 @@ def read_crops(model: ExportedReader, crops: NDArray[np.uint8]) -> tuple[NDArray
     return torch.cat(landmarks).numpy(), torch.cat(parameters).numpy()
 
 
-def landmark_error(model: ExportedReader, photos: list[Photo]) -> float:
+def landmark_error(model: Model, photos: list[Photo]) -> float:
     """Mean distance of the 51 landmarks within the face, in percent of the distance between the eyes."""
     matrices = [alignment.alignment(five_points(photo.landmarks)) for photo in photos]
     target = np.stack(
@@ -54,7 +77,7 @@ def landmark_error(model: ExportedReader, photos: list[Photo]) -> float:
     return float((distance / np.maximum(eyes, 0.1)).mean() * 100.0)
 
 
-def agreement(model: ExportedReader, photos: list[Photo]) -> dict[str, tuple[int, float]]:
+def agreement(model: Model, photos: list[Photo]) -> dict[str, tuple[int, float]]:
     """By action unit, how many photos show it and the concordance of what is read with what was judged by eye.
 
     Units that fewer than :data:`LEAST` photos show are left out.
@@ -86,7 +109,7 @@ class RenderErrors:
     degrees: NDArray[np.float64]
 
 
-def render_errors(model: ExportedReader, shard: Shard) -> RenderErrors:
+def render_errors(model: Model, shard: Shard) -> RenderErrors:
     """Read the renders of a shard, aligned by their own landmarks."""
     crops = [
         alignment.crop_face(image, landmarks) for image, landmarks in zip(shard.images, shard.landmarks, strict=True)
@@ -103,7 +126,7 @@ def render_errors(model: ExportedReader, shard: Shard) -> RenderErrors:
     return RenderErrors(correlation, sides, degrees.mean(0))
 
 
-def report(model: ExportedReader, photos: list[Photo], shards: dict[str, Path]) -> str:
+def report(model: Model, photos: list[Photo], shards: dict[str, Path]) -> str:
     """All of it, a line each."""
     lines = [f"landmarks of {len(photos)} held-out photos: {landmark_error(model, photos):.2f} % of the eyes' distance"]
     judged = agreement(model, photos)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is read from renders against their truth."""
+"""What is read from renders against their truth, and what reading twice comes to."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from bdfm_infer.parameters import AU_NAMES, N_POSE
+from bdfm_infer.alignment import N_LANDMARKS
+from bdfm_infer.network import Reading
+from bdfm_infer.parameters import AU_NAMES, N_AU, N_POSE, degrees_from_parameter, intensity_from_parameter
 from bdfm_train.data.shards import N_TARGETS, Shard
-from bdfm_train.evaluation.held_out import render_errors
+from bdfm_train.evaluation.held_out import ReadTwice, read_crops, render_errors
 from bdfm_train.networks.reader import ExportedReader
 
 LEFT, RIGHT = AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")
@@ -46,3 +48,35 @@ def test_sides_are_told_apart_by_the_difference_of_left_and_right() -> None:
     swapped = read.copy()
     swapped[:, N_POSE + LEFT], swapped[:, N_POSE + RIGHT] = read[:, N_POSE + RIGHT], read[:, N_POSE + LEFT]
     assert render_errors(cast(ExportedReader, Reads(swapped)), shard).sides["eye_closed_left"] == pytest.approx(-1.0)
+
+
+class Weighs(torch.nn.Module):
+    """Reads of each crop weighted means of its pixels, other ones of its mirror image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        count = 2 * N_LANDMARKS + N_TARGETS + 1
+        self.weights = torch.rand(96 * 96, count, generator=torch.Generator().manual_seed(1)).softmax(0)
+
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        read = (crops.float().flatten(1) / 255) @ self.weights
+        landmarks, pose, units, confidence = read.split((2 * N_LANDMARKS, N_POSE, N_AU, 1), 1)
+        return landmarks.unflatten(1, (N_LANDMARKS, 2)), pose, units, confidence[:, 0]
+
+
+def test_reading_twice_is_what_an_accurate_predictor_does() -> None:
+    crops = np.random.default_rng(2).integers(0, 256, (3, 96, 96), np.uint8)
+    crops[:, :, :40] //= 3
+    once = Weighs()
+    landmarks, parameters = read_crops(cast(ExportedReader, ReadTwice(cast(ExportedReader, once))), crops)
+
+    def reading(crop: np.ndarray) -> Reading:
+        points, pose, units, confidence = (x[0].numpy() for x in once(torch.from_numpy(crop.copy())[None]))
+        return Reading(points, degrees_from_parameter(pose), intensity_from_parameter(units), float(confidence))
+
+    for crop, points, values in zip(crops, landmarks, parameters, strict=True):
+        plain, both = reading(crop), reading(crop).averaged(reading(crop[:, ::-1]).mirrored)
+        assert np.abs(both.landmarks - plain.landmarks).max() > 1e-3
+        np.testing.assert_allclose(points, both.landmarks, atol=1e-5)
+        np.testing.assert_allclose(degrees_from_parameter(values[:N_POSE]), both.angles, atol=1e-3)
+        np.testing.assert_allclose(intensity_from_parameter(values[N_POSE:]), both.action_units, atol=1e-5)

@@ -63,17 +63,6 @@ def test_bounds_say_what_is_known_and_little_of_units_that_few_photos_show() -> 
     np.testing.assert_array_equal(intensity_bounds(None), [np.zeros(N_AU), np.ones(N_AU)])
 
 
-def test_a_stretched_lip_is_not_denied_in_a_smile() -> None:
-    stretched = AU_NAMES.index("AU20")
-    grades = np.full(N_AU, np.nan, np.float32)
-    grades[stretched] = 0
-    for smile, most in ((np.nan, HARDLY), (0, HARDLY), (0.5, HARDLY), (1, 1.0), (3, 1.0)):
-        grades[AU12] = smile
-        assert intensity_bounds(grades)[1][stretched] == np.float32(most)
-    grades[stretched] = 2
-    assert intensity_bounds(grades)[1][stretched] == INTERVALS[2, 1]
-
-
 def test_grades_are_the_mean_of_the_judges_and_unknown_where_the_first_saw_nothing() -> None:
     tables = [load_table(path) for path in TABLES]
     first = tables[0]
