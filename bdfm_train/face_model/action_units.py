@@ -28,10 +28,11 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from bdfm_infer.alignment import MIRRORED_LANDMARK
 from bdfm_infer.parameters import ACTION_UNIT_TABLE, AU_NAMES
 from bdfm_infer.parameters import NO_ACTION_UNIT as BASE
 from bdfm_train.errors import RecipeError
-from bdfm_train.face_model.mesh import MIRRORED_LANDMARK, Bools, Floats, HeadMesh, Ints, unit_mm
+from bdfm_train.face_model.mesh import Bools, Floats, HeadMesh, Ints, unit_mm
 
 DATA: Final = Path(__file__).parent / "data"
 JAW: Final = "AU26"

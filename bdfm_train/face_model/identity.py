@@ -15,13 +15,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from bdfm_infer.alignment import MIRRORED_LANDMARK
 from bdfm_infer.parameters import N_IDENTITY
 from bdfm_train.errors import RecipeError
 from bdfm_train.face_model.ict import IctFaceKit
 from bdfm_train.face_model.invariants import seal_lips, seat_eyeballs
 from bdfm_train.face_model.labels import EYE, LABEL, SKIN
 from bdfm_train.face_model.makehuman import MakeHuman
-from bdfm_train.face_model.mesh import MIRRORED_LANDMARK, Floats, HeadMesh
+from bdfm_train.face_model.mesh import Floats, HeadMesh
 
 DATA: Final = Path(__file__).parent / "data"
 BROW_SEAM: Final = 0.015

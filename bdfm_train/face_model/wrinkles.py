@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bdfm_infer.alignment import MIRRORED_LANDMARK
 from bdfm_infer.parameters import AU_NAMES, N_AU
 
 from .head import Head
@@ -34,12 +35,6 @@ _MARGIN: Final = 0.05
 _ISLAND: Final = 0.2
 _QUANTUM: Final = 2e-4
 """Slope (model units a texel) of one step of the stored int8 maps; the crease has steps of 1/127."""
-_MIRROR: Final = (
-    *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36,
-    41, 40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
-)  # fmt: skip
-"""Landmark on the other side, iBUG order."""
-
 FloatArray = NDArray[np.float32]
 
 
@@ -173,8 +168,8 @@ def _draw_group(
 
 
 def _place(point: list[float], points: FloatArray, unit: float, side: int) -> FloatArray:
-    landmark = int(point[0]) if side <= 0 else _MIRROR[int(point[0])]
-    outward = np.sign(points[landmark, 0]) if _MIRROR[landmark] != landmark else side
+    landmark = int(point[0]) if side <= 0 else int(MIRRORED_LANDMARK[int(point[0])])
+    outward = np.sign(points[landmark, 0]) if MIRRORED_LANDMARK[landmark] != landmark else side
     return points[landmark] + unit * np.array([outward * point[1], point[2]], np.float32)
 
 

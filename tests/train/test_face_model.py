@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bdfm_infer.alignment import MIRRORED_LANDMARK
 from bdfm_infer.parameters import (
     AU_NAMES,
     AU_SLICE,
@@ -24,7 +25,7 @@ from bdfm_train.face_model.compare import cosine, region_motion
 from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.ict import DECIMETRES
 from bdfm_train.face_model.labels import EYE, LABEL, SKIN, TEETH
-from bdfm_train.face_model.mesh import MIRRORED_LANDMARK, unit_mm
+from bdfm_train.face_model.mesh import unit_mm
 from bdfm_train.face_model.textures import raster
 
 Array = NDArray[np.floating]

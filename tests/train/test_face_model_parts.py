@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bdfm_infer.alignment import MIRRORED_LANDMARK
 from bdfm_infer.parameters import AU_NAMES
 from bdfm_train.errors import RecipeError, SourcesError
 from bdfm_train.face_model.action_units import (
@@ -23,7 +24,7 @@ from bdfm_train.face_model.decimate import decimate
 from bdfm_train.face_model.fbx import read_meshes
 from bdfm_train.face_model.labels import EYE, LABEL, SKIN
 from bdfm_train.face_model.makehuman_formats import Rig, read_obj, read_target
-from bdfm_train.face_model.mesh import CANTHAL_MM, MIRRORED_LANDMARK, HeadMesh, closest_on_mesh, sparse, unit_mm
+from bdfm_train.face_model.mesh import CANTHAL_MM, HeadMesh, closest_on_mesh, sparse, unit_mm
 
 
 def grid_mesh(n: int = 24) -> HeadMesh:
