@@ -127,6 +127,13 @@ def crop_pixels(units: FloatArray, size: int = CROP_SIZE) -> FloatArray:
     return units * size - 0.5
 
 
+def mirror_landmarks(landmarks: FloatArray) -> FloatArray:
+    """Landmarks (..., 68, 2) in crop units of the mirrored crop."""
+    out = landmarks[..., MIRRORED_LANDMARK, :].copy()
+    out[..., 0] = 1.0 - out[..., 0]
+    return out
+
+
 def roll(matrix: FloatArray) -> float:
     """Head roll in degrees that an alignment took out, positive clockwise as the camera sees it."""
     return float(np.degrees(np.arctan2(-matrix[1][0], matrix[0][0])))

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .alignment import CROP_SIZE, MIRRORED_LANDMARK, N_LANDMARKS
+from .alignment import CROP_SIZE, N_LANDMARKS, mirror_landmarks
 from .errors import WeightsError
 from .parameters import MIRRORED_AU, N_AU, degrees_from_parameter, intensity_from_parameter
 
@@ -161,8 +161,7 @@ class Reading:
     @property
     def mirrored(self) -> Reading:
         """The same of the mirror image of the crop: left and right exchanged, yaw turned round."""
-        landmarks = self.landmarks[MIRRORED_LANDMARK]
-        landmarks[:, 0] = 1 - landmarks[:, 0]
+        landmarks = mirror_landmarks(self.landmarks).astype(np.float32)
         angles = self.angles * np.array([-1, 1], np.float32)
         return Reading(landmarks, angles, self.action_units[list(MIRRORED_AU)], self.confidence)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer import alignment
-from bdfm_infer.alignment import CROP_SIZE, MIRRORED_LANDMARK
+from bdfm_infer.alignment import CROP_SIZE, mirror_landmarks
 from bdfm_infer.parameters import (
     AU_SLICE,
     BROW_SLICE,
@@ -100,13 +100,6 @@ def mirror_parameters(parameters: FloatArray) -> FloatArray:
     out = parameters.copy()
     out[..., 0] = 1.0 - parameters[..., 0]
     out[..., AU_SLICE] = parameters[..., AU_SLICE][..., list(MIRRORED_AU)]
-    return out
-
-
-def mirror_landmarks(landmarks: FloatArray) -> FloatArray:
-    """Landmarks (..., 68, 2) in crop units of the mirrored crop."""
-    out = landmarks[..., MIRRORED_LANDMARK, :].copy()
-    out[..., 0] = 1.0 - out[..., 0]
     return out
 
 

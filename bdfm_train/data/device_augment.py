@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bdfm_infer.alignment import CROP_SIZE, FIVE_POINTS
+from bdfm_infer.alignment import CROP_SIZE, FIVE_POINTS, MIRRORED_LANDMARK
+from bdfm_infer.parameters import AU_SLICE, MIRRORED_AU
 from bdfm_train.constants import constant
 
 from .augment import BLUR, BLURRED, COMPRESSED, HIDDEN, NOISY, QUALITY, SMALL, SMALLNESS, Jitter
@@ -78,6 +79,20 @@ def five_points(landmarks: Tensor) -> Tensor:
     """As :func:`bdfm_infer.alignment.five_points`."""
     eyes = [landmarks[:, first : first + 6].mean(1) for first in (36, 42)]
     return torch.stack([*eyes, *(landmarks[:, i] for i in (30, 48, 54))], 1)
+
+
+def mirror_landmarks(landmarks: Tensor) -> Tensor:
+    """As :func:`bdfm_infer.alignment.mirror_landmarks`."""
+    other = landmarks[:, constant(MIRRORED_LANDMARK.tolist(), landmarks.device)]
+    return torch.stack([1.0 - other[..., 0], other[..., 1]], -1)
+
+
+def mirror_parameters(parameters: Tensor) -> Tensor:
+    """As :func:`bdfm_train.data.crops.mirror_parameters`, of (n, 25)."""
+    out = parameters.clone()
+    out[:, 0] = 1.0 - parameters[:, 0]
+    out[:, AU_SLICE] = parameters[:, AU_SLICE][:, constant(MIRRORED_AU, parameters.device)]
+    return out
 
 
 def alignments(points: Tensor) -> Tensor:

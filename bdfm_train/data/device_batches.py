@@ -16,9 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bdfm_infer.alignment import MIRRORED_LANDMARK
 from bdfm_infer.parameters import (
-    AU_SLICE,
     BROW_SLICE,
     IDENTITY_SLICE,
     MIRRORED_AU,
@@ -147,7 +145,6 @@ class DeviceBatchMaker:
         self.bounds = torch.from_numpy(bounds).to(device)
         self.weights = torch.from_numpy(_weights(photos)).to(device)
         self.readings: Tensor | None = None
-        self._mirrored_landmark = torch.from_numpy(np.ascontiguousarray(MIRRORED_LANDMARK)).to(device)
         self._mirrored_class = torch.from_numpy(MIRRORED_CLASS).long().to(device)
 
     def refresh(self) -> None:
@@ -183,7 +180,8 @@ class DeviceBatchMaker:
         parameters = self.renders.parameters[drawn].float()
         looks = clean[chance.integers(n_photos, n_renders)]
         of_renders = self._crops(self.renders.pictures, drawn, chance, is_side_view(parameters[:, 0]), looks)
-        targets = self._mirrored_parameters(parameters[:, :N_TARGETS], of_renders.mirrored)
+        targets = parameters[:, :N_TARGETS]
+        targets = torch.where(of_renders.mirrored[:, None], augment.mirror_parameters(targets), targets)
         bounds = self.bounds[chosen]
         sides = of_photos.mirrored[:, None, None]
         return Batch(
@@ -225,23 +223,14 @@ class DeviceBatchMaker:
         units = (augment.apply(matrix, landmarks) + 0.5) / augment.CROP_SIZE
         parsing = pictures.labels_of(index, matrix)
         mirrored = chance.uniform(n) < 0.5
-        other = units[:, self._mirrored_landmark]
-        other = torch.stack([1.0 - other[..., 0], other[..., 1]], -1)
         turned, sides = self._mirrored_class[parsing.flip(-1)], mirrored[:, None, None]
         parsing = torch.where(sides, turned, parsing)
         return _Crops(
             crops=torch.where(sides, crops.flip(-1), crops),
-            landmarks=torch.where(sides, other, units),
+            landmarks=torch.where(sides, augment.mirror_landmarks(units), units),
             parsing=torch.where(parsing == IGNORED, UNKNOWN_CLASS, parsing),
             mirrored=mirrored,
         )
-
-    def _mirrored_parameters(self, targets: Tensor, mirrored: Tensor) -> Tensor:
-        """Pose and action units as they are in the crops."""
-        swapped = targets.clone()
-        swapped[:, 0] = 1.0 - targets[:, 0]
-        swapped[:, AU_SLICE] = targets[:, AU_SLICE][:, constant(MIRRORED_AU, self.device)]
-        return torch.where(mirrored[:, None], swapped, targets)
 
     def _negatives(self, count: int, chance: Chance) -> Tensor:
         n_textures = round(_TEXTURES * count)

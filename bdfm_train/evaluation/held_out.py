@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bdfm_infer import alignment
-from bdfm_infer.alignment import MIRRORED_LANDMARK, five_points
-from bdfm_infer.parameters import AU_NAMES, MIRRORED_AU, N_POSE, degrees_from_parameter
+from bdfm_infer.alignment import five_points
+from bdfm_infer.parameters import AU_NAMES, N_POSE, degrees_from_parameter
+from bdfm_train.data import device_augment as augment
 from bdfm_train.data.photos import Photo, aligned_crops
 from bdfm_train.data.shards import N_TARGETS, Shard
 from bdfm_train.networks.reader import ExportedReader
@@ -40,11 +41,11 @@ class ReadTwice(nn.Module):
         """Crops (n, 96, 96) uint8 to landmarks (n, 68, 2), pose (n, 2), action units (n, 23) and confidence (n,)."""
         landmarks, pose, action_units, confidence = self.model(crops)
         of_mirror = self.model(crops.flip(-1))
-        points, angles = of_mirror[0][:, MIRRORED_LANDMARK.tolist()], of_mirror[1]
+        other = augment.mirror_parameters(torch.cat(of_mirror[1:3], 1))
         return (
-            (landmarks + torch.stack([1 - points[..., 0], points[..., 1]], -1)) / 2,
-            (pose + torch.stack([1 - angles[:, 0], angles[:, 1]], -1)) / 2,
-            (action_units + of_mirror[2][:, list(MIRRORED_AU)]) / 2,
+            (landmarks + augment.mirror_landmarks(of_mirror[0])) / 2,
+            (pose + other[:, :N_POSE]) / 2,
+            (action_units + other[:, N_POSE:]) / 2,
             (confidence + of_mirror[3]) / 2,
         )
 

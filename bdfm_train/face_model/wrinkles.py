@@ -35,6 +35,7 @@ _MARGIN: Final = 0.05
 _ISLAND: Final = 0.2
 _QUANTUM: Final = 2e-4
 """Slope (model units a texel) of one step of the stored int8 maps; the crease has steps of 1/127."""
+
 FloatArray = NDArray[np.float32]
 
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from bdfm_infer import alignment
-from bdfm_infer.alignment import CROP_SIZE, crop_units, five_points
+from bdfm_infer.alignment import CROP_SIZE, crop_units, five_points, mirror_landmarks
 from bdfm_infer.parameters import AU_NAMES
 from bdfm_train.config import BatchConfig, Config, NetworkConfig
 from bdfm_train.data.augment import Jitter, jittered_alignment, photo_labels
 from bdfm_train.data.batches import BatchMaker
-from bdfm_train.data.crops import mirror_landmarks, mirror_parameters
+from bdfm_train.data.crops import mirror_parameters
 from bdfm_train.data.photos import Photo, judgements, load_photos, part_of, set_aside, unsuitable, without_copies
 from bdfm_train.data.shards import Shard, ShardPool
 from bdfm_train.data.training_data import TrainingData
