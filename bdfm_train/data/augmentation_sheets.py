@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bdfm_infer.parameters import AU_NAMES
 from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.sheets import grid, tag
 
 from .expression_augmentation import ExpressionAugmenter
+from .fold_augmentation import FoldAugmenter
 from .photos import Photo
 from .pose_augmentation import PoseAugmenter
 
@@ -39,13 +41,13 @@ Image = NDArray[np.uint8]
 def write_sheets(head: Head, photos: list[Photo], folder: Path) -> list[Path]:
     """Write sheets of photos turned and photos with other expressions; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    pose, expression = PoseAugmenter(head), ExpressionAugmenter(head)
+    pose, expression, folds = PoseAugmenter(head), ExpressionAugmenter(head), FoldAugmenter(head)
     paths = []
     for start in range(0, len(photos), ROWS):
         part = photos[start : start + ROWS]
         sheets = {
             "turned": [tile for photo in part for tile in _turned(pose, photo)],
-            "expressions": [tile for photo in part for tile in _expressions(expression, photo)],
+            "expressions": [tile for photo in part for tile in _expressions(expression, folds, photo)],
         }
         for name, tiles in sheets.items():
             paths.append(folder / f"{name}_{start // ROWS}.png")
@@ -62,11 +64,13 @@ def _turned(augmenter: PoseAugmenter, photo: Photo) -> Iterable[Image]:
         yield tag(_marked(turned.photo), f"yaw {turned.yaw:.0f} pitch {turned.pitch:.0f}")
 
 
-def _expressions(augmenter: ExpressionAugmenter, photo: Photo) -> Iterable[Image]:
+def _expressions(augmenter: ExpressionAugmenter, folds: FoldAugmenter, photo: Photo) -> Iterable[Image]:
     fit = augmenter.fitter.fit(photo.landmarks)
+    rng = np.random.default_rng(0)
     yield _marked(photo)
     for name, change in EXPRESSIONS.items():
-        yield tag(_marked(augmenter.warp(photo, fit, change)), name)
+        gained = np.array([change.get(unit, 0.0) for unit in AU_NAMES], np.float32)
+        yield tag(_marked(folds.fold(augmenter.warp(photo, fit, change), fit, gained, rng)), name)
 
 
 def _marked(photo: Photo) -> Image:

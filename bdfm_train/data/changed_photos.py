@@ -21,6 +21,7 @@ from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.landmark_fit import intensities_of
 
 from .expression_augmentation import ExpressionAugmenter
+from .fold_augmentation import FoldAugmenter
 from .photos import Origin, Photo, cut_out
 
 Range = tuple[float, float]
@@ -41,10 +42,19 @@ CHANGES: Final[tuple[tuple[float, Mapping[str, Range]], ...]] = (
     (1.0, {"AU15": (0.4, 1.0)}),
     (1.0, {"AU10": (0.4, 1.0)}),
     (1.0, {"AU18": (0.4, 1.0)}),
-    (1.0, {"AU20": (0.4, 1.0)}),
-    (0.5, {"AU16": (0.4, 1.0), "AU25": (0.3, 0.6)}),
+    (1.5, {"AU20": (0.4, 1.0)}),
+    (1.0, {"AU16": (0.4, 1.0), "AU25": (0.0, 0.6)}),
+    (2.0, {"AU09": (0.4, 1.0), "AU04": (0.0, 0.5)}),
+    (1.5, {"AU09": (0.3, 0.9), "AU10": (0.4, 1.0)}),
+    (1.5, {"AU14": (0.4, 1.0)}),
+    (1.5, {"AU17": (0.4, 1.0)}),
+    (1.0, {"AU06": (0.4, 1.0), "AU07": (0.0, 0.6)}),
+    (1.0, {"AU23": (0.4, 1.0)}),
+    (1.0, {"AU24": (0.4, 1.0)}),
+    (1.0, {"AU04": (0.4, 1.0), "AU07": (0.2, 0.7), "AU24": (0.2, 0.8)}),
+    (1.0, {"AU01": (0.4, 1.0), "AU15": (0.3, 0.9), "AU17": (0.2, 0.8)}),
 )
-"""How often each change is drawn, and the intensities that it adds. What shows by folds alone is left to renders."""
+"""How often each change is drawn, and the intensities that it adds."""
 
 SIZE: Final = 144
 """Side of the pictures, pixels; the aligned crop takes up two thirds of it."""
@@ -56,12 +66,12 @@ def changed_photos(head: Head, photos: list[Photo], count: int, seed: int) -> li
     """Each photo ``count`` times with another expression, cut out around the face; ``origin`` says what was changed.
 
     Args:
-        head: whose action units move the landmarks.
+        head: whose action units move the landmarks and fold the skin.
         photos: of the part ``train``.
         count: pictures of each.
         seed: of the changes.
     """
-    augmenter, rng = ExpressionAugmenter(head), np.random.default_rng(seed)
+    augmenter, folds, rng = ExpressionAugmenter(head), FoldAugmenter(head), np.random.default_rng(seed)
     weights = np.array([weight for weight, _ in CHANGES])
     made = []
     for photo in photos:
@@ -75,8 +85,8 @@ def changed_photos(head: Head, photos: list[Photo], count: int, seed: int) -> li
             for name, value in change.items():
                 wanted[AU_NAMES.index(name)] += value
             gained = (np.clip(wanted, 0, 1) - at_first).astype(np.float32)
-            warped = augmenter.warp(near, fit, change)
-            made.append(replace(warped, origin=Origin(photo, gained)))
+            folded = folds.fold(augmenter.warp(near, fit, change), fit, gained, rng)
+            made.append(replace(folded, origin=Origin(photo, gained)))
     return made
 
 

@@ -141,10 +141,10 @@ class Renderer:
         landmarks = pixels[head.landmarks, :2] / self._samples - 0.5  # pixel centres lie at whole numbers
         return Render(image, labels, landmarks)
 
-    def landmarks(self, y: FloatArray, view: View) -> FloatArray:
-        """Where the 68 landmarks of a face lie, (68, 2) pixels of the picture, without drawing it."""
+    def landmarks(self, y: FloatArray, view: View, points: NDArray[np.int32] | None = None) -> FloatArray:
+        """Where the 68 landmarks of a face, or other vertices (n,), lie, (n, 2) pixels, without drawing it."""
         _, pixels = self._project(self.head.vertices(y), self._follow, self._camera(view))
-        return pixels[self.head.landmarks, :2] / self._samples - 0.5
+        return pixels[self.head.landmarks if points is None else points, :2] / self._samples - 0.5
 
     def _camera(self, view: View) -> _Camera:
         head = self.head
