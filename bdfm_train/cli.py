@@ -56,10 +56,16 @@ def _parser() -> argparse.ArgumentParser:
     recover.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     recover.set_defaults(run=_recover)
 
-    changed = commands.add_parser("changed-photos", help="training photos with their expression changed")
+    changed = commands.add_parser("changed-photos", help="photos with their expression changed")
     changed.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
     changed.add_argument("--count", type=int, default=4, help="of each photo (default: %(default)s)")
     changed.add_argument("--seed", type=int, default=0)
+    changed.add_argument(
+        "--part",
+        choices=("train", "held_out"),
+        default="train",
+        help="photos to train on, or to measure by (default: %(default)s)",
+    )
     changed.add_argument("--out", type=Path, required=True, help=".npz file")
     changed.set_defaults(run=_changed_photos)
 
@@ -114,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     held_out.add_argument("--checkpoint", type=Path, required=True, nargs="+")
     held_out.add_argument("--renders", type=Path, required=True, nargs="+", help="shards of held-out identities")
     held_out.add_argument("--regressor", type=Path, help="R's checkpoint, to read by the plain head and R together")
+    held_out.add_argument("--changed", type=Path, help="what changed-photos --part held_out wrote")
     held_out.add_argument("--accurate", action="store_true", help="as bdfm-infer capture --accurate reads")
     held_out.set_defaults(run=_held_out)
 
@@ -233,10 +240,12 @@ def _mean(options: argparse.Namespace) -> None:
 
 def _changed_photos(options: argparse.Namespace) -> None:
     from .data.changed_photos import changed_photos, save_changed_photos
-    from .data.photos import load_photos
+    from .data.photos import load_photos, without_copies
     from .face_model.head import Head
 
-    photos = load_photos(sources_root(), "train")
+    photos = load_photos(sources_root(), options.part)
+    if options.part == "held_out":
+        photos = without_copies(photos, load_photos(sources_root(), "train"))
     made = changed_photos(Head.load(options.heads, "a"), photos, options.count, options.seed)
     save_changed_photos(made, options.out)
     print(f"{options.out}: {len(made)} photos")
@@ -289,6 +298,7 @@ def _regressor(options: argparse.Namespace) -> None:
 
 
 def _held_out(options: argparse.Namespace) -> None:
+    from .data.changed_photos import load_changed_photos
     from .data.photos import load_photos, without_copies
     from .evaluation.held_out import ReadTwice, report
     from .networks.checkpoints import load_reader, load_regressor
@@ -297,11 +307,12 @@ def _held_out(options: argparse.Namespace) -> None:
     regressor = None if options.regressor is None else load_regressor(options.regressor)
     sources = sources_root()
     photos = without_copies(load_photos(sources, "held_out"), load_photos(sources, "train"))
+    changed = [] if options.changed is None else load_changed_photos(options.changed, photos)
     for checkpoint in options.checkpoint:
         print(checkpoint.name)
         model = ExportedReader(load_reader(checkpoint), regressor)
         shards = {path.name: path for path in options.renders}
-        print(report(ReadTwice(model) if options.accurate else model, photos, shards))
+        print(report(ReadTwice(model) if options.accurate else model, photos, shards, changed))
 
 
 def _export(options: argparse.Namespace) -> None:

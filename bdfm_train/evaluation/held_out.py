@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,8 @@ from .statistics import concordance
 
 LEAST: Final = 5
 """Photos that must show an action unit for its concordance to be told."""
+ADDED: Final = 0.25
+"""Intensity from which an action unit counts as added to a photo."""
 
 
 class ReadTwice(nn.Module):
@@ -96,6 +99,41 @@ def agreement(model: Model, photos: list[Photo]) -> dict[str, tuple[int, float]]
 
 
 @dataclass(frozen=True)
+class Gain:
+    """What is read of an action unit that was added to photos.
+
+    Attributes:
+        count: photos to which at least :data:`ADDED` of it was added.
+        share: of what was added to those, how much is read, in the mean.
+        correlation: of what is read more than before with what was added, over all changed photos.
+    """
+
+    count: int
+    share: float
+    correlation: float
+
+
+def gains(model: Model, changed: Sequence[Photo]) -> dict[str, Gain]:
+    """By action unit, how photos of changed expression are read beside themselves as they were.
+
+    Units that fewer than :data:`LEAST` of them gained are left out.
+    """
+    origins = [photo.origin for photo in changed if photo.origin is not None]
+    before, after = (
+        read_crops(model, aligned_crops(photos))[1][:, N_POSE:]
+        for photos in ([origin.photo for origin in origins], list(changed))
+    )
+    read, added = after - before, np.stack([origin.change for origin in origins])
+    result = {}
+    for i, name in enumerate(AU_NAMES):
+        shown = added[:, i] >= ADDED
+        if shown.sum() >= LEAST:
+            share = float(read[shown, i].mean() / added[shown, i].mean())
+            result[name] = Gain(int(shown.sum()), share, float(np.corrcoef(read[:, i], added[:, i])[0, 1]))
+    return result
+
+
+@dataclass(frozen=True)
 class RenderErrors:
     """What is read from renders against their truth.
 
@@ -127,13 +165,18 @@ def render_errors(model: Model, shard: Shard) -> RenderErrors:
     return RenderErrors(correlation, sides, degrees.mean(0))
 
 
-def report(model: Model, photos: list[Photo], shards: dict[str, Path]) -> str:
-    """All of it, a line each."""
+def report(model: Model, photos: list[Photo], shards: dict[str, Path], changed: Sequence[Photo] = ()) -> str:
+    """All of it, a line each; ``changed`` are held-out photos of changed expression."""
     lines = [f"landmarks of {len(photos)} held-out photos: {landmark_error(model, photos):.2f} % of the eyes' distance"]
     judged = agreement(model, photos)
     units = ", ".join(f"{name} {value:.3f} ({shown})" for name, (shown, value) in judged.items())
     mean = np.mean([value for _, value in judged.values()])
     lines.append(f"concordance with grades by eye: mean {mean:.3f}; {units}")
+    if changed:
+        told = ", ".join(
+            f"{n} {g.share:.2f} (r {g.correlation:.2f}, {g.count})" for n, g in gains(model, changed).items()
+        )
+        lines.append(f"share that is read of what was added to {len(changed)} held-out photos: {told}")
     for name, path in shards.items():
         shard = Shard.load(path)
         errors = render_errors(model, shard)

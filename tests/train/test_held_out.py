@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -12,8 +13,9 @@ import torch
 from bdfm_infer.alignment import N_LANDMARKS
 from bdfm_infer.network import Reading
 from bdfm_infer.parameters import AU_NAMES, N_AU, N_POSE, degrees_from_parameter, intensity_from_parameter
+from bdfm_train.data.photos import Origin, Photo
 from bdfm_train.data.shards import N_TARGETS, Shard
-from bdfm_train.evaluation.held_out import ReadTwice, read_crops, render_errors
+from bdfm_train.evaluation.held_out import ReadTwice, gains, read_crops, render_errors
 from bdfm_train.networks.reader import ExportedReader
 
 LEFT, RIGHT = AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")
@@ -48,6 +50,31 @@ def test_sides_are_told_apart_by_the_difference_of_left_and_right() -> None:
     swapped = read.copy()
     swapped[:, N_POSE + LEFT], swapped[:, N_POSE + RIGHT] = read[:, N_POSE + RIGHT], read[:, N_POSE + LEFT]
     assert render_errors(cast(ExportedReader, Reads(swapped)), shard).sides["eye_closed_left"] == pytest.approx(-1.0)
+
+
+class ReadsGrey(torch.nn.Module):
+    """Reads each crop's mean grey as AU09, and a tenth of it as AU12."""
+
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        grey = crops.float().mean((1, 2)) / 255
+        units = torch.zeros(len(crops), N_AU)
+        units[:, AU_NAMES.index("AU09")], units[:, AU_NAMES.index("AU12")] = grey, grey / 10
+        return torch.zeros(len(crops), 68, 2), torch.zeros(len(crops), N_POSE), units, torch.ones(len(crops))
+
+
+def test_gains_tell_how_much_is_read_of_what_was_added_to_a_photo() -> None:
+    landmarks = np.random.default_rng(0).uniform(40, 100, (68, 2)).astype(np.float32)
+    photo = Photo("a.jpg", np.full((144, 144), 51, np.uint8), landmarks, landmarks[:36])
+    changed = []
+    for unit, grey, added in (*[("AU09", 153, 0.8)] * 6, *[("AU12", 102, 0.4)] * 6, *[("AU17", 51, 0.9)] * 4):
+        change = np.zeros(N_AU, np.float32)
+        change[AU_NAMES.index(unit)] = added
+        changed.append(replace(photo, image=np.full_like(photo.image, grey), origin=Origin(photo, change)))
+    found = gains(cast(ExportedReader, ReadsGrey()), changed)
+    assert found.keys() == {"AU09", "AU12"}
+    assert (found["AU09"].count, found["AU12"].count) == (6, 6)
+    assert found["AU09"].share == pytest.approx(0.4 / 0.8) and found["AU12"].share == pytest.approx(0.02 / 0.4)
+    assert found["AU09"].correlation > 0.8 > 0.1 > found["AU12"].correlation
 
 
 class Weighs(torch.nn.Module):
