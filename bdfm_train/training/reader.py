@@ -131,7 +131,7 @@ def reader_losses(
         + _parsing_error(photos.parsing, batch.photo_parsing),
         confidence=confidence_error(renders.confidence, photos.confidence, negatives, batch.parameters),
         consistency=steadiness_error(photos.parameters, teacher, batch.photo_change, batch.mirrored),
-        judged=judged_error(photos.parameters[:, N_POSE:], batch.photo_bounds),
+        judged=judged_error(photos.parameters[:, N_POSE:], batch.photo_bounds, batch.photo_change, batch.mirrored),
     )
 
 

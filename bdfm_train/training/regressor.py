@@ -76,7 +76,7 @@ def regressor_losses(
         "identity": identity,
         "brow_style": functional.nll_loss(style, batch.brow_style),
         "consistency": steadiness_error(photos, teacher, batch.photo_change, batch.mirrored),
-        "judged": judged_error(photos[:, AU_SLICE], batch.photo_bounds),
+        "judged": judged_error(photos[:, AU_SLICE], batch.photo_bounds, batch.photo_change, batch.mirrored),
     }
 
 

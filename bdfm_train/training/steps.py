@@ -63,10 +63,18 @@ def steadiness_error(read: Tensor, teacher: Tensor, change: Tensor, mirrored: Te
         change: (m, 23) what was added to the action units of the photos that were read.
         mirrored: (m,) bool, whether the photo that was read is mirrored.
     """
-    units, weight = (teacher + change).clamp(0.0, 1.0), 1.0 + CHANGE_WEIGHT * change.abs()
-    swapped, side = constant(MIRRORED_AU, read.device), mirrored[:, None]
-    units, weight = torch.where(side, units[:, swapped], units), torch.where(side, weight[:, swapped], weight)
-    return ((read[:, AU_SLICE] - units).square() * weight).mean()
+    units = _as_read((teacher + change).clamp(0.0, 1.0), mirrored)
+    return ((read[:, AU_SLICE] - units).square() * _weight_of(change, mirrored)).mean()
+
+
+def _weight_of(change: Tensor, mirrored: Tensor) -> Tensor:
+    """What each action unit of a photo counts, (m, 23): few photos show what is added, the others show it is absent."""
+    return _as_read(1.0 + CHANGE_WEIGHT * change.abs(), mirrored)
+
+
+def _as_read(units: Tensor, mirrored: Tensor) -> Tensor:
+    """Action units (m, 23) of photos as they were taken, with left and right exchanged where they were mirrored."""
+    return torch.where(mirrored[:, None], units[:, constant(MIRRORED_AU, units.device)], units)
 
 
 SIDED = [(i, other) for i, other in enumerate(MIRRORED_AU) if other > i]
@@ -99,14 +107,16 @@ def span_error(landmarks: Tensor, truth: Tensor) -> Tensor:
     return ((landmarks[:, first] - landmarks[:, second]) - (truth[:, first] - truth[:, second])).abs().mean()
 
 
-def judged_error(read: Tensor, bounds: Tensor) -> Tensor:
+def judged_error(read: Tensor, bounds: Tensor, change: Tensor, mirrored: Tensor) -> Tensor:
     """How far the action units of photos are from what was judged by eye: squared distance to the bounds.
 
     Args:
         read: (m, 23) parameters.
         bounds: (m, 2, 23) least and largest parameter.
+        change, mirrored: as in :func:`steadiness_error`; the bounds have moved with both.
     """
-    return ((bounds[:, 0] - read).clamp_min(0) + (read - bounds[:, 1]).clamp_min(0)).square().mean()
+    distance = (bounds[:, 0] - read).clamp_min(0) + (read - bounds[:, 1]).clamp_min(0)
+    return (distance.square() * _weight_of(change, mirrored)).mean()
 
 
 def learning_rate(training: TrainingConfig, step: int, share: float) -> float:

@@ -98,10 +98,30 @@ def test_rare_expressions_are_drawn_often() -> None:
 
 
 def test_error_is_the_squared_distance_to_the_bounds_by_hand() -> None:
-    bounds = torch.tensor([[[0.2, 0.0], [0.5, 1.0]]])
-    assert judged_error(torch.tensor([[0.1, 0.7]]), bounds).item() == pytest.approx(0.1**2 / 2)
-    assert judged_error(torch.tensor([[0.8, 0.7]]), bounds).item() == pytest.approx(0.3**2 / 2)
-    assert judged_error(torch.tensor([[0.3, 0.0]]), bounds).item() == 0
+    bounds = torch.tensor([0.0, 1.0])[:, None].repeat(1, N_AU)[None]
+    bounds[0, :, AU12] = torch.tensor([0.2, 0.5])
+
+    def error(value: float, change: float = 0.0, changed: int = AU12, mirrored: bool = False) -> float:
+        read, added = torch.full((1, N_AU), 0.3), torch.zeros(1, N_AU)
+        read[0, AU12], added[0, changed] = value, change
+        return judged_error(read, bounds, added, torch.tensor([mirrored])).item()
+
+    assert error(0.1) == pytest.approx(0.1**2 / N_AU)
+    assert error(0.8) == pytest.approx(0.3**2 / N_AU)
+    assert error(0.3) == 0
+    assert error(0.1, change=0.4) == pytest.approx(5 * 0.1**2 / N_AU)
+    assert error(0.1, change=0.4, changed=AU12 - 1) == pytest.approx(0.1**2 / N_AU)
+
+
+def test_what_was_added_on_one_side_counts_on_the_other_in_a_mirror_image() -> None:
+    left, right = AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")
+    bounds = torch.stack([torch.zeros(N_AU), torch.ones(N_AU)])[None]
+    bounds[0, 0, right] = 0.6
+    added = torch.zeros(1, N_AU)
+    added[0, left] = 0.6
+    read = torch.zeros(1, N_AU)
+    assert judged_error(read, bounds, added, torch.tensor([True])).item() == pytest.approx(7 * 0.36 / N_AU)
+    assert judged_error(read, bounds, added, torch.tensor([False])).item() == pytest.approx(0.36 / N_AU)
 
 
 def test_concordance_by_hand() -> None:
