@@ -67,7 +67,7 @@ class FaceReader(nn.Module):
         """Reading of normalised crops (n, 1, s, s)."""
         features = self.segmentation(crops)
         with in_full_precision(crops):
-            parameters = self.head(_joined(features).float())
+            parameters = self.head(joined(features).float())
         return Reading(features, parameters, self.confidence(features))
 
     def confidence(self, features: FaceFeatures) -> Tensor:
@@ -78,10 +78,10 @@ class FaceReader(nn.Module):
 def evidence(features: FaceFeatures) -> Tensor:
     """What the confidence is read from, (n, k): embedding, landmarks, the last stage and f_gb, both pooled."""
     pooled = [functional.avg_pool2d(x, _CELL // step) for x, step in ((features.stages[2], 16), (features.fused, 4))]
-    return torch.cat([_joined(features), *(x.flatten(1) for x in pooled)], 1)
+    return torch.cat([joined(features), *(x.flatten(1) for x in pooled)], 1)
 
 
-def _joined(features: FaceFeatures) -> Tensor:
+def joined(features: FaceFeatures) -> Tensor:
     return torch.cat([features.embedding, (features.landmarks - 0.5).flatten(1)], 1)
 
 

@@ -64,10 +64,10 @@ def steadiness_error(read: Tensor, teacher: Tensor, change: Tensor, mirrored: Te
         mirrored: (m,) bool, whether the photo that was read is mirrored.
     """
     units = _as_read((teacher + change).clamp(0.0, 1.0), mirrored)
-    return ((read[:, AU_SLICE] - units).square() * _weight_of(change, mirrored)).mean()
+    return ((read[:, AU_SLICE] - units).square() * change_weight(change, mirrored)).mean()
 
 
-def _weight_of(change: Tensor, mirrored: Tensor) -> Tensor:
+def change_weight(change: Tensor, mirrored: Tensor) -> Tensor:
     """What each action unit of a photo counts, (m, 23): few photos show what is added, the others show it is absent."""
     return _as_read(1.0 + CHANGE_WEIGHT * change.abs(), mirrored)
 
@@ -116,7 +116,7 @@ def judged_error(read: Tensor, bounds: Tensor, change: Tensor, mirrored: Tensor)
         change, mirrored: as in :func:`steadiness_error`; the bounds have moved with both.
     """
     distance = (bounds[:, 0] - read).clamp_min(0) + (read - bounds[:, 1]).clamp_min(0)
-    return (distance.square() * _weight_of(change, mirrored)).mean()
+    return (distance.square() * change_weight(change, mirrored)).mean()
 
 
 def learning_rate(training: TrainingConfig, step: int, share: float) -> float:
