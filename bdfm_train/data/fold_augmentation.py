@@ -114,5 +114,5 @@ def _between(corners: FloatArray, shape: tuple[int, int]) -> FloatArray:
     rows, columns = (
         np.linspace(0, n - 1, size, dtype=np.float32) for n, size in zip(corners.shape, shape, strict=False)
     )
-    at = np.meshgrid(columns, rows)
-    return cv2.remap(corners, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    across, down = np.meshgrid(columns, rows)
+    return cv2.remap(corners, across, down, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
