@@ -67,7 +67,7 @@ def changed_photos(head: Head, photos: list[Photo], count: int, seed: int) -> li
 
     Args:
         head: whose action units move the landmarks and fold the skin.
-        photos: of the part ``train``.
+        photos: as they were taken.
         count: pictures of each.
         seed: of the changes.
     """

@@ -8,7 +8,6 @@ it was added, while the head keeps to what it read of all other units and of the
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass
 from itertools import islice
@@ -27,7 +26,7 @@ from bdfm_train.errors import DivergedError
 from bdfm_train.networks.checkpoints import load_config, load_reader, read_checkpoint, write_checkpoint
 from bdfm_train.networks.reader import FaceReader, joined
 
-from .steps import action_unit_error, change_weight
+from .steps import action_unit_error, beyond, change_weight
 
 UNITS: Final = ("AU09", "AU14", "AU16", "AU17", "AU20", "AU23", "AU24")
 """Learned; a judge of photos grades them as absent nearly always."""
@@ -48,16 +47,18 @@ _OTHERS: Final = [i for i in range(N_POSE + len(AU_NAMES)) if i not in _COLUMNS]
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the frozen reader sees in n renders and m photos, and what is to be read there.
+    """What the frozen reader sees in n renders and m photos, what its head reads, and what is to be read there.
 
     Attributes:
-        renders: (n, k). parameters: (n, 25).
-        photos: (m, k). bounds: (m, 2, 23). weight: (m, 23).
+        renders: (n, k). read_in_renders: (n, 25). parameters: (n, 25).
+        photos: (m, k). read_in_photos: (m, 25). bounds: (m, 2, 23). weight: (m, 23).
     """
 
     renders: Tensor
+    read_in_renders: Tensor
     parameters: Tensor
     photos: Tensor
+    read_in_photos: Tensor
     bounds: Tensor
     weight: Tensor
 
@@ -92,14 +93,14 @@ def train_head(
     photos = load_photos(sources, "train")
     maker = BatchMaker(photos, pool, _COUNTS, seed, None, reader.crop_size, load_changed_photos(changed, photos))
     seen = _joined_together([_seen(reader, batch) for batch in islice(feed(maker), batches)])
-    head, before = reader.head, copy.deepcopy(reader.head)
+    head = reader.head
     optimizer = torch.optim.AdamW(head.requires_grad_(True).parameters(), _LEARNING_RATE, weight_decay=0.0)
     chance = torch.Generator().manual_seed(seed)
     steps = batches * _STEPS
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = _LEARNING_RATE * (0.5 + 0.5 * math.cos(math.pi * step / steps))
-        error = _error(head, before, seen, chance)
+        error = _error(head, seen, chance)
         if not error.isfinite():
             raise DivergedError(f"{checkpoint}: the head's error is not finite in step {step}. Nothing was written.")
         optimizer.zero_grad()
@@ -107,33 +108,33 @@ def train_head(
         optimizer.step()
     write_checkpoint(state | {"average": reader.state_dict()}, out)
     with torch.no_grad():
-        return float((head(seen.photos) - before(seen.photos))[:, _OTHERS].abs().mean())
+        return float((head(seen.photos) - seen.read_in_photos)[:, _OTHERS].abs().mean())
 
 
 @torch.no_grad()
 def _seen(reader: FaceReader, batch: Batch) -> _Seen:
     of_renders, of_photos = (joined(reader.segmentation(crops)).float() for crops in (batch.renders, batch.photos))
     weight = change_weight(batch.photo_change, batch.mirrored)
-    return _Seen(of_renders, batch.parameters, of_photos, batch.photo_bounds, weight)
+    return _Seen(
+        of_renders, reader.head(of_renders), batch.parameters,
+        of_photos, reader.head(of_photos), batch.photo_bounds, weight,
+    )  # fmt: skip
 
 
 def _joined_together(parts: list[_Seen]) -> _Seen:
     return _Seen(*(torch.cat([getattr(part, name) for part in parts]) for name in _Seen.__dataclass_fields__))
 
 
-def _error(head: nn.Module, before: nn.Module, seen: _Seen, chance: torch.Generator) -> Tensor:
+def _error(head: nn.Module, seen: _Seen, chance: torch.Generator) -> Tensor:
     """One step's error, on renders and photos that chance chooses."""
     i, j = (torch.randint(len(x), (_STEP,), generator=chance) for x in (seen.renders, seen.photos))
-    crops = torch.cat([seen.renders[i], seen.photos[j]])
-    read = head(crops)
-    with torch.no_grad():
-        kept = before(crops)
+    read = head(torch.cat([seen.renders[i], seen.photos[j]]))
+    before = torch.cat([seen.read_in_renders[i], seen.read_in_photos[j]])
     in_renders, in_photos = read[:, _COLUMNS].split(_STEP)
     units = [column - N_POSE for column in _COLUMNS]
     bounds, weight = seen.bounds[j][..., units], seen.weight[j][:, units]
-    distance = (bounds[:, 0] - in_photos).clamp_min(0) + (in_photos - bounds[:, 1]).clamp_min(0)
     return (
         _RENDERS * action_unit_error(in_renders, seen.parameters[i][:, _COLUMNS]).mean()
-        + _PHOTOS * (distance.square() * weight).mean()
-        + _KEEP * (read - kept)[:, _OTHERS].square().mean()
+        + _PHOTOS * (beyond(in_photos, bounds).square() * weight).mean()
+        + _KEEP * (read - before)[:, _OTHERS].square().mean()
     )
