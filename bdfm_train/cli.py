@@ -269,12 +269,11 @@ def _mean(options: argparse.Namespace) -> None:
 
 def _changed_photos(options: argparse.Namespace) -> None:
     from .data.changed_photos import changed_photos, save_changed_photos
-    from .data.photos import load_photos, without_copies
+    from .data.photos import held_out_photos, load_photos
     from .face_model.head import Head
 
-    photos = load_photos(sources_root(), options.part)
-    if options.part == "held_out":
-        photos = without_copies(photos, load_photos(sources_root(), "train"))
+    sources = sources_root()
+    photos = held_out_photos(sources) if options.part == "held_out" else load_photos(sources, options.part)
     made = changed_photos(Head.load(options.heads, "a"), photos, options.count, options.seed)
     save_changed_photos(made, options.out)
     print(f"{options.out}: {len(made)} photos")
@@ -328,14 +327,13 @@ def _regressor(options: argparse.Namespace) -> None:
 
 def _held_out(options: argparse.Namespace) -> None:
     from .data.changed_photos import load_changed_photos
-    from .data.photos import load_photos, without_copies
+    from .data.photos import held_out_photos
     from .evaluation.held_out import ReadTwice, report
     from .networks.checkpoints import load_reader, load_regressor
     from .networks.reader import ExportedReader
 
     regressor = None if options.regressor is None else load_regressor(options.regressor)
-    sources = sources_root()
-    photos = without_copies(load_photos(sources, "held_out"), load_photos(sources, "train"))
+    photos = held_out_photos(sources_root())
     changed = [] if options.changed is None else load_changed_photos(options.changed, photos)
     for checkpoint in options.checkpoint:
         print(checkpoint.name)

@@ -99,12 +99,10 @@ def _clips(options: argparse.Namespace) -> None:
 
 
 def _mirror(options: argparse.Namespace) -> None:
-    from .data.photos import load_photos, without_copies
+    from .data.photos import held_out_photos
     from .evaluation.mirror import report, run
 
-    sources = sources_root()
-    photos = without_copies(load_photos(sources, "held_out"), load_photos(sources, "train"))
-    print(report(run(photos, _predictor(options))))
+    print(report(run(held_out_photos(sources_root()), _predictor(options))))
 
 
 def _tables(options: argparse.Namespace) -> None:

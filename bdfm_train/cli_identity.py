@@ -42,7 +42,7 @@ def _identity(options: argparse.Namespace) -> None:
 
 
 def _verification(options: argparse.Namespace) -> None:
-    from .data.photos import load_photos, without_copies
+    from .data.photos import held_out_photos
     from .evaluation.verification import Embed, report
     from .face_model.identities import IdentityShard
     from .networks.identity import load_identity
@@ -51,6 +51,5 @@ def _verification(options: argparse.Namespace) -> None:
     networks: dict[str, Embed] = {str(path): load_identity(path) for path in options.checkpoint}
     if options.light_cnn is not None:
         networks[str(options.light_cnn)] = load_light_cnn(options.light_cnn)
-    sources = sources_root()
-    photos = without_copies(load_photos(sources, "held_out"), load_photos(sources, "train"))
-    print(report(networks, {path.name: IdentityShard.load(path) for path in options.renders}, photos))
+    renders = {path.name: IdentityShard.load(path) for path in options.renders}
+    print(report(networks, renders, held_out_photos(sources_root())))

@@ -42,9 +42,7 @@ def _parsing(options: argparse.Namespace) -> None:
     network = load_segmentation(options.checkpoint, load_config(options.checkpoint))
     print(report(network, {path.name: path for path in options.renders}))
     if options.overlays is not None:
-        from .data.photos import load_photos, without_copies
+        from .data.photos import held_out_photos
 
-        sources = sources_root()
-        photos = without_copies(load_photos(sources, "held_out"), load_photos(sources, "train"))
-        for path in write_overlays(network, photos, options.overlays):
+        for path in write_overlays(network, held_out_photos(sources_root()), options.overlays):
             print(path)

@@ -31,7 +31,7 @@ from .shards import ShardPool
 UNKNOWN_CLASS = -100
 """Target class that the loss passes over."""
 _MINED_SHARE = 0.6
-CHANGED_SHARE = 0.4
+CHANGED_SHARE = 0.3
 """Of the photos in a batch, where there are photos of changed expression."""
 _REFRESH_SECONDS: Final = 60.0
 """After which a process that makes batches looks for new shards."""

@@ -23,6 +23,7 @@ from bdfm_train.face_model.landmark_fit import intensities_of
 from .expression_augmentation import ExpressionAugmenter
 from .fold_augmentation import FoldAugmenter
 from .photos import Origin, Photo, cut_out
+from .tongue import put_out_tongue
 
 Range = tuple[float, float]
 
@@ -56,6 +57,9 @@ CHANGES: Final[tuple[tuple[float, Mapping[str, Range]], ...]] = (
 )
 """How often each change is drawn, and the intensities that it adds."""
 
+TONGUE_OUT: Final = 0.3
+"""Share, of the pictures whose jaw was dropped, that show the tongue as well."""
+
 SIZE: Final = 144
 """Side of the pictures, pixels; the aligned crop takes up two thirds of it."""
 
@@ -86,6 +90,8 @@ def changed_photos(head: Head, photos: list[Photo], count: int, seed: int) -> li
                 wanted[AU_NAMES.index(name)] += value
             gained = (np.clip(wanted, 0, 1) - at_first).astype(np.float32)
             folded = folds.fold(augmenter.warp(near, fit, change), fit, gained, rng)
+            if "AU26" in change and rng.random() < TONGUE_OUT:
+                folded = put_out_tongue(folded, rng)
             made.append(replace(folded, origin=Origin(photo, gained)))
     return made
 

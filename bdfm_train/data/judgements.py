@@ -31,6 +31,10 @@ HARDLY: Final = 0.05
 """Largest intensity that agrees with the absence of a unit that few photos show. What renders alone teach is else read
 into every face up to this bound, and into smiles most."""
 
+OVERLOOKED: Final = ("AU26", "AU25")
+"""The first is easily overlooked where it is slight and the second is graded: lips gape as far in photos in which
+judges saw no jaw drop as in those of a slight one. There its absence agrees with all that is less than slight."""
+
 _FOLDER: Final = Path(__file__).parent
 TABLES: Final = tuple(
     _FOLDER / f"judged_{name}.csv" for name in ("photos", "close_up", "close_up_again", "upper_face_again")
@@ -128,6 +132,9 @@ def intensity_bounds(grades: FloatArray | None) -> tuple[FloatArray, FloatArray]
                 low[i], high[i] = (np.interp(grades[i], range(4), side) for side in INTERVALS.T)
             elif grades[i] == 0:
                 high[i] = HARDLY
+        hidden, behind = (AU_NAMES.index(name) for name in OVERLOOKED)
+        if grades[hidden] == 0 and grades[behind] >= 1:
+            high[hidden] = INTERVALS[1, 0]
     return low, high
 
 

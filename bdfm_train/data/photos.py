@@ -101,6 +101,15 @@ def without_copies(photos: list[Photo], others: list[Photo]) -> list[Photo]:
     return [photo for photo, copy in zip(photos, copied, strict=True) if not copy]
 
 
+def held_out_photos(sources: Path) -> list[Photo]:
+    """The photos held out of training that are no copies of a photo of training.
+
+    Raises:
+        SourcesError: a file is missing.
+    """
+    return without_copies(load_photos(sources, "held_out"), load_photos(sources, "train"))
+
+
 def aligned_crops(photos: list[Photo], size: int = alignment.CROP_SIZE) -> NDArray[np.uint8]:
     """Photos aligned by their own landmarks, (n, size, size)."""
     return np.stack([alignment.crop_face(photo.image, photo.landmarks, size) for photo in photos])

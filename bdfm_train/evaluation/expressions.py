@@ -142,7 +142,16 @@ def report(readings: JudgedReadings) -> str:
         lines.append(
             f"{kind:13s} {int(truth.sum()):8d} {value:6.3f}  {low:.3f} to {high:.3f}  {GOALS[kind]:5.2f}  {verdict}"
         )
-    return "\n".join([*lines, "", *matrix(readings)])
+    return "\n".join([*lines, *_without_tongues(readings), "", *matrix(readings)])
+
+
+def _without_tongues(readings: JudgedReadings) -> list[str]:
+    """Most photos with the tongue out are judged as no jaw drop, though the jaw is dropped: its AUC without them."""
+    out = readings.truth["tongue_out"]
+    truth, score = readings.truth["jaw_drop"][~out], _score(readings, READ_BY["jaw_drop"])[~out]
+    if not out.any() or truth.all() or not truth.any():
+        return []
+    return [f"jaw_drop {auc(truth, score):.3f} without the {int(out.sum())} photos judged tongue_out"]
 
 
 def worst(readings: JudgedReadings, count: int) -> str:

@@ -32,7 +32,7 @@ def emphasis_of(config: Config, device: torch.device) -> Tensor:
     return constant([config.emphasis.get(name, 1.0) for name in AU_NAMES], device)
 
 
-CHANGE_WEIGHT = 10.0
+CHANGE_WEIGHT = 3.0
 """How much more an action unit counts that was changed by 1 than one that was not."""
 
 

@@ -65,6 +65,14 @@ def test_report_keeps_the_table_of_goals() -> None:
     assert [line.split()[0] for line in lines[2:9]] == list(READ_BY)
 
 
+def test_a_jaw_behind_a_tongue_that_is_out_is_no_absent_one() -> None:
+    # With the tongue at .8 the jaw drop wins 2 pairs of 6, 4 of 4 without.
+    truth = {kind: [1, 1, 0, 0, 0] for kind in READ_BY} | {"tongue_out": [0, 0, 1, 0, 0]}
+    lines = report(judged({"AU26": [0.7, 0.6, 0.8, 0.1, 0.2]}, truth)).splitlines()
+    assert lines[3].split()[:3] == ["jaw_drop", "2", "0.667"]
+    assert lines[9] == "jaw_drop 1.000 without the 1 photos judged tongue_out"
+
+
 def test_the_photos_that_are_read_most_wrongly_are_named() -> None:
     truth = {kind: [1, 1, 0, 0] for kind in READ_BY}
     readings = judged({"AU12": [0.9, 0.1, 0.2, 0.8], "AU01": [1.0, 0.4, 0.0, 0.2]}, truth)

@@ -14,6 +14,7 @@ from bdfm_train.data.judgements import (
     HARDLY,
     INTERVALS,
     LEARNED,
+    OVERLOOKED,
     TABLES,
     GradedChoice,
     agreement_of_judges,
@@ -63,6 +64,20 @@ def test_bounds_say_what_is_known_and_little_of_units_that_few_photos_show() -> 
     np.testing.assert_array_equal(intensity_bounds(None), [np.zeros(N_AU), np.ones(N_AU)])
 
 
+def test_a_slight_jaw_drop_may_be_overlooked_behind_parted_lips_alone() -> None:
+    grades = np.full(N_AU, np.nan, np.float32)
+    jaw, lips = (AU_NAMES.index(name) for name in OVERLOOKED)
+    grades[jaw], highest = 0, {}
+    for parted in (0, 0.5, 1, 3):
+        grades[lips] = parted
+        low, high = intensity_bounds(grades)
+        assert low[jaw] == 0
+        highest[parted] = high[jaw]
+    assert highest == {0: INTERVALS[0, 1], 0.5: INTERVALS[0, 1], 1: INTERVALS[1, 0], 3: INTERVALS[1, 0]}
+    grades[jaw] = 2
+    assert np.stack(intensity_bounds(grades))[:, jaw] == pytest.approx(INTERVALS[2])
+
+
 def test_grades_are_the_mean_of_the_judges_and_unknown_where_the_first_saw_nothing() -> None:
     tables = [load_table(path) for path in TABLES]
     first = tables[0]
@@ -109,7 +124,7 @@ def test_error_is_the_squared_distance_to_the_bounds_by_hand() -> None:
     assert error(0.1) == pytest.approx(0.1**2 / N_AU)
     assert error(0.8) == pytest.approx(0.3**2 / N_AU)
     assert error(0.3) == 0
-    assert error(0.1, change=0.4) == pytest.approx(5 * 0.1**2 / N_AU)
+    assert error(0.1, change=0.4) == pytest.approx((1 + 3 * 0.4) * 0.1**2 / N_AU)
     assert error(0.1, change=0.4, changed=AU12 - 1) == pytest.approx(0.1**2 / N_AU)
 
 
@@ -120,7 +135,7 @@ def test_what_was_added_on_one_side_counts_on_the_other_in_a_mirror_image() -> N
     added = torch.zeros(1, N_AU)
     added[0, left] = 0.6
     read = torch.zeros(1, N_AU)
-    assert judged_error(read, bounds, added, torch.tensor([True])).item() == pytest.approx(7 * 0.36 / N_AU)
+    assert judged_error(read, bounds, added, torch.tensor([True])).item() == pytest.approx((1 + 3 * 0.6) * 0.36 / N_AU)
     assert judged_error(read, bounds, added, torch.tensor([False])).item() == pytest.approx(0.36 / N_AU)
 
 
