@@ -200,7 +200,7 @@ def test_what_was_changed_in_a_photo_is_asked_for_on_the_side_where_the_mirror_s
     read = torch.full((1, 25), 0.1)
     read[0, 2 + left] = 0.6
     assert steadiness_error(read, teacher, change, torch.tensor([False])).item() == pytest.approx(0.0, abs=1e-12)
-    both = 2 * 0.5**2 * (1 + 1 + 10 * 0.5) / 2 / 23  # one lid weighs 1, the changed one 1 + 10 * 0.5
+    both = 2 * 0.5**2 * (1 + 1 + 3 * 0.5) / 2 / 23  # one lid weighs 1, the changed one 1 + 3 * 0.5
     assert steadiness_error(read, teacher, change, torch.tensor([True])).item() == pytest.approx(both)
     read[0, [2 + left, 2 + right]] = read[0, [2 + right, 2 + left]]
     assert steadiness_error(read, teacher, change, torch.tensor([True])).item() == pytest.approx(0.0, abs=1e-12)
