@@ -164,7 +164,7 @@ def _fit(options: argparse.Namespace) -> None:
 def _ablation(options: argparse.Namespace) -> None:
     import torch
 
-    from .data.photos import aligned_crops, held_out_photos, load_photos
+    from .data.photos import aligned_crops, load_photos, without_copies
     from .data.shards import Shard
     from .errors import ConfigError
     from .evaluation.regressor import measure
@@ -185,7 +185,7 @@ def _ablation(options: argparse.Namespace) -> None:
     config = Config.load(options.config)
     size = config.network.crop_size
     train = load_photos(sources_root(), "train")
-    held_out = held_out_photos(sources_root())
+    held_out = without_copies(load_photos(sources_root(), "held_out"), train)
     renders = [Shard.load(path) for path in options.renders]
     starts = {T: options.start, HEAT_MAPS: options.landmark_start}
     begins = ("random" if path is None else path.name for path in starts.values())
