@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from bdfm_infer.alignment import CROP_SIZE
 from bdfm_infer.parameters import N_AU
+from bdfm_train.networks.segmentation import LEAST_DEVIATION
 
 from .augment import IGNORED, photograph
 from .crops import FloatArray, misplaced_crop, photo_crop, render_crop, texture_crop
@@ -220,7 +221,7 @@ class _Drawn(Dataset[Batch]):
 def normalised(crops: Sequence[FloatArray]) -> Tensor:
     """Crops (s, s) of one size stacked, each to mean 0 and deviation 1: (n, 1, s, s)."""
     x = np.stack(crops)
-    x = (x - x.mean((1, 2), keepdims=True)) / (x.std((1, 2), keepdims=True) + 0.05)
+    x = (x - x.mean((1, 2), keepdims=True)) / (x.std((1, 2), keepdims=True) + LEAST_DEVIATION)
     return torch.from_numpy(np.ascontiguousarray(x, np.float32))[:, None]
 
 

@@ -23,6 +23,7 @@ from bdfm_infer.parameters import (
     parameter_from_intensity,
 )
 from bdfm_train.constants import constant
+from bdfm_train.networks.segmentation import LEAST_DEVIATION
 
 from . import device_augment as augment
 from .augment import COARSE, FAR, FINE, IGNORED, PARSING_SIZE
@@ -264,7 +265,7 @@ class _Crops:
 def normalised(crops: Tensor) -> Tensor:
     """As :func:`bdfm_train.data.batches.normalised`."""
     mean, deviation = crops.mean((1, 2), keepdim=True), crops.std((1, 2), correction=0, keepdim=True)
-    return ((crops - mean) / (deviation + 0.05))[:, None]
+    return ((crops - mean) / (deviation + LEAST_DEVIATION))[:, None]
 
 
 def _weights(photos: PhotoPictures) -> NDArray[np.float32]:

@@ -28,8 +28,8 @@ CLASSES: Final = (
 """The classes of the parsing; left and right are the person's own."""
 
 
-_LEAST_DEVIATION: Final = 0.05 * 255
-"""Grey levels that are added to a crop's deviation, so that noise in an even one stays small."""
+LEAST_DEVIATION: Final = 0.05
+"""Added to the deviation of a crop of [0, 1] where it is divided by it, so that noise in an even one stays small."""
 
 
 @dataclass(frozen=True)
@@ -206,4 +206,4 @@ def normalise(crops: Tensor) -> Tensor:
     x = crops.float()
     x = x - x.mean((1, 2), keepdim=True)
     deviation = x.square().mean((1, 2), keepdim=True).sqrt()
-    return (x / (deviation + _LEAST_DEVIATION))[:, None]
+    return (x / (deviation + 255 * LEAST_DEVIATION))[:, None]
