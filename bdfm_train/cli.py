@@ -101,17 +101,6 @@ def _parser() -> argparse.ArgumentParser:
     confidence.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     confidence.set_defaults(run=_confidence)
 
-    head = commands.add_parser("head", help="go on training a reader's plain head for units that no photo shows")
-    head.add_argument("--checkpoint", type=Path, required=True, help="a reader's checkpoint")
-    head.add_argument("--shards", type=Path, required=True, help="folder of renders")
-    head.add_argument("--pattern", default="*.npz", help="names of the shards (default: %(default)s)")
-    head.add_argument("--changed", type=Path, required=True, help="photos that the command changed-photos wrote")
-    head.add_argument("--batches", type=int, default=300, help="drawn once and kept (default: %(default)s)")
-    head.add_argument("--seed", type=int, default=0)
-    head.add_argument("--threads", type=int, default=2)
-    head.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    head.set_defaults(run=_head)
-
     mean = commands.add_parser("mean", help="mean weights of runs, of readers or of R, that went on from one another")
     mean.add_argument("--checkpoint", type=Path, required=True, nargs="+")
     mean.add_argument("--out", type=Path, required=True, help="checkpoint to write")
@@ -240,24 +229,6 @@ def _confidence(options: argparse.Namespace) -> None:
         options.out,
     )
     print(f"{options.out}: cross-entropy {error:.4f}")
-
-
-def _head(options: argparse.Namespace) -> None:
-    from .training.head import UNITS, train_head
-    from .training.steps import limit_threads
-
-    limit_threads(options.threads)
-    moved = train_head(
-        options.checkpoint,
-        sources_root(),
-        options.shards,
-        options.pattern,
-        options.changed,
-        options.batches,
-        options.seed,
-        options.out,
-    )
-    print(f"{options.out}: {', '.join(UNITS)} anew; all else, on photos, is off by {moved:.4f} in the mean")
 
 
 def _mean(options: argparse.Namespace) -> None:

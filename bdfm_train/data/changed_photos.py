@@ -39,6 +39,7 @@ CHANGES: Final[tuple[tuple[float, Mapping[str, Range]], ...]] = (
     (1.5, {"AU04": (0.4, 1.0)}),
     (1.0, {"AU05": (0.4, 1.0)}),
     (3.0, {"AU26": (0.15, 0.8), "AU25": (0.1, 0.6)}),
+    (2.0, {"AU26": (0.08, 0.4), "AU25": (0.3, 0.8)}),  # as much as a tongue needs to come out
     (1.0, {"AU12": (0.4, 1.0), "AU06": (0.2, 0.6)}),
     (1.0, {"AU15": (0.4, 1.0)}),
     (1.0, {"AU10": (0.4, 1.0)}),
@@ -57,7 +58,7 @@ CHANGES: Final[tuple[tuple[float, Mapping[str, Range]], ...]] = (
 )
 """How often each change is drawn, and the intensities that it adds."""
 
-TONGUE_OUT: Final = 0.3
+TONGUE_OUT: Final = 0.5
 """Share, of the pictures whose jaw was dropped, that show the tongue as well."""
 
 SIZE: Final = 144

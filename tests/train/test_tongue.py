@@ -60,3 +60,14 @@ def test_it_comes_with_a_dropped_jaw_alone(
     assert len(shown) == len(dropped) and all(
         one.image is other.image for one, other in zip(shown, dropped, strict=True)
     )
+
+
+def test_it_comes_out_of_a_hardly_dropped_jaw_too(
+    sources_root: Path, heads_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slight = [change for change in changes.CHANGES if change[1].get("AU26", (0, 1))[1] <= 0.4 and "AU25" in change[1]]
+    monkeypatch.setattr(changes, "CHANGES", tuple(slight))
+    monkeypatch.setattr(changes, "TONGUE_OUT", 0.0)
+    made = changes.changed_photos(Head.load(heads_folder, "a"), load_photos(sources_root, "train")[:96:8], 1, seed=2)
+    with_tongue = [put_out_tongue(photo, np.random.default_rng(0)) for photo in made]
+    assert np.mean([a is not b for a, b in zip(made, with_tongue, strict=True)]) > 0.5
