@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from bdfm_infer.alignment import CROP_SIZE
 from bdfm_infer.parameters import N_AU
-from bdfm_train.networks.segmentation import LEAST_DEVIATION
+from bdfm_train.networks.segmentation import normalise
 
 from .augment import IGNORED, photograph
 from .crops import FloatArray, misplaced_crop, photo_crop, render_crop, texture_crop
@@ -128,21 +128,21 @@ class BatchMaker:
             for _ in range(n_renders)
         ]
         return Batch(
-            renders=normalised([item.crop for item in renders]),
+            renders=network_crops([item.crop for item in renders]),
             parameters=_stack([item.parameters for item in renders]),
             identity=_stack([item.identity for item in renders]),
             identity_known=torch.tensor([item.identity_known for item in renders]),
             brow_style=torch.tensor([item.brow_style for item in renders]),
             render_landmarks=_stack([item.landmarks for item in renders]),
             render_parsing=_classes([item.labels for item in renders]),
-            photos=normalised([item.crop for item in photos]),
-            clean_photos=normalised([item.clean for item in photos]),
+            photos=network_crops([item.crop for item in photos]),
+            clean_photos=network_crops([item.clean for item in photos]),
             photo_landmarks=_stack([item.landmarks for item in photos]),
             photo_parsing=_classes([item.labels for item in photos]),
             photo_bounds=_stack([item.bounds for item in photos]),
             photo_change=_stack([item.change for item in photos]),
             mirrored=torch.tensor([item.mirrored for item in photos]),
-            negatives=normalised([_enlarged(self._negative(), self.size) for _ in range(n_negatives)]),
+            negatives=network_crops([_enlarged(self._negative(), self.size) for _ in range(n_negatives)]),
         )
 
     def _photo(self) -> Photo:
@@ -218,11 +218,9 @@ class _Drawn(Dataset[Batch]):
         return self.maker.draw(number)
 
 
-def normalised(crops: Sequence[FloatArray]) -> Tensor:
-    """Crops (s, s) of one size stacked, each to mean 0 and deviation 1: (n, 1, s, s)."""
-    x = np.stack(crops)
-    x = (x - x.mean((1, 2), keepdims=True)) / (x.std((1, 2), keepdims=True) + LEAST_DEVIATION)
-    return torch.from_numpy(np.ascontiguousarray(x, np.float32))[:, None]
+def network_crops(crops: Sequence[FloatArray]) -> Tensor:
+    """Crops (s, s) of one size, about 0..1, as networks take them: (n, 1, s, s) normalised."""
+    return normalise(torch.from_numpy(np.stack(crops)), white=1.0)
 
 
 def _enlarged(crop: FloatArray, size: int) -> FloatArray:

@@ -23,7 +23,7 @@ from bdfm_infer.parameters import (
     parameter_from_intensity,
 )
 from bdfm_train.constants import constant
-from bdfm_train.networks.segmentation import LEAST_DEVIATION
+from bdfm_train.networks.segmentation import normalise
 
 from . import device_augment as augment
 from .augment import COARSE, FAR, FINE, IGNORED, PARSING_SIZE
@@ -186,21 +186,21 @@ class DeviceBatchMaker:
         bounds = self.bounds[chosen]
         sides = of_photos.mirrored[:, None, None]
         return Batch(
-            renders=normalised(of_renders.crops),
+            renders=normalise(of_renders.crops, white=1.0),
             parameters=targets,
             identity=parameters[:, IDENTITY_SLICE],
             identity_known=self.renders.identity_known[drawn] & ~of_renders.mirrored,
             brow_style=parameters[:, BROW_SLICE].argmax(1),
             render_landmarks=of_renders.landmarks,
             render_parsing=of_renders.parsing,
-            photos=normalised(of_photos.crops),
-            clean_photos=normalised(clean),
+            photos=normalise(of_photos.crops, white=1.0),
+            clean_photos=normalise(clean, white=1.0),
             photo_landmarks=of_photos.landmarks,
             photo_parsing=of_photos.parsing,
             photo_bounds=torch.where(sides, bounds[..., constant(MIRRORED_AU, self.device)], bounds),
             photo_change=self.changes[chosen],
             mirrored=of_photos.mirrored,
-            negatives=normalised(self._negatives(n_negatives, chance)),
+            negatives=normalise(self._negatives(n_negatives, chance), white=1.0),
             photo_readings=None if self.readings is None else self.readings[self.origin[chosen]],
         )
 
@@ -260,12 +260,6 @@ class _Crops:
     landmarks: Tensor
     parsing: Tensor
     mirrored: Tensor
-
-
-def normalised(crops: Tensor) -> Tensor:
-    """As :func:`bdfm_train.data.batches.normalised`."""
-    mean, deviation = crops.mean((1, 2), keepdim=True), crops.std((1, 2), correction=0, keepdim=True)
-    return ((crops - mean) / (deviation + LEAST_DEVIATION))[:, None]
 
 
 def _weights(photos: PhotoPictures) -> NDArray[np.float32]:

@@ -16,9 +16,9 @@ from bdfm_infer import alignment
 from bdfm_infer.alignment import MIRRORED_LANDMARK
 from bdfm_train.errors import IdentityShardError
 from bdfm_train.face_model.identities import IdentityShard
-from bdfm_train.networks.segmentation import normalise
 
 from .augment import COARSE, FINE, borrow_look, jittered_alignment, photograph
+from .batches import network_crops
 from .photos import Photo
 
 _COARSE_SHARE: Final = 0.2
@@ -134,8 +134,3 @@ def changed_crop(
     if look is not None:
         crop = borrow_look(crop, alignment.crop_face(look.image, look.landmarks).astype(np.float32) / 255.0, rng)
     return crop
-
-
-def network_crops(crops: Sequence[FloatArray]) -> Tensor:
-    """Crops (96, 96) about 0..1 as networks take them, (n, 1, 96, 96) normalised."""
-    return normalise(torch.from_numpy(np.stack(crops).astype(np.float32) * 255.0))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bdfm_infer.alignment import crop_face
-from bdfm_train.data.identities import changed_crop, network_crops
+from bdfm_train.data.batches import network_crops
+from bdfm_train.data.identities import changed_crop
 from bdfm_train.data.photos import Photo
 from bdfm_train.errors import MeasureError
 from bdfm_train.face_model.identities import IdentityShard

@@ -83,7 +83,7 @@ def aligned_crops(pictures: Tensor, size: int = CROP_SIZE) -> Tensor:
     red, green, blue = LUMINANCE
     grey = red * pictures[:, :1] + green * pictures[:, 1:2] + blue * pictures[:, 2:]
     crops = functional.interpolate(grey, size=(size, size), mode="bilinear", align_corners=False)
-    return normalise(255.0 * crops[:, 0])
+    return normalise(crops[:, 0], white=1.0)
 
 
 class SegmentationFeatures(nn.Module):

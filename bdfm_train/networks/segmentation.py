@@ -28,8 +28,8 @@ CLASSES: Final = (
 """The classes of the parsing; left and right are the person's own."""
 
 
-LEAST_DEVIATION: Final = 0.05
-"""Added to the deviation of a crop of [0, 1] where it is divided by it, so that noise in an even one stays small."""
+_LEAST_DEVIATION: Final = 0.05
+"""Of white, added to a crop's deviation, so that noise in an even one stays small."""
 
 
 @dataclass(frozen=True)
@@ -201,9 +201,9 @@ def _stage(inputs: int, outputs: int, blocks: int, stride: int) -> nn.Sequential
     return nn.Sequential(first, *(ResidualBlock(outputs, outputs) for _ in range(blocks - 1)))
 
 
-def normalise(crops: Tensor) -> Tensor:
-    """Each crop (n, s, s), any grey scale, to mean 0 and deviation 1: float32 (n, 1, s, s)."""
+def normalise(crops: Tensor, white: float = 255.0) -> Tensor:
+    """Each crop (n, s, s), grey from 0 to ``white``, to mean 0 and deviation 1: float32 (n, 1, s, s)."""
     x = crops.float()
     x = x - x.mean((1, 2), keepdim=True)
     deviation = x.square().mean((1, 2), keepdim=True).sqrt()
-    return (x / (deviation + 255 * LEAST_DEVIATION))[:, None]
+    return (x / (deviation + white * _LEAST_DEVIATION))[:, None]

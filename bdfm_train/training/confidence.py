@@ -19,7 +19,7 @@ from bdfm_infer.alignment import CROP_SIZE
 from bdfm_infer.parameters import parameter_from_degrees
 from bdfm_train.arrays import read_array, read_arrays
 from bdfm_train.data.augment import photograph
-from bdfm_train.data.batches import Batch, BatchMaker, feed, normalised
+from bdfm_train.data.batches import Batch, BatchMaker, feed, network_crops
 from bdfm_train.data.crops import is_side_view
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
@@ -150,7 +150,7 @@ def _evidence(reader: FaceReader, batch: Batch, mined: MinedFaces, rng: np.rando
     """What is read from a batch's crops (n, k), in half precision, and the confidence (n,) that they should have."""
     chosen, beside = rng.integers(len(mined.crops), size=_MINED), rng.integers(len(mined.beside), size=_BESIDE)
     shown = [mined.crops[i] for i in chosen] + [mined.beside[i] for i in beside]
-    from_frames = normalised([photograph(crop, rng) for crop in shown])
+    from_frames = network_crops([photograph(crop, rng) for crop in shown])
     with torch.no_grad():
         features = reader.segmentation(torch.cat([batch.renders, batch.photos, from_frames, batch.negatives]))
     yaw = torch.from_numpy(parameter_from_degrees(mined.yaw[chosen]))

@@ -115,12 +115,8 @@ def judged_error(read: Tensor, bounds: Tensor, change: Tensor, mirrored: Tensor)
         bounds: (m, 2, 23) least and largest parameter.
         change, mirrored: as in :func:`steadiness_error`; the bounds have moved with both.
     """
-    return (beyond(read, bounds).square() * change_weight(change, mirrored)).mean()
-
-
-def beyond(read: Tensor, bounds: Tensor) -> Tensor:
-    """By how much values (m, k) lie below or above their bounds (m, 2, k); 0 between them."""
-    return (bounds[:, 0] - read).clamp_min(0) + (read - bounds[:, 1]).clamp_min(0)
+    beyond = (bounds[:, 0] - read).clamp_min(0) + (read - bounds[:, 1]).clamp_min(0)
+    return (beyond.square() * change_weight(change, mirrored)).mean()
 
 
 def learning_rate(training: TrainingConfig, step: int, share: float) -> float:

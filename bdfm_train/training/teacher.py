@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from bdfm_train.data.device_augment import Chance
-from bdfm_train.data.device_batches import DeviceBatchMaker, normalised
+from bdfm_train.data.device_batches import DeviceBatchMaker
 from bdfm_train.networks.reader import FaceReader
+from bdfm_train.networks.segmentation import normalise
 
 from .steps import mirror_mean, with_mirror_images
 
@@ -32,6 +33,7 @@ def read_photos(teacher: FaceReader, maker: DeviceBatchMaker, seed: int) -> Tens
         views = [maker.photo_crops(index, teacher.crop_size)]
         views += [maker.photo_crops(index, teacher.crop_size, chance) for _ in range(_VIEWS - 1)]
         with torch.autocast(maker.device.type, dtype=torch.bfloat16):
-            read = [mirror_mean(teacher(with_mirror_images(normalised(view))).parameters.float()) for view in views]
+            crops = [with_mirror_images(normalise(view, white=1.0)) for view in views]
+            read = [mirror_mean(teacher(both).parameters.float()) for both in crops]
         rows.append(torch.stack(read).mean(0).clamp(0.0, 1.0))
     return torch.cat(rows)

@@ -23,13 +23,14 @@ from bdfm_train.data.augment import IGNORED, Jitter, warp_labels
 from bdfm_train.data.batches import UNKNOWN_CLASS
 from bdfm_train.data.crops import MIRRORED_CLASS
 from bdfm_train.data.device_augment import Chance
-from bdfm_train.data.device_batches import DeviceBatchMaker, Renders, normalised
+from bdfm_train.data.device_batches import DeviceBatchMaker, Renders
 from bdfm_train.data.photo_pictures import SIZE, PhotoPictures
 from bdfm_train.data.photos import Origin, Photo
 from bdfm_train.data.shards import Shard, ShardPool
 from bdfm_train.data.training_data import TrainingData
 from bdfm_train.errors import ArraysError
 from bdfm_train.networks.checkpoints import build_reader
+from bdfm_train.networks.segmentation import normalise
 from bdfm_train.training.reader import train_reader
 from bdfm_train.training.teacher import read_photos
 from bdfm_train.training.work import Length, Run
@@ -149,8 +150,8 @@ def test_photos_keep_their_grades_changes_and_origins() -> None:
     assert int((by_origin == 0).sum()) > int((by_origin == 2).sum())  # what was graded comes more often
     low = parameter_from_intensity(np.float32(0.5))
     torch.testing.assert_close(batch.photo_bounds[is_changed][:, 0].amax(1), torch.full((int(is_changed.sum()),), low))
-    clean = normalised(augment.crops(maker.photos.images[:3], augment.alignments(augment.five_points(
-        maker.photos.landmarks[:3])), CROP_SIZE))  # fmt: skip
+    clean = normalise(augment.crops(maker.photos.images[:3], augment.alignments(augment.five_points(
+        maker.photos.landmarks[:3])), CROP_SIZE), white=1.0)  # fmt: skip
     torch.testing.assert_close(batch.clean_photos, clean[by_origin])
 
 
