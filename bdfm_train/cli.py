@@ -69,8 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     changed.add_argument("--out", type=Path, required=True, help=".npz file")
     changed.set_defaults(run=_changed_photos)
 
+    composed = commands.add_parser("composed-photos", help="photos with the eyes of one and the mouth of another")
+    composed.add_argument("--count", type=int, default=10000, help="of all together (default: %(default)s)")
+    composed.add_argument("--seed", type=int, default=0)
+    composed.add_argument("--out", type=Path, required=True, help=".npz file")
+    composed.set_defaults(run=_composed_photos)
+
     pictures = commands.add_parser("photo-pictures", help="training photos cut out, for batches made on a GPU")
-    pictures.add_argument("--changed", type=Path, help="photos that the command changed-photos wrote")
+    _add_made_photos(pictures)
     pictures.add_argument("--out", type=Path, required=True, help=".npz file")
     pictures.set_defaults(run=_photo_pictures)
 
@@ -147,13 +153,18 @@ def _add_run(parser: argparse.ArgumentParser, minutes: float) -> None:
     parser.add_argument("--shards", type=Path, required=True, help="folder of renders; new ones are taken in meanwhile")
     parser.add_argument("--pattern", default="*.npz", help="names of the shards (default: %(default)s)")
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and the log; resumes from it")
-    parser.add_argument("--changed", type=Path, help="photos that the command changed-photos wrote")
+    _add_made_photos(parser)
     _add_length(parser, minutes)
     add_own_losses(parser)
     parser.add_argument("--seed", type=int, default=0)
     add_device(parser, threads=2)
     text = "processes that make batches; with a GPU as many as there are cores (default: a thread, enough for a CPU)"
     parser.add_argument("--workers", type=int, default=0, help=text)
+
+
+def _add_made_photos(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--changed", type=Path, help="photos that the command changed-photos wrote")
+    parser.add_argument("--composed", type=Path, help="photos that the command composed-photos wrote")
 
 
 def _add_length(parser: argparse.ArgumentParser, minutes: float) -> None:
@@ -180,7 +191,8 @@ def _data(
     from .data.training_data import TrainingData
 
     sources = Path() if pictures else sources_root()
-    return TrainingData(sources, options.shards, options.pattern, options.changed, negatives, pictures, times)
+    photos = options.changed, options.composed
+    return TrainingData(sources, options.shards, options.pattern, *photos, negatives, pictures, times)
 
 
 def _reader(options: argparse.Namespace) -> None:
@@ -250,15 +262,26 @@ def _changed_photos(options: argparse.Namespace) -> None:
     print(f"{options.out}: {len(made)} photos")
 
 
+def _composed_photos(options: argparse.Namespace) -> None:
+    from .data.composed_photos import composed_photos, save_composed_photos
+    from .data.photos import load_photos
+
+    made = composed_photos(load_photos(sources_root(), "train"), options.count, options.seed)
+    save_composed_photos(made, options.out)
+    print(f"{options.out}: {len(made)} photos")
+
+
 def _photo_pictures(options: argparse.Namespace) -> None:
     from .data.changed_photos import load_changed_photos
+    from .data.composed_photos import load_composed_photos
     from .data.photo_pictures import PhotoPictures
     from .data.photos import load_photos
 
     photos = load_photos(sources_root(), "train")
     changed = () if options.changed is None else load_changed_photos(options.changed, photos)
-    PhotoPictures.of(photos, changed).save(options.out)
-    print(f"{options.out}: {len(photos)} photos, {len(changed)} of changed expression")
+    composed = () if options.composed is None else load_composed_photos(options.composed, photos)
+    PhotoPictures.of(photos, changed, composed).save(options.out)
+    print(f"{options.out}: {len(photos)} photos, {len(changed)} of changed expression, {len(composed)} composed of two")
 
 
 def _negatives(options: argparse.Namespace) -> None:

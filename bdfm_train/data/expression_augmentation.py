@@ -8,6 +8,7 @@ follows triangle by triangle, so that a lid can close over the eye and lips can 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -70,19 +71,28 @@ class ExpressionAugmenter:
         """
         source = photo.landmarks.astype(np.float64)
         target = _closed(source + self.displacement(fit, change), source)
-        eyes = float(np.linalg.norm(source[36:42].mean(0) - source[42:48].mean(0)))
-        distance, nearest = cKDTree(source[:17]).query(photo.oval)
-        on_outline = distance < _SAME * eyes
-        oval = photo.oval + np.where(on_outline[:, None], (target - source)[nearest], 0)
+        moved = move_landmarks(photo, target)
+        return replace(moved, image=_shade_mouth(moved.image, source[_INNER_LIPS], target[_INNER_LIPS]))
 
-        height, width = photo.image.shape[:2]
-        still = np.concatenate([photo.oval[~on_outline], _BORDER * [width - 1, height - 1]])
-        moves = _triangle_by_triangle(np.concatenate([source, still]), np.concatenate([target, still]), (height, width))
-        moves = _smoothed(moves, target, _SMOOTH * eyes)
-        grid = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), axis=2)
-        image = cv2.remap(photo.image, grid + moves, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        image = _shade_mouth(image, source[_INNER_LIPS], target[_INNER_LIPS])
-        return Photo(photo.name, image, target.astype(np.float32), oval.astype(np.float32))
+
+def move_landmarks(photo: Photo, target: Floats) -> Photo:
+    """The photo warped so that its landmarks come to lie at ``target``, (68, 2) pixels; its outline goes with them.
+
+    Nothing is known of its action units by eye then.
+    """
+    source = photo.landmarks.astype(np.float64)
+    eyes = float(np.linalg.norm(source[36:42].mean(0) - source[42:48].mean(0)))
+    distance, nearest = cKDTree(source[:17]).query(photo.oval)
+    on_outline = distance < _SAME * eyes
+    oval = photo.oval + np.where(on_outline[:, None], (target - source)[nearest], 0)
+
+    height, width = photo.image.shape[:2]
+    still = np.concatenate([photo.oval[~on_outline], _BORDER * [width - 1, height - 1]])
+    moves = _triangle_by_triangle(np.concatenate([source, still]), np.concatenate([target, still]), (height, width))
+    moves = _smoothed(moves, target, _SMOOTH * eyes)
+    grid = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), axis=2)
+    image = cv2.remap(photo.image, grid + moves, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return Photo(photo.name, image, target.astype(np.float32), oval.astype(np.float32))
 
 
 def _triangle_by_triangle(source: Floats, target: Floats, shape: tuple[int, int]) -> NDArray[np.float32]:
