@@ -11,7 +11,7 @@ from .face_model.sources import sources_root
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add them to the command line."""
-    augmentation = commands.add_parser("augmentation-sheets", help="training photos turned, and with other expressions")
+    augmentation = commands.add_parser("augmentation-sheets", help="training photos turned, changed, composed")
     augmentation.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
     augmentation.add_argument("--out", type=Path, required=True, help="folder for the sheets")
     augmentation.add_argument("--count", type=int, default=24, help="photos, spread over all (default: %(default)s)")

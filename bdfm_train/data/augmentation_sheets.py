@@ -15,9 +15,11 @@ from bdfm_infer.parameters import AU_NAMES
 from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.sheets import grid, tag
 
+from .changed_photos import SIZE
+from .composed_photos import compose
 from .expression_augmentation import ExpressionAugmenter
 from .fold_augmentation import FoldAugmenter
-from .photos import Photo
+from .photos import Photo, cut_out
 from .pose_augmentation import PoseAugmenter
 
 TURNS: Final = ((-45, 0), (-30, 0), (-15, 0), (15, 0), (30, 0), (45, 0), (0, 15), (0, -15))
@@ -39,7 +41,7 @@ Image = NDArray[np.uint8]
 
 
 def write_sheets(head: Head, photos: list[Photo], folder: Path) -> list[Path]:
-    """Write sheets of photos turned and photos with other expressions; returns their paths."""
+    """Write sheets of photos turned, with other expressions, and composed of two; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     pose, expression, folds = PoseAugmenter(head), ExpressionAugmenter(head), FoldAugmenter(head)
     paths = []
@@ -48,6 +50,7 @@ def write_sheets(head: Head, photos: list[Photo], folder: Path) -> list[Path]:
         sheets = {
             "turned": [tile for photo in part for tile in _turned(pose, photo)],
             "expressions": [tile for photo in part for tile in _expressions(expression, folds, photo)],
+            "composed": [tile for photo in part for tile in _composed(photo, part)],
         }
         for name, tiles in sheets.items():
             paths.append(folder / f"{name}_{start // ROWS}.png")
@@ -71,6 +74,13 @@ def _expressions(augmenter: ExpressionAugmenter, folds: FoldAugmenter, photo: Ph
     for name, change in EXPRESSIONS.items():
         gained = np.array([change.get(unit, 0.0) for unit in AU_NAMES], np.float32)
         yield tag(_marked(folds.fold(augmenter.warp(photo, fit, change), fit, gained, rng)), name)
+
+
+def _composed(upper: Photo, photos: list[Photo]) -> Iterable[Image]:
+    """A photo with the mouth of each; with its own it is as it was."""
+    cut = cut_out(upper, SIZE)
+    for lower in photos:
+        yield _marked(cut if lower is upper else compose(cut, cut_out(lower, SIZE)))
 
 
 def _marked(photo: Photo) -> Image:

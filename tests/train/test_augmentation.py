@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bdfm_infer.parameters import base_face
+from bdfm_train.data import changed_photos
 from bdfm_train.data.augmentation_sheets import write_sheets
 from bdfm_train.data.expression_augmentation import ExpressionAugmenter
 from bdfm_train.data.photos import Photo
@@ -159,5 +160,7 @@ def test_a_unit_is_added_only_up_to_its_end(scene: Scene) -> None:
 
 def test_sheets_are_written(scene: Scene, tmp_path: Path) -> None:
     paths = write_sheets(scene.head, [scene.photo()], tmp_path)
-    assert sorted(path.name for path in paths) == ["expressions_0.png", "turned_0.png"]
-    assert cv2.imread(str(paths[0])).shape == (SIDE, 9 * SIDE, 3)
+    assert sorted(path.name for path in paths) == ["composed_0.png", "expressions_0.png", "turned_0.png"]
+    shapes = {path.name: cv2.imread(str(path)).shape for path in paths}
+    assert shapes["turned_0.png"] == (SIDE, 9 * SIDE, 3)
+    assert shapes["composed_0.png"] == (changed_photos.SIZE, changed_photos.SIZE, 3)
