@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from . import cli_evaluation, cli_generator, cli_identity, cli_paper, cli_rig_fit, cli_sheets
 from .cli_options import add_device, add_own_losses
@@ -19,6 +19,7 @@ from .face_model.sources import sources_root
 if TYPE_CHECKING:
     import torch
 
+    from .data.photos import Photo
     from .data.training_data import TrainingData
     from .training.work import Length, Run
 
@@ -60,23 +61,19 @@ def _parser() -> argparse.ArgumentParser:
     changed.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
     changed.add_argument("--count", type=int, default=4, help="of each photo (default: %(default)s)")
     changed.add_argument("--seed", type=int, default=0)
-    changed.add_argument(
-        "--part",
-        choices=("train", "held_out"),
-        default="train",
-        help="photos to train on, or to measure by (default: %(default)s)",
-    )
+    _add_part(changed)
     changed.add_argument("--out", type=Path, required=True, help=".npz file")
     changed.set_defaults(run=_changed_photos)
 
     composed = commands.add_parser("composed-photos", help="photos with the eyes of one and the mouth of another")
-    composed.add_argument("--count", type=int, default=10000, help="of all together (default: %(default)s)")
+    composed.add_argument("--count", type=int, default=1000, help="of all together (default: %(default)s)")
     composed.add_argument("--seed", type=int, default=0)
+    _add_part(composed)
     composed.add_argument("--out", type=Path, required=True, help=".npz file")
     composed.set_defaults(run=_composed_photos)
 
     pictures = commands.add_parser("photo-pictures", help="training photos cut out, for batches made on a GPU")
-    _add_made_photos(pictures)
+    pictures.add_argument("--changed", type=Path, help="photos that the command changed-photos wrote")
     pictures.add_argument("--out", type=Path, required=True, help=".npz file")
     pictures.set_defaults(run=_photo_pictures)
 
@@ -127,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     held_out.add_argument("--renders", type=Path, required=True, nargs="+", help="shards of held-out identities")
     held_out.add_argument("--regressor", type=Path, help="R's checkpoint, to read by the plain head and R together")
     held_out.add_argument("--changed", type=Path, help="what changed-photos --part held_out wrote")
+    held_out.add_argument("--composed", type=Path, help="what composed-photos --part held_out wrote")
     held_out.add_argument("--accurate", action="store_true", help="as bdfm-infer capture --accurate reads")
     held_out.set_defaults(run=_held_out)
 
@@ -149,22 +147,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_part(parser: argparse.ArgumentParser) -> None:
+    text = "photos to train on, or to measure by (default: %(default)s)"
+    parser.add_argument("--part", choices=("train", "held_out"), default="train", help=text)
+
+
 def _add_run(parser: argparse.ArgumentParser, minutes: float) -> None:
     parser.add_argument("--shards", type=Path, required=True, help="folder of renders; new ones are taken in meanwhile")
     parser.add_argument("--pattern", default="*.npz", help="names of the shards (default: %(default)s)")
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and the log; resumes from it")
-    _add_made_photos(parser)
+    parser.add_argument("--changed", type=Path, help="photos that the command changed-photos wrote")
     _add_length(parser, minutes)
     add_own_losses(parser)
     parser.add_argument("--seed", type=int, default=0)
     add_device(parser, threads=2)
     text = "processes that make batches; with a GPU as many as there are cores (default: a thread, enough for a CPU)"
     parser.add_argument("--workers", type=int, default=0, help=text)
-
-
-def _add_made_photos(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--changed", type=Path, help="photos that the command changed-photos wrote")
-    parser.add_argument("--composed", type=Path, help="photos that the command composed-photos wrote")
 
 
 def _add_length(parser: argparse.ArgumentParser, minutes: float) -> None:
@@ -191,8 +189,7 @@ def _data(
     from .data.training_data import TrainingData
 
     sources = Path() if pictures else sources_root()
-    photos = options.changed, options.composed
-    return TrainingData(sources, options.shards, options.pattern, *photos, negatives, pictures, times)
+    return TrainingData(sources, options.shards, options.pattern, options.changed, negatives, pictures, times)
 
 
 def _reader(options: argparse.Namespace) -> None:
@@ -252,36 +249,36 @@ def _mean(options: argparse.Namespace) -> None:
 
 def _changed_photos(options: argparse.Namespace) -> None:
     from .data.changed_photos import changed_photos, save_changed_photos
-    from .data.photos import held_out_photos, load_photos
     from .face_model.head import Head
 
-    sources = sources_root()
-    photos = held_out_photos(sources) if options.part == "held_out" else load_photos(sources, options.part)
-    made = changed_photos(Head.load(options.heads, "a"), photos, options.count, options.seed)
+    made = changed_photos(Head.load(options.heads, "a"), _photos_of(options.part), options.count, options.seed)
     save_changed_photos(made, options.out)
     print(f"{options.out}: {len(made)} photos")
 
 
 def _composed_photos(options: argparse.Namespace) -> None:
     from .data.composed_photos import composed_photos, save_composed_photos
-    from .data.photos import load_photos
 
-    made = composed_photos(load_photos(sources_root(), "train"), options.count, options.seed)
+    made = composed_photos(_photos_of(options.part), options.count, options.seed)
     save_composed_photos(made, options.out)
     print(f"{options.out}: {len(made)} photos")
 
 
+def _photos_of(part: Literal["train", "held_out"]) -> list[Photo]:
+    from .data.photos import held_out_photos, load_photos
+
+    return held_out_photos(sources_root()) if part == "held_out" else load_photos(sources_root(), part)
+
+
 def _photo_pictures(options: argparse.Namespace) -> None:
     from .data.changed_photos import load_changed_photos
-    from .data.composed_photos import load_composed_photos
     from .data.photo_pictures import PhotoPictures
     from .data.photos import load_photos
 
     photos = load_photos(sources_root(), "train")
     changed = () if options.changed is None else load_changed_photos(options.changed, photos)
-    composed = () if options.composed is None else load_composed_photos(options.composed, photos)
-    PhotoPictures.of(photos, changed, composed).save(options.out)
-    print(f"{options.out}: {len(photos)} photos, {len(changed)} of changed expression, {len(composed)} composed of two")
+    PhotoPictures.of(photos, changed).save(options.out)
+    print(f"{options.out}: {len(photos)} photos, {len(changed)} of changed expression")
 
 
 def _negatives(options: argparse.Namespace) -> None:
@@ -321,6 +318,7 @@ def _regressor(options: argparse.Namespace) -> None:
 
 def _held_out(options: argparse.Namespace) -> None:
     from .data.changed_photos import load_changed_photos
+    from .data.composed_photos import load_composed_photos
     from .data.photos import held_out_photos
     from .evaluation.held_out import ReadTwice, report
     from .networks.checkpoints import load_reader, load_regressor
@@ -329,11 +327,12 @@ def _held_out(options: argparse.Namespace) -> None:
     regressor = None if options.regressor is None else load_regressor(options.regressor)
     photos = held_out_photos(sources_root())
     changed = [] if options.changed is None else load_changed_photos(options.changed, photos)
+    composed = [] if options.composed is None else load_composed_photos(options.composed, photos)
     for checkpoint in options.checkpoint:
         print(checkpoint.name)
         model = ExportedReader(load_reader(checkpoint), regressor)
         shards = {path.name: path for path in options.renders}
-        print(report(ReadTwice(model) if options.accurate else model, photos, shards, changed))
+        print(report(ReadTwice(model) if options.accurate else model, photos, shards, changed, composed))
 
 
 def _export(options: argparse.Namespace) -> None:

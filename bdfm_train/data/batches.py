@@ -34,8 +34,6 @@ UNKNOWN_CLASS = -100
 _MINED_SHARE = 0.6
 CHANGED_SHARE = 0.3
 """Of the photos in a batch, where there are photos of changed expression."""
-COMPOSED_SHARE = 0.5
-"""Of those that are not changed, where there are photos composed of two."""
 _REFRESH_SECONDS: Final = 60.0
 """After which a process that makes batches looks for new shards."""
 _LAST: Final = 2**40
@@ -94,7 +92,6 @@ class BatchMaker:
         mined: (n, 96, 96) crops without a face that the detector took for one.
         size: side of the crops.
         changed: photos of ``photos`` with their expression changed.
-        composed: photos composed of two of ``photos``.
     """
 
     def __init__(
@@ -106,10 +103,9 @@ class BatchMaker:
         mined: NDArray[np.uint8] | None = None,
         size: int = CROP_SIZE,
         changed: Sequence[Photo] = (),
-        composed: Sequence[Photo] = (),
     ) -> None:
         self.photos, self.pool, self.counts, self.mined, self.size = photos, pool, counts, mined, size
-        self.changed, self.composed, self.seed = changed, composed, seed
+        self.changed, self.seed = changed, seed
         unknown = np.full(N_AU, np.nan, np.float32)
         self.graded = GradedChoice(np.stack([unknown if p.grades is None else p.grades for p in photos]))
         self._begin(0)
@@ -152,8 +148,6 @@ class BatchMaker:
     def _photo(self) -> Photo:
         if self.changed and self.rng.random() < CHANGED_SHARE:
             return self.changed[self.rng.integers(len(self.changed))]
-        if self.composed and self.rng.random() < COMPOSED_SHARE:
-            return self.composed[self.rng.integers(len(self.composed))]
         return self.photos[self.graded.draw(self.rng)]
 
     def _negative(self) -> FloatArray:

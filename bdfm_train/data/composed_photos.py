@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Photos composed of two: brows and eyes of one, mouth and chin of another, as judged in either.
 
-What faces show together is learned with what they show: where smiles come with open eyes, one is read off the other. A
-composed photo shows both apart, on a person that nobody is.
+Faces show together what goes together, and a reader may learn to read one off the other. Composed photos show both
+apart, on people that nobody is: what is read of brows there is read off brows.
 
-``python -m bdfm_train composed-photos --out FILE.npz`` writes them, :func:`load_composed_photos` reads them.
+``python -m bdfm_train composed-photos --part held_out --out FILE.npz`` writes them for ``held-out --composed``,
+:func:`load_composed_photos` reads them.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ def load_composed_photos(path: Path, photos: list[Photo]) -> list[Photo]:
     )
     grades = {photo.name: photo.grades for photo in photos if photo.grades is not None}
     if unknown := sorted({str(name) for name in names.ravel()} - grades.keys()):
-        raise SourcesError(f"{path}: {unknown[0]} is no judged photo of training. Make the file anew.")
+        raise SourcesError(f"{path}: {unknown[0]} is no judged photo of this part. Make the file anew.")
     return [
         Photo(f"{upper}+{lower}", image, landmarks, oval, composed_grades(grades[str(upper)], grades[str(lower)]))
         for (upper, lower), image, landmarks, oval in zip(names, *rows, strict=True)

@@ -27,7 +27,7 @@ from bdfm_train.networks.segmentation import normalise
 
 from . import device_augment as augment
 from .augment import COARSE, FAR, FINE, IGNORED, PARSING_SIZE
-from .batches import CHANGED_SHARE, COMPOSED_SHARE, UNKNOWN_CLASS, Batch
+from .batches import CHANGED_SHARE, UNKNOWN_CLASS, Batch
 from .crops import BORROWED_SHARE, COARSE_SHARE, FAR_SHARE, MIRRORED_CLASS, is_side_view
 from .device_augment import Chance
 from .judgements import GradedChoice, intensity_bounds
@@ -116,7 +116,7 @@ class DeviceBatchMaker:
     """Draws batches on a device.
 
     Args:
-        photos: those of the part ``train``, composed and changed ones.
+        photos: those of the part ``train``, and changed ones.
         pool: shards of renders.
         counts: renders, photos and negatives in a batch.
         seed: of all that is drawn.
@@ -265,11 +265,8 @@ class _Crops:
 def _weights(photos: PhotoPictures) -> NDArray[np.float32]:
     """How often each picture is drawn."""
     changed = photos.origin != np.arange(len(photos.origin))
-    taken = ~changed & ~photos.composed
-    of_changed = CHANGED_SHARE if changed.any() else 0.0
-    of_composed = (1.0 - of_changed) * (COMPOSED_SHARE if photos.composed.any() else 0.0)
+    share = CHANGED_SHARE if changed.any() else 0.0
     weights = np.zeros(len(changed))
-    weights[taken] = GradedChoice(photos.grades[taken]).shares * (1.0 - of_changed - of_composed)
-    weights[photos.composed] = of_composed / max(1, photos.composed.sum())
-    weights[changed] = of_changed / max(1, changed.sum())
+    weights[~changed] = GradedChoice(photos.grades[~changed]).shares * (1.0 - share)
+    weights[changed] = share / max(1, changed.sum())
     return weights.astype(np.float32)

@@ -28,7 +28,7 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PhotoPictures:
-    """Photos, then those composed of two, then those of changed expression.
+    """Photos, then photos of changed expression.
 
     Attributes:
         images: (n, 192, 192) uint8 grey, upright.
@@ -37,7 +37,6 @@ class PhotoPictures:
         grades: (n, 23) float32 as judged by eye, NaN where not known; of a changed photo those of its origin.
         origin: (n,) int64 index of the photo before its expression was changed, its own for a photo as it was taken.
         changes: (n, 23) float32 intensities that it shows more than its origin.
-        composed: (n,) bool, whether it is composed of two.
     """
 
     images: NDArray[np.uint8]
@@ -46,17 +45,14 @@ class PhotoPictures:
     grades: FloatArray
     origin: NDArray[np.int64]
     changes: FloatArray
-    composed: NDArray[np.bool_]
 
     @classmethod
-    def of(
-        cls, photos: Sequence[Photo], changed: Sequence[Photo] = (), composed: Sequence[Photo] = ()
-    ) -> PhotoPictures:
-        """Cut out photos, photos composed of two, and photos of changed expression whose origins are the first."""
+    def of(cls, photos: Sequence[Photo], changed: Sequence[Photo] = ()) -> PhotoPictures:
+        """Cut out photos, and photos of changed expression whose origins are among them."""
         index = {photo.name: i for i, photo in enumerate(photos)}
         unknown, unchanged = np.full(N_AU, np.nan, np.float32), np.zeros(N_AU, np.float32)
-        cut = [cut_out(photo, SIZE) for photo in (*photos, *composed, *changed)]
-        grades = [unknown if photo.grades is None else photo.grades for photo in (*photos, *composed)]
+        cut = [cut_out(photo, SIZE) for photo in (*photos, *changed)]
+        grades = [unknown if photo.grades is None else photo.grades for photo in photos]
         origins = [photo.origin for photo in changed if photo.origin is not None]
         from_photos = [index[origin.photo.name] for origin in origins]
         return cls(
@@ -64,9 +60,8 @@ class PhotoPictures:
             landmarks=np.stack([photo.landmarks for photo in cut]),
             labels=np.stack([photo_labels(photo.landmarks, photo.oval, SIZE) for photo in cut]),
             grades=np.stack([*grades, *(grades[i] for i in from_photos)]),
-            origin=np.array([*range(len(grades)), *from_photos], np.int64),
-            changes=np.stack([*(unchanged for _ in grades), *(origin.change for origin in origins)]),
-            composed=np.repeat([False, True, False], [len(photos), len(composed), len(changed)]),
+            origin=np.array([*range(len(photos)), *from_photos], np.int64),
+            changes=np.stack([*(unchanged for _ in photos), *(origin.change for origin in origins)]),
         )
 
     @classmethod

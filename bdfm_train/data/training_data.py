@@ -14,7 +14,6 @@ from bdfm_train.config import Config
 
 from .batches import BatchMaker
 from .changed_photos import load_changed_photos
-from .composed_photos import load_composed_photos
 from .device_batches import DeviceBatchMaker
 from .photo_pictures import PhotoPictures
 from .photos import load_photos
@@ -30,10 +29,9 @@ class TrainingData:
         shards: folder where shards of renders lie and may go on arriving.
         pattern: names of the shards.
         changed: photos of changed expression that ``python -m bdfm_train changed-photos`` wrote.
-        composed: photos composed of two that ``python -m bdfm_train composed-photos`` wrote.
         negatives: crops that ``python -m bdfm_train negatives`` wrote.
         pictures: photos that ``python -m bdfm_train photo-pictures`` wrote. Where they are given, batches are made on
-            the device that trains, and ``sources``, ``changed``, ``composed`` and ``negatives`` are not looked at.
+            the device that trains, and ``sources``, ``changed`` and ``negatives`` are not looked at.
         times: how many times as many pictures a batch holds as the configuration says.
     """
 
@@ -41,7 +39,6 @@ class TrainingData:
     shards: Path
     pattern: str = "*.npz"
     changed: Path | None = None
-    composed: Path | None = None
     negatives: Path | None = None
     pictures: Path | None = None
     times: int = 1
@@ -51,15 +48,14 @@ class TrainingData:
         face. New shards are seen when its pool is refreshed.
 
         Raises:
-            ArraysError: there is no shard, or one, the changed or composed photos or the negatives, is damaged.
+            ArraysError: there is no shard, or one, the changed photos or the negatives, is damaged.
         """
         pool = self._pool(config)
         photos = load_photos(self.sources, "train")
         changed = () if self.changed is None else load_changed_photos(self.changed, photos)
-        composed = () if self.composed is None else load_composed_photos(self.composed, photos)
         mined = None if self.negatives is None else read_array(self.negatives, CROP_SIZE, "bdfm_train negatives")
         counts = self._counts(config, negatives)
-        return BatchMaker(photos, pool, counts, seed, mined, config.network.crop_size, changed, composed)
+        return BatchMaker(photos, pool, counts, seed, mined, config.network.crop_size, changed)
 
     def device_batches(self, config: Config, seed: int, device: torch.device) -> DeviceBatchMaker:
         """Draws batches on a device, of the pictures.

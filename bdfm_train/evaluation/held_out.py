@@ -165,13 +165,25 @@ def render_errors(model: Model, shard: Shard) -> RenderErrors:
     return RenderErrors(correlation, sides, degrees.mean(0))
 
 
-def report(model: Model, photos: list[Photo], shards: dict[str, Path], changed: Sequence[Photo] = ()) -> str:
-    """All of it, a line each; ``changed`` are held-out photos of changed expression."""
+def _told(agreement: dict[str, tuple[int, float]]) -> str:
+    units = ", ".join(f"{name} {value:.3f} ({shown})" for name, (shown, value) in agreement.items())
+    return f"mean {np.mean([value for _, value in agreement.values()]):.3f}; {units}"
+
+
+def report(
+    model: Model,
+    photos: list[Photo],
+    shards: dict[str, Path],
+    changed: Sequence[Photo] = (),
+    composed: Sequence[Photo] = (),
+) -> str:
+    """All of it, a line each; of held-out photos ``changed`` were changed in expression, ``composed`` made of two."""
     lines = [f"landmarks of {len(photos)} held-out photos: {landmark_error(model, photos):.2f} % of the eyes' distance"]
     judged = agreement(model, photos)
-    units = ", ".join(f"{name} {value:.3f} ({shown})" for name, (shown, value) in judged.items())
-    mean = np.mean([value for _, value in judged.values()])
-    lines.append(f"concordance with grades by eye: mean {mean:.3f}; {units}")
+    lines.append(f"concordance with grades by eye: {_told(judged)}")
+    if composed:
+        told = _told({unit: found for unit, found in agreement(model, list(composed)).items() if unit in judged})
+        lines.append(f"the same on {len(composed)} photos with the eyes of one and the mouth of another: {told}")
     if changed:
         told = ", ".join(
             f"{n} {g.share:.2f} (r {g.correlation:.2f}, {g.count})" for n, g in gains(model, changed).items()

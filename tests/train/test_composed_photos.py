@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from test_training import make_shard
 
+import bdfm_infer
 from bdfm_infer import alignment
 from bdfm_infer.parameters import AU_NAMES, N_AU
 from bdfm_train.cli import main
+from bdfm_train.config import Config
 from bdfm_train.data import composed_photos as composing
-from bdfm_train.data.batches import BatchMaker
 from bdfm_train.data.composed_photos import (
     compose,
     composed_grades,
@@ -21,9 +22,9 @@ from bdfm_train.data.composed_photos import (
     load_composed_photos,
     save_composed_photos,
 )
-from bdfm_train.data.photos import Photo, cut_out, load_photos
-from bdfm_train.data.shards import Shard, ShardPool
+from bdfm_train.data.photos import Photo, cut_out, held_out_photos, load_photos
 from bdfm_train.errors import ArraysError, SourcesError
+from bdfm_train.recover import recover_reader
 
 
 @pytest.fixture(scope="module")
@@ -120,26 +121,6 @@ def test_heads_that_are_turned_differently_are_not_composed(
         assert composing._difference(*halves(photo, judged)) <= composing.TURNED_ALIKE
 
 
-def test_batches_hold_some_of_them(composed: list[Photo], judged: list[Photo]) -> None:
-    rng = np.random.default_rng(1)
-    pool = ShardPool(Path(), "none", 1)
-    pool.shards = {
-        "one": Shard(
-            rng.integers(0, 256, (4, 144, 144), np.uint8),
-            rng.random((4, 269)).astype(np.float16),
-            np.stack([composed[0].landmarks] * 4),
-            rng.integers(0, 14, (4, 72, 72), np.uint8),
-            "a",
-        )
-    }
-    single = replace(composed[0], grades=np.full(N_AU, 3.0, np.float32))
-    absent = [replace(photo, grades=np.zeros(N_AU, np.float32)) for photo in judged]
-    bounds = BatchMaker(absent, pool, (1, 60, 1), 0, composed=[single]).draw().photo_bounds
-    strong = bounds[:, 0, AU_NAMES.index("AU12")] > 0.5
-    assert 0.3 < strong.float().mean() < 0.7
-    assert not (BatchMaker(absent, pool, (1, 60, 1), 0).draw().photo_bounds[:, 0] > 0.5).any()
-
-
 def test_they_come_back_from_their_file_with_their_grades(
     composed: list[Photo], judged: list[Photo], tmp_path: Path
 ) -> None:
@@ -151,14 +132,26 @@ def test_they_come_back_from_their_file_with_their_grades(
         np.testing.assert_array_equal(one.landmarks, other.landmarks)
         assert one.grades is not None and other.grades is not None
         np.testing.assert_array_equal(one.grades, other.grades)
-    with pytest.raises(SourcesError, match="no judged photo of training"):
+    with pytest.raises(SourcesError, match="no judged photo of this part"):
         load_composed_photos(path, judged[:1])
     with pytest.raises(ArraysError, match="composed-photos"):
         load_composed_photos(tmp_path / "none.npz", judged)
 
 
-def test_the_command_writes_them(tmp_path: Path, sources_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "composed.npz"
-    assert main(["composed-photos", "--count", "3", "--out", str(path)]) == 0
-    assert "3 photos" in capsys.readouterr().out
-    assert len(load_composed_photos(path, load_photos(sources_root, "train"))) == 3
+def test_commands_write_them_and_measure_by_them(
+    tmp_path: Path, sources_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, reader = tmp_path / "composed.npz", tmp_path / "reader.pt"
+    assert main(["composed-photos", "--count", "40", "--part", "held_out", "--out", str(path)]) == 0
+    assert "40 photos" in capsys.readouterr().out
+    photos = held_out_photos(sources_root)
+    made = load_composed_photos(path, photos)
+    assert len(made) == 40
+    recover_reader(Path(bdfm_infer.__file__).parent / "weights", Config.load("lite"), photos[:12], reader)
+    np.savez(tmp_path / "renders.npz", **vars(make_shard(4)))
+    arguments = ["held-out", "--checkpoint", str(reader), "--renders", str(tmp_path / "renders.npz")]
+    assert main([*arguments, "--composed", str(path)]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "the mouth of another" in line)
+    assert "the same on 40 photos" in line and float(line.split("mean ")[1].split(";")[0]) > 0.5
+    assert main(arguments) == 0
+    assert "the mouth of another" not in capsys.readouterr().out

@@ -240,21 +240,6 @@ def test_pictures_are_written_and_read_again(tmp_path: Path) -> None:
         PhotoPictures.load(tmp_path / "pictures.npz")
 
 
-def test_half_of_the_photos_that_are_not_changed_are_composed_ones() -> None:
-    taken, at = photos(), face_landmarks((72, 72), 80)
-    composed = Photo("0.jpg+1.jpg", smooth_picture(144, 9), at, at[:36], np.full(N_AU, 1.0, np.float32))
-    pictures = PhotoPictures.of(taken, [changed(taken[2])], [composed])
-    assert pictures.origin.tolist() == [0, 1, 2, 3, 2] and pictures.composed.tolist() == [False] * 3 + [True, False]
-    maker = maker_of(pictures, make_shard(), (8, 400, 4))
-    torch.testing.assert_close(maker.weights[3:], torch.tensor([0.35, 0.3]))
-    torch.testing.assert_close(maker.weights.sum(), torch.tensor(1.0))
-    slight = maker.bounds[3, 0, 0]
-    drawn = (maker.draw(1).photo_bounds[:, 0, 0] == slight).float().mean()
-    assert 0.25 < float(drawn) < 0.45
-    alone = maker_of(PhotoPictures.of(taken), make_shard()).weights
-    torch.testing.assert_close(alone.sum(), torch.tensor(1.0))
-
-
 def test_a_teacher_reads_the_mean_of_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bdfm_train.training.teacher._VIEWS", 1)
     torch.manual_seed(0)
