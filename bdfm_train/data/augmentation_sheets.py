@@ -16,7 +16,7 @@ from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.sheets import grid, tag
 
 from .changed_photos import SIZE
-from .composed_photos import compose
+from .composed_photos import compose, turned_alike
 from .expression_augmentation import ExpressionAugmenter
 from .fold_augmentation import FoldAugmenter
 from .photos import Photo, cut_out
@@ -77,10 +77,14 @@ def _expressions(augmenter: ExpressionAugmenter, folds: FoldAugmenter, photo: Ph
 
 
 def _composed(upper: Photo, photos: list[Photo]) -> Iterable[Image]:
-    """A photo with the mouth of each; with its own it is as it was."""
+    """A photo with the mouth of each whose head is turned alike; with its own it is as it was."""
     cut = cut_out(upper, SIZE)
     for lower in photos:
-        yield _marked(cut if lower is upper else compose(cut, cut_out(lower, SIZE)))
+        other = cut_out(lower, SIZE)
+        if lower is upper:
+            yield _marked(cut)
+        else:
+            yield _marked(compose(cut, other)) if turned_alike(cut, other) else np.zeros((SIZE, SIZE, 3), np.uint8)
 
 
 def _marked(photo: Photo) -> Image:

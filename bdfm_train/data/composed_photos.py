@@ -65,14 +65,14 @@ def composed_photos(photos: list[Photo], count: int, seed: int) -> list[Photo]:
     cut, grades = [photo for photo, _ in judged], np.stack([grade for _, grade in judged])
     in_upper = np.isin(AU_NAMES, UPPER)
     upper_choice, lower_choice = (GradedChoice(np.where(half, grades, np.nan)) for half in (in_upper, ~in_upper))
-    rng, made = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    made: list[Photo] = []
     while len(made) < count:
         upper = upper_choice.draw(rng)
         others = [i for i in (lower_choice.draw(rng) for _ in range(CANDIDATES)) if i != upper]
         lower = min(others, key=lambda i: _difference(cut[upper], cut[i]))
-        if _difference(cut[upper], cut[lower]) > TURNED_ALIKE:
-            continue
-        made.append(replace(compose(cut[upper], cut[lower]), grades=composed_grades(grades[upper], grades[lower])))
+        if turned_alike(cut[upper], cut[lower]):
+            made.append(replace(compose(cut[upper], cut[lower]), grades=composed_grades(grades[upper], grades[lower])))
     return made
 
 
@@ -88,12 +88,13 @@ def compose(upper: Photo, lower: Photo) -> Photo:
     image = cv2.warpAffine(lower.image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     landmarks, oval = (alignment.apply(matrix, points) for points in (lower.landmarks, lower.oval))
     placed = Photo(lower.name, image, landmarks.astype(np.float32), oval.astype(np.float32))
-    target = upper.landmarks + _LOWER_SHARE[:, None] * (landmarks - upper.landmarks)
+    first = upper.landmarks.astype(np.float64)
+    target = first + _LOWER_SHARE[:, None] * (landmarks - first)
     base, face = move_landmarks(upper, target), move_landmarks(placed, target)
     mask = _lower_face(target, upper.image.shape)
     x, y, width, height = cv2.boundingRect(mask)
-    colours = [cv2.cvtColor(photo.image, cv2.COLOR_GRAY2BGR) for photo in (face, base)]
-    blended = cv2.seamlessClone(*colours, mask, (x + width // 2, y + height // 2), cv2.NORMAL_CLONE)
+    source, destination = (cv2.cvtColor(photo.image, cv2.COLOR_GRAY2BGR) for photo in (face, base))
+    blended = cv2.seamlessClone(source, destination, mask, (x + width // 2, y + height // 2), cv2.NORMAL_CLONE)
     return replace(base, name=f"{upper.name}+{lower.name}", image=blended[..., 0].copy())
 
 
@@ -102,6 +103,11 @@ def composed_grades(upper: FloatArray, lower: FloatArray) -> FloatArray:
     grades = np.where(np.isin(AU_NAMES, UPPER), upper, lower)
     absent = (upper == 0) & (lower == 0)
     return np.where(np.isin(AU_NAMES, ACROSS) & ~absent, np.nan, grades).astype(np.float32)
+
+
+def turned_alike(upper: Photo, lower: Photo) -> bool:
+    """Whether two heads, cut out as :func:`composed_photos` does, are turned so alike that they can be composed."""
+    return _difference(upper, lower) <= TURNED_ALIKE
 
 
 def _difference(upper: Photo, lower: Photo) -> float:

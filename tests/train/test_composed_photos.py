@@ -118,7 +118,7 @@ def test_heads_that_are_turned_differently_are_not_composed(
 ) -> None:
     monkeypatch.setattr(composing, "CANDIDATES", 2)
     for photo in composed_photos(judged, 10, seed=5):
-        assert composing._difference(*halves(photo, judged)) <= composing.TURNED_ALIKE
+        assert composing.turned_alike(*halves(photo, judged))
 
 
 def test_they_come_back_from_their_file_with_their_grades(
