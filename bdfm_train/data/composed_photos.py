@@ -41,6 +41,9 @@ CANDIDATES: Final = 16
 TURNED_ALIKE: Final = 1.2
 """Largest difference of two such heads, pixels between landmarks of the eyes and nose laid over each other."""
 
+_TRIES: Final = 20
+"""Draws for each picture, after which there are too few heads turned alike."""
+
 _RIGID: Final = np.array([*range(27, 36), 36, 39, 42, 45])
 """Landmarks that move with the head, and little with expressions."""
 _LOWER_SHARE: Final = np.zeros(68)
@@ -60,20 +63,28 @@ def composed_photos(photos: list[Photo], count: int, seed: int) -> list[Photo]:
         photos: as they were taken.
         count: pictures to make.
         seed: of what is drawn. Expressions of either half come often (:class:`~.judgements.GradedChoice`).
+
+    Raises:
+        SourcesError: too few photos were judged, or turn their heads alike.
     """
     judged = [(cut_out(photo, SIZE), photo.grades) for photo in photos if photo.grades is not None]
+    too_few = SourcesError(f"{len(photos)} photos: too few were judged and turn their heads alike to compose {count}.")
+    if not judged:
+        raise too_few
     cut, grades = [photo for photo, _ in judged], np.stack([grade for _, grade in judged])
     in_upper = np.isin(AU_NAMES, UPPER)
     upper_choice, lower_choice = (GradedChoice(np.where(half, grades, np.nan)) for half in (in_upper, ~in_upper))
     rng = np.random.default_rng(seed)
     made: list[Photo] = []
-    while len(made) < count:
+    for _ in range(_TRIES * count):
+        if len(made) == count:
+            return made
         upper = upper_choice.draw(rng)
         others = [i for i in (lower_choice.draw(rng) for _ in range(CANDIDATES)) if i != upper]
-        lower = min(others, key=lambda i: _difference(cut[upper], cut[i]))
-        if turned_alike(cut[upper], cut[lower]):
+        lower = min(others, key=lambda i: _difference(cut[upper], cut[i]), default=upper)
+        if lower != upper and turned_alike(cut[upper], cut[lower]):
             made.append(replace(compose(cut[upper], cut[lower]), grades=composed_grades(grades[upper], grades[lower])))
-    return made
+    raise too_few
 
 
 def compose(upper: Photo, lower: Photo) -> Photo:

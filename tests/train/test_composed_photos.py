@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,15 @@ def test_heads_that_are_turned_differently_are_not_composed(
     monkeypatch.setattr(composing, "CANDIDATES", 2)
     for photo in composed_photos(judged, 10, seed=5):
         assert composing.turned_alike(*halves(photo, judged))
+
+
+def test_photos_that_cannot_be_composed_are_refused(judged: list[Photo], monkeypatch: pytest.MonkeyPatch) -> None:
+    for photos in (judged[:1], [replace(photo, grades=None) for photo in judged[:9]]):
+        with pytest.raises(SourcesError, match="too few"):
+            composed_photos(photos, 2, seed=0)
+    monkeypatch.setattr(composing, "TURNED_ALIKE", 0.0)
+    with pytest.raises(SourcesError, match="turn their heads alike"):
+        composed_photos(judged, 2, seed=0)
 
 
 def test_they_come_back_from_their_file_with_their_grades(
