@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from . import cli_evaluation, cli_generator, cli_identity, cli_paper, cli_rig_fit, cli_sheets
 from .cli_options import add_device, add_own_losses
@@ -19,7 +19,6 @@ from .face_model.sources import sources_root
 if TYPE_CHECKING:
     import torch
 
-    from .data.photos import Photo
     from .data.training_data import TrainingData
     from .training.work import Length, Run
 
@@ -61,14 +60,18 @@ def _parser() -> argparse.ArgumentParser:
     changed.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
     changed.add_argument("--count", type=int, default=4, help="of each photo (default: %(default)s)")
     changed.add_argument("--seed", type=int, default=0)
-    _add_part(changed)
+    changed.add_argument(
+        "--part",
+        choices=("train", "held_out"),
+        default="train",
+        help="photos to train on, or to measure by (default: %(default)s)",
+    )
     changed.add_argument("--out", type=Path, required=True, help=".npz file")
     changed.set_defaults(run=_changed_photos)
 
-    composed = commands.add_parser("composed-photos", help="photos with the eyes of one and the mouth of another")
+    composed = commands.add_parser("composed-photos", help="held-out photos, the eyes of one and the mouth of another")
     composed.add_argument("--count", type=int, default=1000, help="of all together (default: %(default)s)")
     composed.add_argument("--seed", type=int, default=0)
-    _add_part(composed)
     composed.add_argument("--out", type=Path, required=True, help=".npz file")
     composed.set_defaults(run=_composed_photos)
 
@@ -124,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     held_out.add_argument("--renders", type=Path, required=True, nargs="+", help="shards of held-out identities")
     held_out.add_argument("--regressor", type=Path, help="R's checkpoint, to read by the plain head and R together")
     held_out.add_argument("--changed", type=Path, help="what changed-photos --part held_out wrote")
-    held_out.add_argument("--composed", type=Path, help="what composed-photos --part held_out wrote")
+    held_out.add_argument("--composed", type=Path, help="photos that the command composed-photos wrote")
     held_out.add_argument("--accurate", action="store_true", help="as bdfm-infer capture --accurate reads")
     held_out.set_defaults(run=_held_out)
 
@@ -145,11 +148,6 @@ def _parser() -> argparse.ArgumentParser:
     cli_rig_fit.add_commands(commands)
     cli_sheets.add_commands(commands)
     return parser
-
-
-def _add_part(parser: argparse.ArgumentParser) -> None:
-    text = "photos to train on, or to measure by (default: %(default)s)"
-    parser.add_argument("--part", choices=("train", "held_out"), default="train", help=text)
 
 
 def _add_run(parser: argparse.ArgumentParser, minutes: float) -> None:
@@ -249,25 +247,23 @@ def _mean(options: argparse.Namespace) -> None:
 
 def _changed_photos(options: argparse.Namespace) -> None:
     from .data.changed_photos import changed_photos, save_changed_photos
+    from .data.photos import held_out_photos, load_photos
     from .face_model.head import Head
 
-    made = changed_photos(Head.load(options.heads, "a"), _photos_of(options.part), options.count, options.seed)
+    sources = sources_root()
+    photos = held_out_photos(sources) if options.part == "held_out" else load_photos(sources, options.part)
+    made = changed_photos(Head.load(options.heads, "a"), photos, options.count, options.seed)
     save_changed_photos(made, options.out)
     print(f"{options.out}: {len(made)} photos")
 
 
 def _composed_photos(options: argparse.Namespace) -> None:
     from .data.composed_photos import composed_photos, save_composed_photos
+    from .data.photos import held_out_photos
 
-    made = composed_photos(_photos_of(options.part), options.count, options.seed)
+    made = composed_photos(held_out_photos(sources_root()), options.count, options.seed)
     save_composed_photos(made, options.out)
     print(f"{options.out}: {len(made)} photos")
-
-
-def _photos_of(part: Literal["train", "held_out"]) -> list[Photo]:
-    from .data.photos import held_out_photos, load_photos
-
-    return held_out_photos(sources_root()) if part == "held_out" else load_photos(sources_root(), part)
 
 
 def _photo_pictures(options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -50,7 +51,7 @@ def write_sheets(head: Head, photos: list[Photo], folder: Path) -> list[Path]:
         sheets = {
             "turned": [tile for photo in part for tile in _turned(pose, photo)],
             "expressions": [tile for photo in part for tile in _expressions(expression, folds, photo)],
-            "composed": [tile for photo in part for tile in _composed(photo, part)],
+            "composed": list(_composed([cut_out(photo, SIZE) for photo in part])),
         }
         for name, tiles in sheets.items():
             paths.append(folder / f"{name}_{start // ROWS}.png")
@@ -76,15 +77,15 @@ def _expressions(augmenter: ExpressionAugmenter, folds: FoldAugmenter, photo: Ph
         yield tag(_marked(folds.fold(augmenter.warp(photo, fit, change), fit, gained, rng)), name)
 
 
-def _composed(upper: Photo, photos: list[Photo]) -> Iterable[Image]:
-    """A photo with the mouth of each whose head is turned alike; with its own it is as it was."""
-    cut = cut_out(upper, SIZE)
-    for lower in photos:
-        other = cut_out(lower, SIZE)
+def _composed(photos: list[Photo]) -> Iterable[Image]:
+    """Each photo with the mouth of each whose head is turned alike; with its own it is as it was."""
+    for upper, lower in itertools.product(photos, photos):
         if lower is upper:
-            yield _marked(cut)
+            yield _marked(upper)
+        elif turned_alike(upper, lower):
+            yield _marked(compose(upper, lower))
         else:
-            yield _marked(compose(cut, other)) if turned_alike(cut, other) else np.zeros((SIZE, SIZE, 3), np.uint8)
+            yield np.zeros((SIZE, SIZE, 3), np.uint8)
 
 
 def _marked(photo: Photo) -> Image:

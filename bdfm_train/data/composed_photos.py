@@ -4,7 +4,7 @@
 Faces show together what goes together, and a reader may learn to read one off the other. Composed photos show both
 apart, on people that nobody is: what is read of brows there is read off brows.
 
-``python -m bdfm_train composed-photos --part held_out --out FILE.npz`` writes them for ``held-out --composed``,
+``python -m bdfm_train composed-photos --out FILE.npz`` writes them for ``held-out --composed``,
 :func:`load_composed_photos` reads them.
 """
 

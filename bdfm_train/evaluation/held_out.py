@@ -165,9 +165,9 @@ def render_errors(model: Model, shard: Shard) -> RenderErrors:
     return RenderErrors(correlation, sides, degrees.mean(0))
 
 
-def _told(agreement: dict[str, tuple[int, float]]) -> str:
-    units = ", ".join(f"{name} {value:.3f} ({shown})" for name, (shown, value) in agreement.items())
-    return f"mean {np.mean([value for _, value in agreement.values()]):.3f}; {units}"
+def _told(judged: dict[str, tuple[int, float]]) -> str:
+    units = ", ".join(f"{name} {value:.3f} ({shown})" for name, (shown, value) in judged.items())
+    return f"mean {np.mean([value for _, value in judged.values()]):.3f}; {units}"
 
 
 def report(

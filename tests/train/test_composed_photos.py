@@ -152,7 +152,7 @@ def test_commands_write_them_and_measure_by_them(
     tmp_path: Path, sources_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, reader = tmp_path / "composed.npz", tmp_path / "reader.pt"
-    assert main(["composed-photos", "--count", "40", "--part", "held_out", "--out", str(path)]) == 0
+    assert main(["composed-photos", "--count", "40", "--out", str(path)]) == 0
     assert "40 photos" in capsys.readouterr().out
     photos = held_out_photos(sources_root)
     made = load_composed_photos(path, photos)
