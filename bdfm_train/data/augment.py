@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
@@ -21,6 +23,13 @@ BLURRED, SMALL, COMPRESSED, NOISY, HIDDEN = 0.15, 0.15, 0.1, 0.25, 0.15
 """Shares of the pictures that each change of :func:`photograph` befalls; the first three never the same one."""
 BLUR, SMALLNESS, QUALITY = (0.4, 1.6), (0.35, 0.8), (15, 60)
 """Deviation of the blur in pixels, share of the size that is left, and JPEG's quality, least and most."""
+
+LIPS: Final = (("u_lip", -0.2, 0.35), ("l_lip", 0.05, 0.25))
+"""Classes of the lips, and mean and deviation of the logarithm of what :func:`tone_lips` multiplies them by: many
+people's upper lip is darker than the lower one, and in light from above everybody's."""
+LEAST_TONE, MOST_TONE = 0.35, 1.6
+TONED = 0.3
+"""Share of the pictures whose lips get another tone."""
 
 _EYES_APART = float(alignment.FIVE_POINTS[1, 0] - alignment.FIVE_POINTS[0, 0])
 """Of an aligned face, share of the crop."""
@@ -87,6 +96,35 @@ def photograph(crop: NDArray[np.uint8], rng: np.random.Generator) -> FloatArray:
         left, top = rng.integers(0, size - w), rng.integers(0, size - h)
         x[top : top + h, left : left + w] = rng.random()
     return x
+
+
+def tone_lips(crop: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Upper and lower lip brighter or darker, each by itself: a dark upper lip is no gap between the lips.
+
+    Args:
+        crop: (s, s) grey.
+        labels: (48, 48) its classes.
+        rng: draws which crops are changed, and the tones.
+    """
+    if rng.random() >= TONED:
+        return crop
+    return toned(
+        crop,
+        labels,
+        {
+            name: float(np.clip(np.exp(rng.normal(mean, deviation)), LEAST_TONE, MOST_TONE))
+            for name, mean, deviation in LIPS
+        },
+    )
+
+
+def toned(crop: NDArray[np.uint8], labels: NDArray[np.uint8], factors: Mapping[str, float]) -> NDArray[np.uint8]:
+    """A crop (s, s) with the classes (48, 48) that ``factors`` name multiplied by these, softly at their edges."""
+    tone = np.ones(crop.shape, np.float32)
+    for name, factor in factors.items():
+        part = (labels == CLASSES.index(name)).astype(np.float32)
+        tone += np.float32(factor - 1.0) * cv2.resize(part, crop.shape[::-1])
+    return np.clip(crop * tone + 0.5, 0, 255).astype(np.uint8)
 
 
 def borrow_look(crop: FloatArray, photo: FloatArray, rng: np.random.Generator) -> FloatArray:

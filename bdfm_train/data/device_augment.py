@@ -17,8 +17,23 @@ from torch.nn import functional
 from bdfm_infer.alignment import CROP_SIZE, FIVE_POINTS, MIRRORED_LANDMARK
 from bdfm_infer.parameters import AU_SLICE, MIRRORED_AU
 from bdfm_train.constants import constant
+from bdfm_train.networks.segmentation import CLASSES
 
-from .augment import BLUR, BLURRED, COMPRESSED, HIDDEN, NOISY, QUALITY, SMALL, SMALLNESS, Jitter
+from .augment import (
+    BLUR,
+    BLURRED,
+    COMPRESSED,
+    HIDDEN,
+    LEAST_TONE,
+    LIPS,
+    MOST_TONE,
+    NOISY,
+    QUALITY,
+    SMALL,
+    SMALLNESS,
+    TONED,
+    Jitter,
+)
 
 _TARGET: Final = tuple(map(tuple, (FIVE_POINTS * CROP_SIZE - 0.5).tolist()))
 """The five points of an aligned face, pixels of its crop."""
@@ -158,6 +173,19 @@ def crops(images: Tensor, matrix: Tensor, size: int) -> Tensor:
     at = (sources(matrix, centres) + 0.5) * (2.0 / images.shape[-1]) - 1.0
     pictures = images.float()[:, None] / 255.0
     return functional.grid_sample(pictures, at, padding_mode="border", align_corners=False)[:, 0]
+
+
+def tone_lips(x: Tensor, labels: Tensor, chance: Chance) -> Tensor:
+    """Lips of some pictures brighter or darker; ``labels`` (n, 48, 48) are their classes."""
+    x, toned = x.clone(), chance.order(len(x))[: round(TONED * len(x))]
+    tone = torch.ones_like(x[toned])
+    for name, mean, deviation in LIPS:
+        factor = (chance.normal(len(toned), 1, 1) * deviation + mean).exp().clamp(LEAST_TONE, MOST_TONE)
+        lip = (labels[toned, None] == CLASSES.index(name)).float()
+        lip = functional.interpolate(lip, size=x.shape[1:], mode="bilinear", align_corners=False)[:, 0]
+        tone += (factor - 1.0) * lip
+    x[toned] = (x[toned] * tone).clamp(0.0, 1.0)
+    return x
 
 
 def photograph(x: Tensor, chance: Chance) -> Tensor:

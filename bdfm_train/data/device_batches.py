@@ -217,12 +217,13 @@ class DeviceBatchMaker:
         if side_view is not None:
             kind = torch.where(side_view & (chance.uniform(n) < FAR_SHARE), 2, kind)
         matrix = augment.jittered_alignments(landmarks, _KINDS, kind, chance)
-        crops = augment.photograph(augment.crops(pictures.images[index], matrix, self.size), chance)
+        parsing = pictures.labels_of(index, matrix)
+        crops = augment.tone_lips(augment.crops(pictures.images[index], matrix, self.size), parsing, chance)
+        crops = augment.photograph(crops, chance)
         if looks is not None:
             borrowing = chance.order(n)[: round(BORROWED_SHARE * n)]
             crops[borrowing] = augment.borrow_look(crops[borrowing], looks[borrowing], chance)
         units = (augment.apply(matrix, landmarks) + 0.5) / augment.CROP_SIZE
-        parsing = pictures.labels_of(index, matrix)
         mirrored = chance.uniform(n) < 0.5
         turned, sides = self._mirrored_class[parsing.flip(-1)], mirrored[:, None, None]
         parsing = torch.where(sides, turned, parsing)

@@ -20,6 +20,7 @@ from bdfm_infer import alignment
 from bdfm_infer.alignment import five_points
 from bdfm_infer.parameters import AU_NAMES, N_POSE, degrees_from_parameter
 from bdfm_train.data import device_augment as augment
+from bdfm_train.data.augment import photo_labels, toned
 from bdfm_train.data.photos import Photo, aligned_crops
 from bdfm_train.data.shards import N_TARGETS, Shard
 from bdfm_train.networks.reader import ExportedReader
@@ -31,6 +32,8 @@ LEAST: Final = 5
 """Photos that must show an action unit for its concordance to be told."""
 ADDED: Final = 0.25
 """Intensity from which an action unit counts as added to a photo."""
+DARK_LIP: Final = 0.5
+"""What an upper lip's brightness is multiplied by, to see whether it is taken for a gap between the lips."""
 
 
 class ReadTwice(nn.Module):
@@ -134,6 +137,36 @@ def gains(model: Model, changed: Sequence[Photo]) -> dict[str, Gain]:
 
 
 @dataclass(frozen=True)
+class ShutMouths:
+    """AU25 that is read of photos whose lips were judged as shut.
+
+    Attributes:
+        count: photos.
+        as_taken, dark: mean AU25 of these, and with an upper lip darkened to :data:`DARK_LIP`.
+    """
+
+    count: int
+    as_taken: float
+    dark: float
+
+
+def shut_mouths(model: Model, photos: Sequence[Photo]) -> ShutMouths | None:
+    """Whether a dark upper lip, which many people have, is taken for parted lips; None where no grade says shut."""
+    units = [AU_NAMES.index(name) for name in ("AU25", "AU26")]
+    shut = [photo for photo in photos if photo.grades is not None and (photo.grades[units] == 0).all()]
+    if not shut:
+        return None
+    crops, dark = [], []
+    for photo in shut:
+        matrix = alignment.alignment(five_points(photo.landmarks))
+        points, oval = (alignment.apply(matrix, x).astype(np.float32) for x in (photo.landmarks, photo.oval))
+        crops.append(alignment.crop(photo.image, matrix))
+        dark.append(toned(crops[-1], photo_labels(points, oval), {"u_lip": DARK_LIP}))
+    read = (read_crops(model, np.stack(x))[1][:, N_POSE + units[0]].mean() for x in (crops, dark))
+    return ShutMouths(len(shut), *map(float, read))
+
+
+@dataclass(frozen=True)
 class RenderErrors:
     """What is read from renders against their truth.
 
@@ -181,6 +214,11 @@ def report(
     lines = [f"landmarks of {len(photos)} held-out photos: {landmark_error(model, photos):.2f} % of the eyes' distance"]
     judged = agreement(model, photos)
     lines.append(f"concordance with grades by eye: {_told(judged)}")
+    if shut := shut_mouths(model, photos):
+        lines.append(
+            f"AU25 of {shut.count} shut mouths: {shut.as_taken:.3f}, with the upper lip {DARK_LIP:g} as bright "
+            f"{shut.dark:.3f}"
+        )
     if composed:
         told = _told({unit: found for unit, found in agreement(model, list(composed)).items() if unit in judged})
         lines.append(f"the same on {len(composed)} photos with the eyes of one and the mouth of another: {told}")

@@ -175,7 +175,7 @@ def train_reader(
         reader.parameters(),
         config.training.learning_rate,
         weight_decay=config.training.weight_decay,
-        fused=run.device.type == "cuda",
+        fused=True,
     )
     torch.backends.cudnn.benchmark = True
     checkpoint = run.work / "reader.pt"
