@@ -28,6 +28,7 @@ LIPS: Final = (("u_lip", -0.2, 0.35), ("l_lip", 0.05, 0.25))
 """Classes of the lips, and mean and deviation of the logarithm of what :func:`tone_lips` multiplies them by: many
 people's upper lip is darker than the lower one, and in light from above everybody's."""
 LEAST_TONE, MOST_TONE = 0.35, 1.6
+"""What the lips are multiplied by at least and at most."""
 TONED = 0.3
 """Share of the pictures whose lips get another tone."""
 
@@ -108,14 +109,8 @@ def tone_lips(crop: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random
     """
     if rng.random() >= TONED:
         return crop
-    return toned(
-        crop,
-        labels,
-        {
-            name: float(np.clip(np.exp(rng.normal(mean, deviation)), LEAST_TONE, MOST_TONE))
-            for name, mean, deviation in LIPS
-        },
-    )
+    tones = {name: float(np.exp(rng.normal(mean, deviation))) for name, mean, deviation in LIPS}
+    return toned(crop, labels, {name: min(max(tone, LEAST_TONE), MOST_TONE) for name, tone in tones.items()})
 
 
 def toned(crop: NDArray[np.uint8], labels: NDArray[np.uint8], factors: Mapping[str, float]) -> NDArray[np.uint8]:

@@ -156,13 +156,12 @@ def shut_mouths(model: Model, photos: Sequence[Photo]) -> ShutMouths | None:
     shut = [photo for photo in photos if photo.grades is not None and (photo.grades[units] == 0).all()]
     if not shut:
         return None
-    crops, dark = [], []
-    for photo in shut:
+    crops, dark = aligned_crops(shut), []
+    for crop, photo in zip(crops, shut, strict=True):
         matrix = alignment.alignment(five_points(photo.landmarks))
         points, oval = (alignment.apply(matrix, x).astype(np.float32) for x in (photo.landmarks, photo.oval))
-        crops.append(alignment.crop(photo.image, matrix))
-        dark.append(toned(crops[-1], photo_labels(points, oval), {"u_lip": DARK_LIP}))
-    read = (read_crops(model, np.stack(x))[1][:, N_POSE + units[0]].mean() for x in (crops, dark))
+        dark.append(toned(crop, photo_labels(points, oval), {"u_lip": DARK_LIP}))
+    read = (read_crops(model, x)[1][:, N_POSE + units[0]].mean() for x in (crops, np.stack(dark)))
     return ShutMouths(len(shut), *map(float, read))
 
 
