@@ -32,8 +32,9 @@ from bdfm_train.detector.faces import Face, Image, Renders, face_of_photo, sprea
 from bdfm_train.detector.model import STRIDE, Detector, point_loss, score_loss
 from bdfm_train.face_model.sources import sources_root
 from bdfm_train.networks.checkpoints import read_checkpoint, restore, write_checkpoint
+from bdfm_train.training.precision import training_precision
 from bdfm_train.training.steps import limit_threads
-from bdfm_train.training.work import descend, make_folder
+from bdfm_train.training.work import CPU, descend, make_folder
 
 POSITIVES: Final = 16
 NEGATIVES: Final = 4
@@ -195,7 +196,7 @@ def train(out: Path, steps: int, photos: list[Face], checks: list[Face], renders
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min((step + 1) / WARM_UP, 0.505 + 0.495 * math.cos(math.pi * share))
         batch = hard.extended(next(feed), np.random.default_rng((step, _SEED)))
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with training_precision(CPU):
             logits, points = network(batch.images.float().contiguous(memory_format=torch.channels_last))
         logits, points = logits.float(), points.float()
         on_score = score_loss(logits, batch.heat)

@@ -38,6 +38,7 @@ from bdfm_train.networks.segmentation import normalise
 
 from .losses import content_loss, identity_loss, with_base_units
 from .objective import FrozenNetworks
+from .precision import training_precision
 
 LEARNING_RATE: Final = 0.03
 IDENTITY_WEIGHT: Final = 0.1
@@ -85,7 +86,7 @@ def fit(frozen: FrozenNetworks, crop: Image, steps: int) -> tuple[FloatArray, tu
     y = torch.from_numpy(base_face())[None].to(device).requires_grad_()
     optimizer = torch.optim.Adam([y], LEARNING_RATE)
     found = []
-    with torch.autocast(device.type, dtype=torch.bfloat16):
+    with training_precision(device):
         with torch.no_grad():
             real, person = frozen.see(normalise(photo)), frozen.recognise(photo)
         for step in range(steps):

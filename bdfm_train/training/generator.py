@@ -25,6 +25,7 @@ from bdfm_train.networks.checkpoints import read_checkpoint, restore, write_chec
 from bdfm_train.networks.generator import COARSE_SIZE, SIZE, Generator, perceptual_distance
 
 from .average import WeightAverage
+from .precision import training_precision
 from .work import CPU, descend, make_folder, write_line
 
 COMMAND: Final = "generator"
@@ -222,7 +223,7 @@ def _step(
     optimizer: torch.optim.Optimizer,
     checkpoint: Path,
 ) -> dict[str, float]:
-    with torch.autocast(y.device.type, dtype=torch.bfloat16):
+    with training_precision(y.device):
         if step < config.coarse_steps:
             small = functional.avg_pool2d(real, SIZE // COARSE_SIZE)
             losses = generator_losses(generator.coarse(y).float(), small, None)

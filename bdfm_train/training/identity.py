@@ -26,6 +26,7 @@ from bdfm_train.networks.checkpoints import read_checkpoint, restore, write_chec
 from bdfm_train.networks.identity import IdentityNetwork
 
 from .average import WeightAverage
+from .precision import training_precision
 from .steps import learning_rate
 from .work import CPU, descend, make_folder, write_line
 
@@ -168,7 +169,7 @@ def _step(
     network.train()
     device = network.shape.weight.device
     crops, person, truth = (x.to(device) for x in (batch.crops, batch.person, batch.shape))
-    with torch.autocast(device.type, dtype=torch.bfloat16):
+    with training_precision(device):
         embeddings, shapes = network(crops.contiguous(memory_format=torch.channels_last))
     contrast = contrastive_loss(embeddings, person, settings.temperature)
     shape = (shapes[: len(truth)].float() - truth).square().mean()

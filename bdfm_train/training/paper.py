@@ -28,6 +28,7 @@ from .average import WeightAverage
 from .losses import total_loss
 from .objective import FrozenNetworks, PaperObjective
 from .own_losses import OwnLoss
+from .precision import training_precision
 from .processes import Processes
 from .steps import learning_rate
 from .work import descend, make_folder, write_line
@@ -150,7 +151,7 @@ def _step(
     step: int,
 ) -> dict[str, float]:
     weights = {loss.name: loss.weight for loss in own}
-    with torch.autocast(crops.device.type, dtype=torch.bfloat16):
+    with training_precision(crops.device):
         losses = objective(crops)
     total = total_loss({name: losses[name] for name in losses if name not in weights}, config.paper.loss)
     for name, weight in weights.items():

@@ -36,6 +36,7 @@ from bdfm_train.networks.reader import FaceReader, Reading
 from .average import WeightAverage
 from .confidence import confidence_error
 from .own_losses import OwnLoss, with_own
+from .precision import training_precision
 from .steps import (
     action_unit_error,
     emphasis_of,
@@ -232,7 +233,7 @@ def _losses(
     n_photos = len(batch.photos)
     together = config.batch.renders_among_photos * len(batch.renders) // config.batch.renders
     apart, among = batch.renders[: len(batch.renders) - together], batch.renders[len(batch.renders) - together :]
-    with torch.autocast(batch.photos.device.type, dtype=torch.bfloat16):
+    with training_precision(batch.photos.device):
         with frozen_statistics(reader):
             renders = Read.of(reader(_last(apart)))
         real = Read.of(reader(_last(torch.cat([batch.photos, among, batch.negatives]))))

@@ -38,6 +38,7 @@ from bdfm_train.networks.segmentation import SegmentationNetwork
 from .average import WeightAverage
 from .objective import Seen
 from .own_losses import OwnLoss, with_own
+from .precision import training_precision
 from .steps import (
     action_unit_error,
     emphasis_of,
@@ -201,7 +202,7 @@ def _step(
     path: Path,
 ) -> dict[str, float]:
     teacher.eval()
-    with torch.autocast(emphasis.device.type, dtype=torch.bfloat16):
+    with training_precision(emphasis.device):
         with torch.no_grad():
             clean_photos = with_mirror_images(batch.clean_photos)
             renders, photos, clean_seen = (_seen(segmentation, x) for x in (batch.renders, batch.photos, clean_photos))

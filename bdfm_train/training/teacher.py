@@ -13,6 +13,7 @@ from bdfm_train.data.device_batches import DeviceBatchMaker
 from bdfm_train.networks.reader import FaceReader
 from bdfm_train.networks.segmentation import normalise
 
+from .precision import training_precision
 from .steps import mirror_mean, with_mirror_images
 
 _VIEWS: Final = 4
@@ -32,7 +33,7 @@ def read_photos(teacher: FaceReader, maker: DeviceBatchMaker, seed: int) -> Tens
     for index in torch.arange(len(maker.photos), device=maker.device).split(_AT_ONCE):
         views = [maker.photo_crops(index, teacher.crop_size)]
         views += [maker.photo_crops(index, teacher.crop_size, chance) for _ in range(_VIEWS - 1)]
-        with torch.autocast(maker.device.type, dtype=torch.bfloat16):
+        with training_precision(maker.device):
             crops = [with_mirror_images(normalise(view, white=1.0)) for view in views]
             read = [mirror_mean(teacher(both).parameters.float()) for both in crops]
         rows.append(torch.stack(read).mean(0).clamp(0.0, 1.0))
