@@ -24,13 +24,13 @@ BLURRED, SMALL, COMPRESSED, NOISY, HIDDEN = 0.15, 0.15, 0.1, 0.25, 0.15
 BLUR, SMALLNESS, QUALITY = (0.4, 1.6), (0.35, 0.8), (15, 60)
 """Deviation of the blur in pixels, share of the size that is left, and JPEG's quality, least and most."""
 
-LIPS: Final = (("u_lip", -0.2, 0.35), ("l_lip", 0.05, 0.25))
-"""Classes of the lips, and mean and deviation of the logarithm of what :func:`tone_lips` multiplies them by: many
-people's upper lip is darker than the lower one, and in light from above everybody's."""
-LEAST_TONE, MOST_TONE = 0.35, 1.6
-"""What the lips are multiplied by at least and at most."""
+TONES: Final = ((("u_lip",), -0.2, 0.35), (("l_lip",), 0.05, 0.25), (("l_brow", "r_brow"), 0.15, 0.3))
+"""Classes that :func:`tone_parts` multiplies by one factor, and mean and deviation of its logarithm: many people's
+upper lip is darker than the lower one, in light from above everybody's, and brows may be as fair as the skin."""
+LEAST_TONE, MOST_TONE = 0.35, 2.0
+"""What a part is multiplied by at least and at most."""
 TONED = 0.3
-"""Share of the pictures whose lips get another tone."""
+"""Share of the pictures whose lips and brows get another tone."""
 
 _EYES_APART = float(alignment.FIVE_POINTS[1, 0] - alignment.FIVE_POINTS[0, 0])
 """Of an aligned face, share of the crop."""
@@ -99,8 +99,8 @@ def photograph(crop: NDArray[np.uint8], rng: np.random.Generator) -> FloatArray:
     return x
 
 
-def tone_lips(crop: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Upper and lower lip brighter or darker, each by itself: a dark upper lip is no gap between the lips.
+def tone_parts(crop: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Either lip and the brows brighter or darker, each by itself: a dark upper lip is no gap between the lips.
 
     Args:
         crop: (s, s) grey.
@@ -109,8 +109,11 @@ def tone_lips(crop: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random
     """
     if rng.random() >= TONED:
         return crop
-    tones = {name: float(np.exp(rng.normal(mean, deviation))) for name, mean, deviation in LIPS}
-    return toned(crop, labels, {name: min(max(tone, LEAST_TONE), MOST_TONE) for name, tone in tones.items()})
+    factors = {}
+    for names, mean, deviation in TONES:
+        factor = float(np.clip(np.exp(rng.normal(mean, deviation)), LEAST_TONE, MOST_TONE))
+        factors |= dict.fromkeys(names, factor)
+    return toned(crop, labels, factors)
 
 
 def toned(crop: NDArray[np.uint8], labels: NDArray[np.uint8], factors: Mapping[str, float]) -> NDArray[np.uint8]:

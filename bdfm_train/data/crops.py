@@ -30,7 +30,7 @@ from .augment import (
     jittered_alignment,
     photo_labels,
     photograph,
-    tone_lips,
+    tone_parts,
     warp_labels,
 )
 from .judgements import intensity_bounds
@@ -113,7 +113,7 @@ def photo_crop(photo: Photo, rng: np.random.Generator, size: int = CROP_SIZE) ->
     matrix = _alignment(photo.landmarks, rng)
     pixels = alignment.apply(matrix, photo.landmarks).astype(np.float32)
     labels = photo_labels(pixels, alignment.apply(matrix, photo.oval).astype(np.float32))
-    crop = photograph(tone_lips(_crop(photo.image, matrix, size), labels, rng), rng)
+    crop = photograph(tone_parts(_crop(photo.image, matrix, size), labels, rng), rng)
     landmarks = alignment.crop_units(pixels).astype(np.float32)
     mirrored = bool(rng.random() < 0.5)
     bounds = parameter_from_intensity(np.stack(intensity_bounds(before.grades)) + change)
@@ -131,7 +131,7 @@ def render_crop(shard: Shard, index: int, look: FloatArray, rng: np.random.Gener
     else:
         matrix = _alignment(shard.landmarks[index], rng)
     labels = warp_labels(shard.labels[index], matrix, shard.labels.shape[1] / shard.images.shape[1])
-    crop = photograph(tone_lips(_crop(shard.images[index], matrix, len(look)), labels, rng), rng)
+    crop = photograph(tone_parts(_crop(shard.images[index], matrix, len(look)), labels, rng), rng)
     landmarks = alignment.crop_units(alignment.apply(matrix, shard.landmarks[index])).astype(np.float32)
     parameters = every[:N_TARGETS]
     if rng.random() < BORROWED_SHARE:

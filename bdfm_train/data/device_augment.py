@@ -25,13 +25,13 @@ from .augment import (
     COMPRESSED,
     HIDDEN,
     LEAST_TONE,
-    LIPS,
     MOST_TONE,
     NOISY,
     QUALITY,
     SMALL,
     SMALLNESS,
     TONED,
+    TONES,
     Jitter,
 )
 
@@ -175,15 +175,16 @@ def crops(images: Tensor, matrix: Tensor, size: int) -> Tensor:
     return functional.grid_sample(pictures, at, padding_mode="border", align_corners=False)[:, 0]
 
 
-def tone_lips(x: Tensor, labels: Tensor, chance: Chance) -> Tensor:
-    """Lips of some pictures brighter or darker; ``labels`` (n, 48, 48) are their classes."""
+def tone_parts(x: Tensor, labels: Tensor, chance: Chance) -> Tensor:
+    """Lips and brows of some pictures brighter or darker; ``labels`` (n, 48, 48) are their classes."""
     x, toned = x.clone(), chance.order(len(x))[: round(TONED * len(x))]
     tone = torch.ones_like(x[toned])
-    for name, mean, deviation in LIPS:
+    for names, mean, deviation in TONES:
         factor = (chance.normal(len(toned), 1, 1) * deviation + mean).exp().clamp(LEAST_TONE, MOST_TONE)
-        lip = (labels[toned, None] == CLASSES.index(name)).float()
-        lip = functional.interpolate(lip, size=x.shape[1:], mode="bilinear", align_corners=False)[:, 0]
-        tone += (factor - 1.0) * lip
+        classes = constant([CLASSES.index(name) for name in names], x.device)
+        part = torch.isin(labels[toned, None], classes).float()
+        part = functional.interpolate(part, size=x.shape[1:], mode="bilinear", align_corners=False)[:, 0]
+        tone += (factor - 1.0) * part
     x[toned] = (x[toned] * tone).clamp(0.0, 1.0)
     return x
 

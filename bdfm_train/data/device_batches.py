@@ -218,7 +218,7 @@ class DeviceBatchMaker:
             kind = torch.where(side_view & (chance.uniform(n) < FAR_SHARE), 2, kind)
         matrix = augment.jittered_alignments(landmarks, _KINDS, kind, chance)
         parsing = pictures.labels_of(index, matrix)
-        crops = augment.tone_lips(augment.crops(pictures.images[index], matrix, self.size), parsing, chance)
+        crops = augment.tone_parts(augment.crops(pictures.images[index], matrix, self.size), parsing, chance)
         crops = augment.photograph(crops, chance)
         if looks is not None:
             borrowing = chance.order(n)[: round(BORROWED_SHARE * n)]

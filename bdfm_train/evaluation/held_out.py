@@ -32,8 +32,33 @@ LEAST: Final = 5
 """Photos that must show an action unit for its concordance to be told."""
 ADDED: Final = 0.25
 """Intensity from which an action unit counts as added to a photo."""
-DARK_LIP: Final = 0.5
-"""What an upper lip's brightness is multiplied by, to see whether it is taken for a gap between the lips."""
+
+
+@dataclass(frozen=True)
+class ToneCheck:
+    """A part of the face of another tone, which is not to be read as an action unit.
+
+    Attributes:
+        unit: that action unit.
+        absent: units that photos must have been judged not to show.
+        parts: classes of the part.
+        factor: what its brightness is multiplied by.
+        faces, part: what the report calls the photos and the part.
+    """
+
+    unit: str
+    absent: tuple[str, ...]
+    parts: tuple[str, ...]
+    factor: float
+    faces: str
+    part: str
+
+
+TONE_CHECKS: Final = (
+    ToneCheck("AU25", ("AU25", "AU26"), ("u_lip",), 0.5, "shut mouths", "the upper lip"),
+    ToneCheck("AU04", ("AU04",), ("l_brow", "r_brow"), 1.8, "faces without lowered brows", "the brows"),
+)
+"""A dark upper lip may be taken for a gap between the lips, fair brows for lowered ones."""
 
 
 class ReadTwice(nn.Module):
@@ -137,32 +162,33 @@ def gains(model: Model, changed: Sequence[Photo]) -> dict[str, Gain]:
 
 
 @dataclass(frozen=True)
-class ShutMouths:
-    """AU25 that is read of photos whose lips were judged as shut.
+class ToneErrors:
+    """What is read of an action unit that photos do not show.
 
     Attributes:
         count: photos.
-        as_taken, dark: mean AU25 of these, and with an upper lip darkened to :data:`DARK_LIP`.
+        as_taken, toned: mean intensity read of these, and with the part of another tone.
     """
 
     count: int
     as_taken: float
-    dark: float
+    toned: float
 
 
-def shut_mouths(model: Model, photos: Sequence[Photo]) -> ShutMouths | None:
-    """Whether a dark upper lip, which many people have, is taken for parted lips; None where no grade says shut."""
-    units = [AU_NAMES.index(name) for name in ("AU25", "AU26")]
-    shut = [photo for photo in photos if photo.grades is not None and (photo.grades[units] == 0).all()]
-    if not shut:
+def tone_errors(model: Model, photos: Sequence[Photo], check: ToneCheck) -> ToneErrors | None:
+    """Whether another tone of a part is taken for an action unit; None where no photo was judged not to show it."""
+    absent = [AU_NAMES.index(name) for name in check.absent]
+    resting = [photo for photo in photos if photo.grades is not None and (photo.grades[absent] == 0).all()]
+    if not resting:
         return None
-    crops, dark = aligned_crops(shut), []
-    for crop, photo in zip(crops, shut, strict=True):
+    crops, changed = aligned_crops(resting), []
+    for crop, photo in zip(crops, resting, strict=True):
         matrix = alignment.alignment(five_points(photo.landmarks))
         points, oval = (alignment.apply(matrix, x).astype(np.float32) for x in (photo.landmarks, photo.oval))
-        dark.append(toned(crop, photo_labels(points, oval), {"u_lip": DARK_LIP}))
-    read = (read_crops(model, x)[1][:, N_POSE + units[0]].mean() for x in (crops, np.stack(dark)))
-    return ShutMouths(len(shut), *map(float, read))
+        changed.append(toned(crop, photo_labels(points, oval), dict.fromkeys(check.parts, check.factor)))
+    unit = N_POSE + AU_NAMES.index(check.unit)
+    read = (read_crops(model, x)[1][:, unit].mean() for x in (crops, np.stack(changed)))
+    return ToneErrors(len(resting), *map(float, read))
 
 
 @dataclass(frozen=True)
@@ -213,13 +239,14 @@ def report(
     lines = [f"landmarks of {len(photos)} held-out photos: {landmark_error(model, photos):.2f} % of the eyes' distance"]
     judged = agreement(model, photos)
     lines.append(f"concordance with grades by eye: {_told(judged)}")
-    if shut := shut_mouths(model, photos):
-        lines.append(
-            f"AU25 of {shut.count} shut mouths: {shut.as_taken:.3f}, with the upper lip {DARK_LIP:g} as bright "
-            f"{shut.dark:.3f}"
-        )
+    for check in TONE_CHECKS:
+        if found := tone_errors(model, photos, check):
+            lines.append(
+                f"{check.unit} of {found.count} {check.faces}: {found.as_taken:.3f}, "
+                f"with {check.part} {check.factor:g} times as bright {found.toned:.3f}"
+            )
     if composed:
-        told = _told({unit: found for unit, found in agreement(model, list(composed)).items() if unit in judged})
+        told = _told({unit: value for unit, value in agreement(model, list(composed)).items() if unit in judged})
         lines.append(f"the same on {len(composed)} photos with the eyes of one and the mouth of another: {told}")
     if changed:
         told = ", ".join(
