@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from .errors import BdfmError, TakeFormatError
 from .parameters import AU_NAMES
-from .take import Take
+
+if TYPE_CHECKING:
+    from .take import Take
 
 EYES: Final = ("eye_closed_left", "eye_closed_right")
 """Left out of a person's neutral: a blink in the neutral frame would otherwise hold the eyes open for ever."""

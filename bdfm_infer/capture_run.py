@@ -17,8 +17,9 @@ from .errors import BdfmError, CancelledError, NoFaceError, NoFramesError
 from .faces import Face
 from .frames import Frame, SourceName, open_source
 from .predictor import Predictor
+from .rows import Row
 from .smooth import Smoothing
-from .take import Row, TakeWriter
+from .take import TakeWriter
 
 _REPORTS_PER_SECOND: Final = 10
 

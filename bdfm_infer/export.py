@@ -15,14 +15,16 @@ import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import OutputExistsError, WriteError
 from .parameters import AU_NAMES
-from .take import Take
+
+if TYPE_CHECKING:
+    from .take import Take
 
 FloatArray = NDArray[np.float64]
 

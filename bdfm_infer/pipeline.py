@@ -13,8 +13,9 @@ from .errors import BdfmError
 from .faces import Face
 from .frames import Frame, SourceName
 from .predictor import Predictor
+from .rows import Row
 from .several import read_picked
-from .take import Row, Take
+from .take import Take
 from .tracking import follow, read_images
 
 

@@ -20,7 +20,8 @@ from .errors import BdfmError, NoFaceError, OutputExistsError
 from .faces import FloatArray
 from .frames import Frame, SourceName
 from .predictor import Predictor
-from .take import Row, TakeWriter, csv_path
+from .rows import Row
+from .take import TakeWriter, csv_path
 from .tracks import Faces, Tracks, read_all_images
 
 LEAST_FRAMES: Final = 10

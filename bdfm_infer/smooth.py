@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import TakeFormatError
 from .parameters import AU_NAMES, ROTATION
-from .take import Take
+
+if TYPE_CHECKING:
+    from .take import Take
 
 FloatArray = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ from .errors import TakeFormatError
 from .export import OPENFACE_AUS, OPENFACE_FULL, TIMECODE_FPS, arkit_table
 from .from_arkit import units_from_arkit
 from .parameters import AU_NAMES, ROTATION
-from .take import FACE, VALUES, Row
+from .rows import FACE, VALUES, Row
 
 FloatArray = NDArray[np.float64]
 

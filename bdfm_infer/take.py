@@ -20,45 +20,17 @@ from typing import Any, Final, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from .calibrate import Calibration
 from .errors import OutputExistsError, TakeFormatError, WriteError
 from .parameters import AU_NAMES, N_AU, ROTATION
+from .rows import FACE, VALUES, Row
+from .smooth import Smoothing
+from .table import read_table
 
 FORMAT_VERSION: Final = 1
-FACE: Final = ("face_x", "face_y", "face_size")
-VALUES: Final = (*ROTATION, *FACE, *AU_NAMES)
-"""The columns that are empty where no face was found."""
-
 _LINE_BREAKS: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What was read in one frame.
-
-    Attributes:
-        frame: number in the source, from 0.
-        timestamp: presentation time in the source, seconds.
-        confidence: 0 to 1, of the face in this frame.
-        rotation: (3,) yaw, pitch, roll in degrees (signs: :mod:`bdfm_infer.parameters`); None without a face.
-        face: (3,) centre x, y and size in pixels of the source; None without a face.
-        action_units: (23,) intensities in [0, 1]; None without a face.
-        file: the image's name where the source is a folder or a list of images.
-    """
-
-    frame: int
-    timestamp: float
-    confidence: float
-    rotation: FloatArray | None = None
-    face: FloatArray | None = None
-    action_units: FloatArray | None = None
-    file: str | None = None
-
-    @property
-    def success(self) -> bool:
-        """Whether a face was found."""
-        return self.action_units is not None
 
 
 @dataclass(frozen=True)
@@ -102,9 +74,6 @@ class Take:
         Raises:
             TakeFormatError: that file's settings are not of the form that is written.
         """
-        from .calibrate import Calibration
-        from .smooth import Smoothing
-
         settings = _settings(self.facts)
         take = Calibration.from_settings(settings.get("calibration")).apply(self)
         return Smoothing.from_settings(settings.get("smoothing")).apply(take)
@@ -158,8 +127,6 @@ class Take:
         Raises:
             TakeFormatError: a file is missing or damaged; the message names line and column.
         """
-        from .table import read_table
-
         table = csv_path(path)
         try:
             _refuse_pipe(table)

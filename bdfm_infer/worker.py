@@ -23,8 +23,8 @@ from .frames import SourceName
 from .parameters import AU_NAMES, ROTATION
 from .pipeline import record
 from .predictor import Predictor
+from .rows import Row
 from .several import record_all
-from .take import Row
 
 
 class Lines:

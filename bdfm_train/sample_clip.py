@@ -27,7 +27,8 @@ from bdfm_infer.parameters import (
     base_face,
     parameter_from_intensity,
 )
-from bdfm_infer.take import Row, TakeWriter
+from bdfm_infer.rows import Row
+from bdfm_infer.take import TakeWriter
 
 from .command import run
 from .face_model.camera import sensor_noise

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from bdfm_infer import png
 from bdfm_infer.pictures import KEPT
-from bdfm_infer.take import Row, TakeWriter
+from bdfm_infer.rows import Row
+from bdfm_infer.take import TakeWriter
 from benchmarks import _face
 
 FRAMES, MOMENTS = 10_000, 200

@@ -16,7 +16,8 @@ from bdfm_infer import Predictor
 from bdfm_infer.calibrate import Calibration
 from bdfm_infer.frames import VideoSource
 from bdfm_infer.images import load_image
-from bdfm_infer.take import Row, Take
+from bdfm_infer.rows import Row
+from bdfm_infer.take import Take
 
 from .datasets.labels import Clip, Dataset
 

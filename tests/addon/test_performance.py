@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from bdfm_infer.parameters import AU_NAMES
-from bdfm_infer.take import Row, Take
+from bdfm_infer.rows import Row
+from bdfm_infer.take import Take
 from blender_addon.core.mapping import SOURCES
 from blender_addon.core.performance import Performance
 

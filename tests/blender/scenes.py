@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bdfm_infer.parameters import AU_NAMES, ROTATION
-from bdfm_infer.take import Row, Take, TakeWriter
+from bdfm_infer.rows import Row
+from bdfm_infer.take import Take, TakeWriter
 from blender_addon.core.performance import Performance
 
 

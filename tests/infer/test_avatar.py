@@ -22,7 +22,8 @@ from bdfm_infer.avatar import SIZE, VIDEO_SIZE, Avatar, schedule, write_avatar
 from bdfm_infer.cli import main
 from bdfm_infer.network import OWN_WEIGHTS, FaceNetwork, Weights, avatar_network
 from bdfm_infer.parameters import AU_NAMES, AU_SLICE, N_AU, N_PARAMETERS
-from bdfm_infer.take import Row, TakeWriter
+from bdfm_infer.rows import Row
+from bdfm_infer.take import TakeWriter
 
 ROOT = Path(__file__).parents[2]
 JAW = AU_NAMES.index("AU26")

@@ -19,7 +19,8 @@ from bdfm_infer.errors import (
     WriteError,
 )
 from bdfm_infer.parameters import N_AU
-from bdfm_infer.take import Row, TakeWriter
+from bdfm_infer.rows import Row
+from bdfm_infer.take import TakeWriter
 
 LONG = "a" * 300
 CODES = {

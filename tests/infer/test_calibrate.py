@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bdfm_infer.calibrate import EYES, Calibration
 from bdfm_infer.errors import BdfmError, TakeFormatError
 from bdfm_infer.parameters import AU_NAMES, N_AU
-from bdfm_infer.take import Row, Take
+from bdfm_infer.rows import Row
+from bdfm_infer.take import Take
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,7 +11,8 @@ import pytest
 from bdfm_infer.errors import OutputExistsError, WriteError
 from bdfm_infer.export import arkit_table, arkit_values, export, timecode
 from bdfm_infer.parameters import AU_NAMES, N_AU
-from bdfm_infer.take import Row, Take
+from bdfm_infer.rows import Row
+from bdfm_infer.take import Take
 
 
 def units(**values: float) -> np.ndarray:

@@ -16,7 +16,8 @@ from bdfm_infer.cli import main
 from bdfm_infer.errors import BdfmError, WriteError
 from bdfm_infer.parameters import AU_NAMES, N_AU
 from bdfm_infer.pictures import write_pictures
-from bdfm_infer.take import Row, Take, TakeWriter
+from bdfm_infer.rows import Row
+from bdfm_infer.take import Take, TakeWriter
 
 FRAMES = 12
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from bdfm_infer.errors import TakeFormatError
 from bdfm_infer.parameters import AU_NAMES, N_AU
+from bdfm_infer.rows import Row
 from bdfm_infer.smooth import CUTOFF_HZ, GROUPS, METHODS, Smoothing, one_euro, zero_phase
-from bdfm_infer.take import Row, Take
+from bdfm_infer.take import Take
 
 RNG = np.random.default_rng(3)
 

@@ -13,7 +13,8 @@ from bdfm_infer.errors import TakeFormatError
 from bdfm_infer.export import OPENFACE_AUS, arkit_table, arkit_values, export
 from bdfm_infer.from_arkit import units_from_arkit
 from bdfm_infer.parameters import AU_NAMES, N_AU
-from bdfm_infer.take import Row, Take, TakeWriter
+from bdfm_infer.rows import Row
+from bdfm_infer.take import Take, TakeWriter
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bdfm_infer.errors import OutputExistsError, TakeFormatError, WriteError
 from bdfm_infer.parameters import AU_NAMES, N_AU
-from bdfm_infer.take import VALUES, Row, Take, TakeWriter
+from bdfm_infer.rows import VALUES, Row
+from bdfm_infer.take import Take, TakeWriter
 
 
 @st.composite

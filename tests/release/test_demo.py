@@ -14,7 +14,8 @@ import pytest
 
 from bdfm_infer.errors import TakeFormatError
 from bdfm_infer.parameters import AU_NAMES
-from bdfm_infer.take import Row, Take, TakeWriter
+from bdfm_infer.rows import Row
+from bdfm_infer.take import Take, TakeWriter
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))

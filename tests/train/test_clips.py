@@ -2,7 +2,8 @@
 import numpy as np
 
 from bdfm_infer.parameters import AU_NAMES
-from bdfm_infer.take import Row, Take
+from bdfm_infer.rows import Row
+from bdfm_infer.take import Take
 from bdfm_train.evaluation.clips import blinks, tremble
 
 

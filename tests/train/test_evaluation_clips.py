@@ -11,7 +11,8 @@ import pytest
 
 from bdfm_infer import Predictor, capture
 from bdfm_infer.parameters import AU_NAMES
-from bdfm_infer.take import Row, Take
+from bdfm_infer.rows import Row
+from bdfm_infer.take import Take
 from bdfm_train.errors import MeasureError
 from bdfm_train.evaluation.clips import jump_line, jumps
 from bdfm_train.evaluation.judged_clips import (
