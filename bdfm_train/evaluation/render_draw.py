@@ -38,6 +38,8 @@ TEST: Final[Mapping[str, Any]] = tomllib.loads(
 )
 IN_FINGERPRINT: Final = 8
 """People whose parameters and looks go into a fingerprint."""
+_BROWS: Final = (0.5, 1.6)
+"""Range of the opacity of brows when the test was written."""
 
 _EYES: Final = ("eye_closed_left", "eye_closed_right")
 _UNITS: Final[Mapping[str, Any]] = TEST["units"]
@@ -76,7 +78,7 @@ def draw_person(head: Head, number: int) -> Person:
     parameters[:, POSE_SLICE] = parameter_from_degrees(rotation[:, :2])
     parameters[0, AU_SLICE] = AU_BASE
     parameters[1, AU_SLICE] = parameter_from_intensity(draw_action_units(faces))
-    look = random_look(head, (TEST["size"], TEST["size"]), looks)
+    look = random_look(head, (TEST["size"], TEST["size"]), looks, _BROWS)
     return Person(parameters, rotation, look, skin_angle(head, look), chance)
 
 

@@ -28,6 +28,8 @@ FAIREST, DARKEST = np.array([0.90, 0.72, 0.60]), np.array([0.38, 0.24, 0.17])
 IRIS_WEIGHT: Final = {"brown": 8.0, "brownlight": 5.0}
 """How often an iris is drawn; 1 where not listed. Most people's are brown."""
 GLASSES_SHARE: Final = 0.12
+BROWS: Final = (0.5, 4.5)
+"""Least and greatest factor on the opacity of brows. At 1.6 even the darkest are paler than most people's."""
 COVERS_AN_EYE: Final = ("short03", "bob02")
 """Hair styles that are drawn less often for it."""
 
@@ -101,8 +103,17 @@ def default_look(head: Head, shape: tuple[int, int]) -> Look:
     )  # fmt: skip
 
 
-def random_look(head: Head, shape: tuple[int, int], rng: np.random.Generator) -> Look:
-    """One person's look in one place; colours, light and background all drawn."""
+def random_look(
+    head: Head, shape: tuple[int, int], rng: np.random.Generator, brows: tuple[float, float] = BROWS
+) -> Look:
+    """One person's look in one place; colours, light and background all drawn.
+
+    Args:
+        head: whose textures are drawn from.
+        shape: height and width of the background.
+        rng: draws everything.
+        brows: range of the factor on their opacity.
+    """
     look = default_look(head, shape)
     skins = head.textures["skins"]
     pair = (int(rng.integers(len(skins))), int(rng.integers(len(skins))))
@@ -118,7 +129,7 @@ def random_look(head: Head, shape: tuple[int, int], rng: np.random.Generator) ->
         eye=int(rng.choice(len(names), p=irises / irises.sum())),
         hair=styles[rng.choice(len(styles), p=chance / chance.sum())],
         palette=_random_palette(head, pair, mix, rng),
-        tone=_random_tone(mix, rng),
+        tone=_random_tone(mix, brows, rng),
         light=_random_light(rng),
         exposure=float(np.exp(rng.normal() * 0.18)),
         background=random_background(shape, rng),
@@ -171,11 +182,11 @@ def _random_palette(head: Head, pair: tuple[int, int], mix: float, rng: np.rando
     return np.array([gain, brow, lip, hair, rng.random(3) * 0.8], np.float32)
 
 
-def _random_tone(mix: float, rng: np.random.Generator) -> Tone:
+def _random_tone(mix: float, brows: tuple[float, float], rng: np.random.Generator) -> Tone:
     bearded = rng.random() < 0.3
     return Tone(
         skin_mix=mix,
-        brow=float(rng.uniform(0.5, 1.6)),
+        brow=float(rng.uniform(*brows)),
         lip=float(rng.uniform(0.2, 0.7)) if rng.random() < 0.3 else 0.0,
         scalp=float(rng.choice([0.0, 0.5, 0.75, 0.9])),
         chin_beard=float(rng.uniform(0.2, 1.1)) if bearded else 0.0,

@@ -20,7 +20,8 @@ HAIR_LABEL, CLOTH_LABEL = LABEL["hair"], LABEL["cloth"]
 L_BROW, R_BROW, U_LIP, L_LIP = (LABEL[n] for n in ("l_brow", "r_brow", "u_lip", "l_lip"))
 SKIN_GAIN, BROW_COLOUR, LIP_COLOUR, HAIR_COLOUR, CLOTH_COLOUR = range(5)
 """Rows of a palette (5, 3) float32, 0..1; the first is a factor on the skin's texture."""
-BROW_THRESHOLD = 50
+BROW_COVER = np.float32(0.2)
+"""Share of the skin that the hair of a brow must cover to be labelled as one."""
 BYTE, TINY = np.float32(1 / 255), np.float32(1e-9)
 BORDER = np.float32(1.001)
 """Texels that bilinear look-ups keep from a texture's far border."""
@@ -216,11 +217,10 @@ def paint_skin(
             shine *= ONE - cover
         row, column = fine_row - brow_top, fine_column - brow_left
         if row >= 0 and column >= 0 and row < brow.shape[0] and column < brow.shape[1]:
-            hair = brow[row, column]
-            cover = min(hair * brow_gain, ONE)
+            cover = min(brow[row, column] * brow_gain, ONE)
             for k in range(3):
                 albedo[k, i] += cover * (palette[BROW_COLOUR, k] - albedo[k, i])
-            if hair > BROW_THRESHOLD:
+            if cover > BROW_COVER:
                 label = L_BROW if is_left[face[i]] else R_BROW
         out_label[i] = label
         out_shine[i] = shine

@@ -47,6 +47,10 @@ def test_a_person_is_drawn_the_same_however_many_are_drawn(head: Head) -> None:
     assert np.abs(first.rotation[0]).max() <= max(TEST["rest_pose"]["most"])
 
 
+def test_the_people_are_those_that_the_test_was_written_with(head: Head) -> None:
+    assert fingerprint(head) == TEST["fingerprint"][head.name]
+
+
 def test_a_fingerprint_tells_other_people(head: Head, monkeypatch: pytest.MonkeyPatch) -> None:
     found = fingerprint(head)
     assert found == fingerprint(head)

@@ -24,7 +24,7 @@ from bdfm_train.face_model.camera import photograph
 from bdfm_train.face_model.glasses import random_glasses
 from bdfm_train.face_model.head import JAW, Head
 from bdfm_train.face_model.labels import LABEL, LABELS
-from bdfm_train.face_model.looks import View, default_look
+from bdfm_train.face_model.looks import BROWS, View, default_look, random_look
 from bdfm_train.face_model.render import Renderer
 from bdfm_train.face_model.renders import SIZE, random_renders, write_shard
 
@@ -88,6 +88,32 @@ def test_every_class_is_drawn_and_left_is_the_persons_own(renderer: Renderer) ->
     assert {LABELS[i] for i in np.unique(labels)} == set(LABELS)
     for part in ("eye", "brow"):
         assert centre_of(labels, f"l_{part}")[0] > centre_of(labels, f"r_{part}")[0] + 10
+
+
+def test_brows_are_labelled_as_far_as_their_hair_covers_the_skin(renderer: Renderer) -> None:
+    look = default_look(renderer.head, renderer.shape)
+
+    def drawn(opacity: float) -> tuple[np.ndarray, np.ndarray]:
+        render = renderer(base_face(), replace(look, tone=look.tone._replace(brow=opacity)))
+        return render.image.mean(axis=2), np.isin(render.labels, [LABEL["l_brow"], LABEL["r_brow"]])
+
+    bare, none = drawn(0.0)
+    faint, little = drawn(BROWS[0])
+    dense, most = drawn(BROWS[1])
+    assert not none.any() and little.any() and most.sum() > 1.3 * little.sum()
+    assert (little <= most).all()
+    # The darkest colour of hair leaves a quarter of the light of the fairest skin.
+    assert (dense[most] / bare[most]).mean() < 0.5 < (faint[most] / bare[most]).mean()
+    assert np.abs(dense - bare)[~cv2.dilate(most.astype(np.uint8), np.ones((5, 5))).astype(bool)].max() < 40
+
+
+def test_looks_have_brows_as_dense_as_is_asked_for(renderer: Renderer) -> None:
+    def opacities(**brows: tuple[float, float]) -> np.ndarray:
+        rng = np.random.default_rng(0)
+        return np.array([random_look(renderer.head, (2, 2), rng, **brows).tone.brow for _ in range(60)])
+
+    assert BROWS[0] <= opacities().min() < 1.2 and 3.8 < opacities().max() <= BROWS[1]
+    np.testing.assert_array_equal(opacities(brows=(1.0, 1.0)), 1.0)
 
 
 def test_landmarks_lie_in_their_regions(renderer: Renderer) -> None:
