@@ -29,7 +29,7 @@ from bdfm_infer.parameters import (
 )
 from bdfm_train.face_model.camera import photograph
 from bdfm_train.face_model.head import Head
-from bdfm_train.face_model.looks import Look, random_look, random_view
+from bdfm_train.face_model.looks import BrowRange, Look, random_look, random_view
 from bdfm_train.face_model.render import Renderer
 from bdfm_train.face_model.sampler import Sampler
 
@@ -38,8 +38,8 @@ TEST: Final[Mapping[str, Any]] = tomllib.loads(
 )
 IN_FINGERPRINT: Final = 8
 """People whose parameters and looks go into a fingerprint."""
-_BROWS: Final = (0.5, 1.6)
-"""Range of the opacity of brows when the test was written."""
+_BROWS: Final = BrowRange((0.5, 1.6), (0, 0))
+"""As brows were drawn when the test was written."""
 
 _EYES: Final = ("eye_closed_left", "eye_closed_right")
 _UNITS: Final[Mapping[str, Any]] = TEST["units"]

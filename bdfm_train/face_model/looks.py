@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -28,12 +28,21 @@ FAIREST, DARKEST = np.array([0.90, 0.72, 0.60]), np.array([0.38, 0.24, 0.17])
 IRIS_WEIGHT: Final = {"brown": 8.0, "brownlight": 5.0}
 """How often an iris is drawn; 1 where not listed. Most people's are brown."""
 GLASSES_SHARE: Final = 0.12
-BROWS: Final = (0.5, 4.5)
-"""Least and greatest factor on the opacity of brows. At 1.6 even the darkest are paler than most people's."""
 COVERS_AN_EYE: Final = ("short03", "bob02")
 """Hair styles that are drawn less often for it."""
 
 FloatArray = NDArray[np.float32]
+
+
+class BrowRange(NamedTuple):
+    """Least and greatest factor on the opacity of brows, and texels by which they are widened."""
+
+    opacity: tuple[float, float]
+    widening: tuple[int, int]
+
+
+BROWS: Final = BrowRange((0.5, 3.5), (0, 4))
+"""As drawn by hand and at 1.6 even the darkest brows are thinner and paler than most people's."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class Look:
         skins: two textures that ``tone.skin_mix`` mixes. eye: texture. hair: style or None.
         palette: (5, 3), rows named in :mod:`shading`.
         exposure: factor on light. background: (H, W, 3) in 0..1.
+        brow_widening: texels by which brows are widened on all sides, softly.
         fold_variant, fold_depth: which folds and how deep (1 is usual). folds_at_rest: (G,) 0..1.
     """
 
@@ -55,6 +65,7 @@ class Look:
     light: Light
     exposure: float
     background: FloatArray
+    brow_widening: int = 0
     fold_variant: int = 0
     fold_depth: float = 1.0
     folds_at_rest: FloatArray = field(default_factory=lambda: np.zeros(len(GROUPS), np.float32))
@@ -103,16 +114,14 @@ def default_look(head: Head, shape: tuple[int, int]) -> Look:
     )  # fmt: skip
 
 
-def random_look(
-    head: Head, shape: tuple[int, int], rng: np.random.Generator, brows: tuple[float, float] = BROWS
-) -> Look:
+def random_look(head: Head, shape: tuple[int, int], rng: np.random.Generator, brows: BrowRange = BROWS) -> Look:
     """One person's look in one place; colours, light and background all drawn.
 
     Args:
         head: whose textures are drawn from.
         shape: height and width of the background.
         rng: draws everything.
-        brows: range of the factor on their opacity.
+        brows: how dense and wide they may be.
     """
     look = default_look(head, shape)
     skins = head.textures["skins"]
@@ -129,7 +138,7 @@ def random_look(
         eye=int(rng.choice(len(names), p=irises / irises.sum())),
         hair=styles[rng.choice(len(styles), p=chance / chance.sum())],
         palette=_random_palette(head, pair, mix, rng),
-        tone=_random_tone(mix, brows, rng),
+        tone=_random_tone(mix, brows.opacity, rng),
         light=_random_light(rng),
         exposure=float(np.exp(rng.normal() * 0.18)),
         background=random_background(shape, rng),
@@ -137,6 +146,7 @@ def random_look(
         fold_depth=float(1.5 * rng.beta(1.6, 1.4)),
         folds_at_rest=(age * rng.random(len(GROUPS)) * 0.6).astype(np.float32),
         glasses=random_glasses(rng) if rng.random() < GLASSES_SHARE else None,
+        brow_widening=int(rng.integers(*brows.widening, endpoint=True)),
     )
 
 
@@ -182,11 +192,11 @@ def _random_palette(head: Head, pair: tuple[int, int], mix: float, rng: np.rando
     return np.array([gain, brow, lip, hair, rng.random(3) * 0.8], np.float32)
 
 
-def _random_tone(mix: float, brows: tuple[float, float], rng: np.random.Generator) -> Tone:
+def _random_tone(mix: float, brow: tuple[float, float], rng: np.random.Generator) -> Tone:
     bearded = rng.random() < 0.3
     return Tone(
         skin_mix=mix,
-        brow=float(rng.uniform(*brows)),
+        brow=float(rng.uniform(*brow)),
         lip=float(rng.uniform(0.2, 0.7)) if rng.random() < 0.3 else 0.0,
         scalp=float(rng.choice([0.0, 0.5, 0.75, 0.9])),
         chin_beard=float(rng.uniform(0.2, 1.1)) if bearded else 0.0,

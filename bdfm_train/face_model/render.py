@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -204,7 +205,7 @@ class Renderer:
             skin_b=t["skins"][look.skins[1]],
             label=t["label"],
             beard=t["beard"],
-            brow=t["brows"][int(np.argmax(y[BROW_SLICE]))],
+            brow=_widened(t["brows"][int(np.argmax(y[BROW_SLICE]))], look.brow_widening),
             brow_at=t["brow_off"],
             folds=self._folds.compose(look.fold_variant, strength),
             folds_at=self._folds.at,
@@ -288,3 +289,11 @@ def _pores(size: int = 256) -> NDArray[np.int8]:
         noise = np.fft.ifft2(np.fft.fft2(rng.normal(size=(size, size))) * np.exp(-((frequency * scale * 4) ** 2))).real
         total += noise / noise.std()
     return np.clip(total * 40, -127, 127).astype(np.int8)
+
+
+def _widened(brow: NDArray[np.uint8], texels: int) -> NDArray[np.uint8]:
+    """A brow's opacity (h, w), wider on all sides."""
+    if texels == 0:
+        return brow
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * texels + 1, 2 * texels + 1))
+    return cv2.GaussianBlur(cv2.dilate(brow, around), (0, 0), texels / 2).astype(np.uint8, copy=False)

@@ -24,7 +24,7 @@ from bdfm_train.face_model.camera import photograph
 from bdfm_train.face_model.glasses import random_glasses
 from bdfm_train.face_model.head import JAW, Head
 from bdfm_train.face_model.labels import LABEL, LABELS
-from bdfm_train.face_model.looks import BROWS, View, default_look, random_look
+from bdfm_train.face_model.looks import BROWS, BrowRange, View, default_look, random_look
 from bdfm_train.face_model.render import Renderer
 from bdfm_train.face_model.renders import SIZE, random_renders, write_shard
 
@@ -93,27 +93,35 @@ def test_every_class_is_drawn_and_left_is_the_persons_own(renderer: Renderer) ->
 def test_brows_are_labelled_as_far_as_their_hair_covers_the_skin(renderer: Renderer) -> None:
     look = default_look(renderer.head, renderer.shape)
 
-    def drawn(opacity: float) -> tuple[np.ndarray, np.ndarray]:
-        render = renderer(base_face(), replace(look, tone=look.tone._replace(brow=opacity)))
+    def drawn(opacity: float, widening: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        tone = look.tone._replace(brow=opacity)
+        render = renderer(base_face(), replace(look, tone=tone, brow_widening=widening))
         return render.image.mean(axis=2), np.isin(render.labels, [LABEL["l_brow"], LABEL["r_brow"]])
 
     bare, none = drawn(0.0)
-    faint, little = drawn(BROWS[0])
-    dense, most = drawn(BROWS[1])
+    faint, little = drawn(BROWS.opacity[0])
+    dense, most = drawn(BROWS.opacity[1])
+    _, wide = drawn(1.2, BROWS.widening[1])
+    _, narrow = drawn(1.2)
     assert not none.any() and little.any() and most.sum() > 1.3 * little.sum()
-    assert (little <= most).all()
+    assert (little <= most).all() and (narrow <= wide).mean() > 0.999 and wide.sum() > 2 * narrow.sum()
     # The darkest colour of hair leaves a quarter of the light of the fairest skin.
     assert (dense[most] / bare[most]).mean() < 0.5 < (faint[most] / bare[most]).mean()
     assert np.abs(dense - bare)[~cv2.dilate(most.astype(np.uint8), np.ones((5, 5))).astype(bool)].max() < 40
 
 
 def test_looks_have_brows_as_dense_as_is_asked_for(renderer: Renderer) -> None:
-    def opacities(**brows: tuple[float, float]) -> np.ndarray:
+    def drawn(**brows: BrowRange) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(0)
-        return np.array([random_look(renderer.head, (2, 2), rng, **brows).tone.brow for _ in range(60)])
+        looks = [random_look(renderer.head, (2, 2), rng, **brows) for _ in range(60)]
+        return np.array([look.tone.brow for look in looks]), np.array([look.brow_widening for look in looks])
 
-    assert BROWS[0] <= opacities().min() < 1.2 and 3.8 < opacities().max() <= BROWS[1]
-    np.testing.assert_array_equal(opacities(brows=(1.0, 1.0)), 1.0)
+    (least, most), (narrowest, widest) = BROWS
+    opacity, widening = drawn()
+    assert least <= opacity.min() < 1.2 and 3.0 < opacity.max() <= most
+    assert set(widening) == set(range(narrowest, widest + 1))
+    for found, asked in zip(drawn(brows=BrowRange((1.0, 1.0), (2, 2))), (1.0, 2), strict=True):
+        np.testing.assert_array_equal(found, asked)
 
 
 def test_landmarks_lie_in_their_regions(renderer: Renderer) -> None:
