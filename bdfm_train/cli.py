@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import cli_evaluation, cli_generator, cli_identity, cli_paper, cli_rig_fit, cli_sheets
-from .cli_options import add_device, add_own_losses
+from .cli_options import add_device, add_own_losses, positive, whole
 from .command import run
 from .config import Config
 from .errors import ConfigError
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "photos that the command photo-pictures wrote: batches are then made on the device, of these alone"
     reader.add_argument("--pictures", type=Path, help=text)
     text = "how many times as many pictures in a step as the configuration says; with a GPU 16 (default: %(default)s)"
-    reader.add_argument("--times", type=int, default=1, help=text)
+    reader.add_argument("--times", type=whole(1), default=1, help=text)
     reader.add_argument(
         "--teacher", type=Path, help="a larger reader's checkpoint, to learn from its readings of photos"
     )
@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
 
     changed = commands.add_parser("changed-photos", help="photos with their expression changed")
     changed.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
-    changed.add_argument("--count", type=int, default=4, help="of each photo (default: %(default)s)")
-    changed.add_argument("--seed", type=int, default=0)
+    changed.add_argument("--count", type=whole(1), default=4, help="of each photo (default: %(default)s)")
+    changed.add_argument("--seed", type=whole(0), default=0)
     changed.add_argument(
         "--part",
         choices=("train", "held_out"),
@@ -70,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     changed.set_defaults(run=_changed_photos)
 
     composed = commands.add_parser("composed-photos", help="held-out photos, the eyes of one and the mouth of another")
-    composed.add_argument("--count", type=int, default=1000, help="of all together (default: %(default)s)")
-    composed.add_argument("--seed", type=int, default=0)
+    composed.add_argument("--count", type=whole(1), default=1000, help="of all together (default: %(default)s)")
+    composed.add_argument("--seed", type=whole(0), default=0)
     composed.add_argument("--out", type=Path, required=True, help=".npz file")
     composed.set_defaults(run=_composed_photos)
 
@@ -82,16 +82,16 @@ def _parser() -> argparse.ArgumentParser:
 
     negatives = commands.add_parser("negatives", help="what the detector takes for faces where there is none")
     negatives.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
-    negatives.add_argument("--count", type=int, default=4000)
-    negatives.add_argument("--seed", type=int, default=20000)
+    negatives.add_argument("--count", type=whole(1), default=4000)
+    negatives.add_argument("--seed", type=whole(0), default=20000)
     negatives.add_argument("--out", type=Path, required=True, help=".npy file")
     negatives.set_defaults(run=_negatives)
 
     faces = commands.add_parser("faces", help="crops that renders painted into frames lead to")
     faces.add_argument("--weights", type=Path, help="folder of the weights; the package's own by default")
     faces.add_argument("--renders", type=Path, nargs="+", required=True, help="files of bdfm_train.detector.render")
-    faces.add_argument("--count", type=int, default=3500, help="renders to paint (default: %(default)s)")
-    faces.add_argument("--seed", type=int, default=40000)
+    faces.add_argument("--count", type=whole(1), default=3500, help="renders to paint (default: %(default)s)")
+    faces.add_argument("--seed", type=whole(0), default=40000)
     faces.add_argument("--out", type=Path, required=True, help=".npz file")
     faces.set_defaults(run=_faces)
 
@@ -102,8 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     confidence.add_argument("--negatives", type=Path, required=True, help="crops that the command negatives wrote")
     confidence.add_argument("--faces", type=Path, required=True, help="crops that the command faces wrote")
     _add_length(confidence, minutes=8.0)
-    confidence.add_argument("--seed", type=int, default=0)
-    confidence.add_argument("--threads", type=int, default=2)
+    confidence.add_argument("--seed", type=whole(0), default=0)
+    confidence.add_argument("--threads", type=whole(1), default=2)
     confidence.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     confidence.set_defaults(run=_confidence)
 
@@ -157,16 +157,18 @@ def _add_run(parser: argparse.ArgumentParser, minutes: float) -> None:
     parser.add_argument("--changed", type=Path, help="photos that the command changed-photos wrote")
     _add_length(parser, minutes)
     add_own_losses(parser)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole(0), default=0)
     add_device(parser, threads=2)
     text = "processes that make batches; with a GPU as many as there are cores (default: a thread, enough for a CPU)"
-    parser.add_argument("--workers", type=int, default=0, help=text)
+    parser.add_argument("--workers", type=whole(0), default=0, help=text)
 
 
 def _add_length(parser: argparse.ArgumentParser, minutes: float) -> None:
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, default=minutes, help="of the whole run (default: %(default)s)")
-    length.add_argument("--steps", type=int, help="of the whole run, in place of minutes: the same figures each time")
+    length.add_argument("--minutes", type=positive, default=minutes, help="of the whole run (default: %(default)s)")
+    length.add_argument(
+        "--steps", type=whole(1), help="of the whole run, in place of minutes: the same figures each time"
+    )
 
 
 def _length(options: argparse.Namespace) -> Length:

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .cli_options import whole
 from .face_model.sources import sources_root
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     expressions = commands.add_parser("expressions", help="AUC on the photos judged by eye")
     _add_predictor(expressions)
     expressions.add_argument(
-        "--worst", type=int, default=0, metavar="N", help="name the N photos most wrongly read, too"
+        "--worst", type=whole(0), default=0, metavar="N", help="name the N photos most wrongly read, too"
     )
     expressions.set_defaults(run=_expressions)
 
@@ -46,14 +47,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     tables.add_argument(
         "--calibrate", choices=("neutral", "median"), help="print rows with the person's face at rest as reference too"
     )
-    tables.add_argument("--every", type=int, default=1, help="read each n-th labelled frame alone")
+    tables.add_argument("--every", type=whole(1), default=1, help="read each n-th labelled frame alone")
     tables.set_defaults(run=_tables)
 
     renders = commands.add_parser("render-test", help="action units, pose and fairness on renders of people never seen")
     _add_predictor(renders)
     renders.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
     renders.add_argument("--head", choices=("a", "b"), help="one head alone")
-    renders.add_argument("--count", type=int, help="people of each head; 2000 is the test, fewer are a trial")
+    renders.add_argument("--count", type=whole(1), help="people of each head; 2000 is the test, fewer are a trial")
     renders.set_defaults(run=_render_test)
 
 

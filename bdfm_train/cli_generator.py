@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .cli_options import add_device
+from .cli_options import add_device, whole
 from .config.generator import OWN_CONFIG, GeneratorConfig
 
 
@@ -17,11 +17,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--pairs", type=Path, required=True, help="folder of pairs; new ones are taken in meanwhile")
     train.add_argument("--head", required=True, help="whose pairs: a, b, or a head of your own")
     train.add_argument("--work", type=Path, required=True, help="folder for checkpoint and log; resumes from it")
-    train.add_argument("--steps", type=int, default=30_000, help="of the whole run (default: %(default)s)")
+    train.add_argument("--steps", type=whole(1), default=30_000, help="of the whole run (default: %(default)s)")
     train.add_argument("--reader", type=Path, help="a reader's checkpoint: perceptual loss by features of its F_seg")
     train.add_argument("--vgg16", type=Path, help="published VGG16: perceptual loss by its features, as in the paper")
     train.add_argument("--start", type=Path, help="a G to start from, of another head perhaps")
-    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--seed", type=whole(0), default=0)
     add_device(train)
     train.set_defaults(run=_train)
 

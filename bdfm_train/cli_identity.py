@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .cli_options import add_device
+from .cli_options import add_device, whole
 from .face_model.sources import sources_root
 
 
@@ -15,8 +15,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     identity = commands.add_parser("identity", help="train F_rec, which tells people apart")
     identity.add_argument("--shards", type=Path, required=True, nargs="+", help="of bdfm_train.face_model.identities")
     identity.add_argument("--work", type=Path, required=True, help="folder for checkpoint and log; resumes from it")
-    identity.add_argument("--steps", type=int, default=2000)
-    identity.add_argument("--seed", type=int, default=0)
+    identity.add_argument("--steps", type=whole(1), default=2000)
+    identity.add_argument("--seed", type=whole(0), default=0)
     add_device(identity, threads=2)
     identity.set_defaults(run=_identity)
 

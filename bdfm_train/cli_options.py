@@ -4,7 +4,29 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
 from pathlib import Path
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """What argparse takes as ``type``: a whole number, at least so large."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        return value
+
+    return number
+
+
+def positive(text: str) -> float:
+    """What argparse takes as ``type``: a number above 0."""
+    value = float(text)
+    if not 0.0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
 
 
 def add_own_losses(parser: argparse.ArgumentParser) -> None:
@@ -16,4 +38,4 @@ def add_own_losses(parser: argparse.ArgumentParser) -> None:
 def add_device(parser: argparse.ArgumentParser, threads: int = 1) -> None:
     """The options ``--device`` and ``--threads``."""
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
-    parser.add_argument("--threads", type=int, default=threads, help="of the CPU (default: %(default)s)")
+    parser.add_argument("--threads", type=whole(1), default=threads, help="of the CPU (default: %(default)s)")

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cli_options import add_device, add_own_losses
+from .cli_options import add_device, add_own_losses, whole
 from .config import Config
 from .face_model.sources import sources_root
 
@@ -27,8 +27,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     paper.add_argument("--start", type=Path, help="R's checkpoint to begin with, from the command regressor")
     paper.add_argument("--work", type=Path, required=True, help="folder for checkpoint and log; resumes from it")
-    paper.add_argument("--steps", type=int, help="length of the whole run; the configuration's by default")
-    paper.add_argument("--seed", type=int, default=0)
+    paper.add_argument("--steps", type=whole(1), help="length of the whole run; the configuration's by default")
+    paper.add_argument("--seed", type=whole(0), default=0)
     add_own_losses(paper)
     add_device(paper)
     paper.set_defaults(run=_paper)
@@ -36,7 +36,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     fit = commands.add_parser("fit", help="parameters of photos by gradient descent, beside what bdfm_infer reads")
     fit.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
     _add_frozen(fit)
-    fit.add_argument("--steps", type=int, default=150, help="of gradient descent (default: %(default)s)")
+    fit.add_argument("--steps", type=whole(1), default=150, help="of gradient descent (default: %(default)s)")
     fit.add_argument("--weights", type=Path, help="folder of bdfm_infer's weights; the package's own by default")
     fit.add_argument("--out", type=Path, help="picture: each photo beside what was fitted to it")
     add_device(fit)
@@ -51,9 +51,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ablation.add_argument("--landmark-start", type=Path, help="R's checkpoint that begins on the landmark network")
     ablation.add_argument("--renders", type=Path, required=True, nargs="+", help="shards of held-out identities")
     ablation.add_argument("--work", type=Path, required=True, help="folder for trainings and figures; resumes from it")
-    ablation.add_argument("--steps", type=int, default=200, help="of each variant (default: %(default)s)")
-    ablation.add_argument("--photos", type=int, help="in a step; the configuration's by default")
-    ablation.add_argument("--seed", type=int, default=0)
+    ablation.add_argument("--steps", type=whole(1), default=200, help="of each variant (default: %(default)s)")
+    ablation.add_argument("--photos", type=whole(1), help="in a step; the configuration's by default")
+    ablation.add_argument("--seed", type=whole(0), default=0)
     add_device(ablation)
     ablation.set_defaults(run=_ablation)
 
@@ -131,7 +131,7 @@ def _paper(options: argparse.Namespace) -> None:
             frozen,
             photos,
             options.work,
-            options.steps or config.paper.steps,
+            config.paper.steps if options.steps is None else options.steps,
             process,
             options.seed,
             None if options.start is None else load_regressor(options.start),
@@ -168,7 +168,7 @@ def _ablation(options: argparse.Namespace) -> None:
     from .data.shards import Shard
     from .errors import ConfigError
     from .evaluation.regressor import measure
-    from .networks.checkpoints import load_regressor
+    from .networks.checkpoints import digest, load_regressor
     from .training.ablation import HEAT_MAPS, VARIANTS, Approach, Budget, Results, T, run_ablations
     from .training.processes import processes
 
@@ -189,7 +189,10 @@ def _ablation(options: argparse.Namespace) -> None:
     renders = [Shard.load(path) for path in options.renders]
     starts = {T: options.start, HEAT_MAPS: options.landmark_start}
     begins = ("random" if path is None else path.name for path in starts.values())
-    budget = Budget(config.name, options.steps, options.photos or config.paper.photos, options.seed, *begins)
+    networks = (options.reader, options.bisenet, options.generator, options.identity, options.light_cnn)
+    read = (*networks, options.start, *options.renders)
+    photos, files = options.photos or config.paper.photos, digest(path for path in read if path is not None)
+    budget = Budget(config.name, options.steps, photos, options.seed, *begins, files)
     results = Results(options.work, budget)
     with processes(options.device) as process:
 

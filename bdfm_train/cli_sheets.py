@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .cli_options import whole
 from .face_model.sources import sources_root
 
 
@@ -14,7 +15,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     augmentation = commands.add_parser("augmentation-sheets", help="training photos turned, changed, composed")
     augmentation.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
     augmentation.add_argument("--out", type=Path, required=True, help="folder for the sheets")
-    augmentation.add_argument("--count", type=int, default=24, help="photos, spread over all (default: %(default)s)")
+    augmentation.add_argument(
+        "--count", type=whole(1), default=24, help="photos, spread over all (default: %(default)s)"
+    )
     augmentation.set_defaults(run=_augmentation_sheets)
 
     parsing = commands.add_parser("parsing", help="IoU by class of F_seg on renders; overlays on held-out photos")

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bdfm_train.errors import ConfigError
+
+from .strict import make, read_toml
 
 OWN_CONFIG: Final = Path(__file__).parent / "generator.toml"
 
@@ -44,19 +45,7 @@ class GeneratorConfig:
         Raises:
             ConfigError: the file cannot be read, has a key too many or too few, or a value out of range.
         """
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{path} cannot be read ({error}).") from error
-        names = {field.name for field in fields(cls)}
-        if unknown := sorted(values.keys() - names):
-            raise ConfigError(f"{path}: {unknown[0]!r} is no setting of G. They are {', '.join(sorted(names))}.")
-        if missing := sorted(names - values.keys()):
-            raise ConfigError(f"{path}: {missing[0]!r} is missing.")
-        widths = values["widths"]
-        if not isinstance(widths, list) or len(widths) != 7 or not all(isinstance(n, int) and n > 0 for n in widths):
-            raise ConfigError(f"{path}: widths must be seven whole numbers above 0.")
-        for name in names - {"widths"}:
-            if not isinstance(values[name], int | float) or not values[name] >= 0:
-                raise ConfigError(f"{path}: {name} must be a number, 0 or above.")
-        return cls(**values | {"widths": tuple(widths)})
+        config = make(cls, read_toml(path), path)
+        if not all(config.widths):
+            raise ConfigError(f"{path}: widths must be above 0.")
+        return config

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bdfm_infer import alignment
 from bdfm_infer.alignment import CROP_SIZE
-from bdfm_train.networks.segmentation import CLASSES
+from bdfm_train.face_model.labels import LABEL
 
 PARSING_SIZE = CROP_SIZE // 2
 IGNORED = 255
@@ -120,7 +120,7 @@ def toned(crop: NDArray[np.uint8], labels: NDArray[np.uint8], factors: Mapping[s
     """A crop (s, s) with the classes (48, 48) that ``factors`` name multiplied by these, softly at their edges."""
     tone = np.ones(crop.shape, np.float32)
     for name, factor in factors.items():
-        part = (labels == CLASSES.index(name)).astype(np.float32)
+        part = (labels == LABEL[name]).astype(np.float32)
         tone += np.float32(factor - 1.0) * cv2.resize(part, crop.shape[::-1])
     return np.clip(crop * tone + 0.5, 0, 255).astype(np.uint8)
 
@@ -169,7 +169,7 @@ def photo_labels(landmarks: FloatArray, oval: FloatArray, size: int = CROP_SIZE)
     unit = float(np.hypot(*(points[1] - points[0]))) / (_EYES_APART * CROP_SIZE)
 
     def fill(points: FloatArray, name: str | None) -> None:
-        value = IGNORED if name is None else CLASSES.index(name)
+        value = IGNORED if name is None else LABEL[name]
         cv2.fillPoly(labels, [np.round(points * 16).astype(np.int32)], value, shift=4)
 
     fill(oval / 2, "skin")
@@ -177,7 +177,7 @@ def photo_labels(landmarks: FloatArray, oval: FloatArray, size: int = CROP_SIZE)
         fill(np.concatenate([brow - [0, 1.5 * unit], eye[:1], eye[3:4]]), None)
         fill(eye, f"{name}_eye")
         line = np.round(brow * 16).astype(np.int32)
-        cv2.polylines(labels, [line], False, CLASSES.index(f"{name}_brow"), max(1, round(2 * unit)), shift=4)
+        cv2.polylines(labels, [line], False, LABEL[f"{name}_brow"], max(1, round(2 * unit)), shift=4)
     fill(np.stack([k[27], k[31], k[33], k[35]]), "nose")
     fill(np.concatenate([k[48:55], k[60:65][::-1]]), "u_lip")
     fill(np.concatenate([k[54:60], k[48:49], k[60:61], k[64:68][::-1]]), "l_lip")

@@ -20,7 +20,7 @@ from bdfm_infer.parameters import (
     N_AU,
     parameter_from_intensity,
 )
-from bdfm_train.networks.segmentation import CLASSES
+from bdfm_train.face_model.labels import LABEL
 
 from .augment import (
     COARSE,
@@ -46,7 +46,7 @@ FAR_SHARE: Final = 0.4
 
 MIRRORED_CLASS: Final = np.arange(256, dtype=np.uint8)
 for _name in ("brow", "eye"):
-    _left, _right = CLASSES.index(f"l_{_name}"), CLASSES.index(f"r_{_name}")
+    _left, _right = LABEL[f"l_{_name}"], LABEL[f"r_{_name}"]
     MIRRORED_CLASS[[_left, _right]] = _right, _left
 
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 from bdfm_infer.alignment import CROP_SIZE, FIVE_POINTS, MIRRORED_LANDMARK
 from bdfm_infer.parameters import AU_SLICE, MIRRORED_AU
 from bdfm_train.constants import constant
-from bdfm_train.networks.segmentation import CLASSES
+from bdfm_train.face_model.labels import LABEL
 
 from .augment import (
     BLUR,
@@ -181,7 +181,7 @@ def tone_parts(x: Tensor, labels: Tensor, chance: Chance) -> Tensor:
     tone = torch.ones_like(x[toned])
     for names, mean, deviation in TONES:
         factor = (chance.normal(len(toned), 1, 1) * deviation + mean).exp().clamp(LEAST_TONE, MOST_TONE)
-        classes = constant([CLASSES.index(name) for name in names], x.device)
+        classes = constant([LABEL[name] for name in names], x.device)
         part = torch.isin(labels[toned, None], classes).float()
         part = functional.interpolate(part, size=x.shape[1:], mode="bilinear", align_corners=False)[:, 0]
         tone += (factor - 1.0) * part

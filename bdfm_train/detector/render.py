@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from bdfm_train.cli_options import whole
 from bdfm_train.command import run
 from bdfm_train.detector.faces import Renders
 from bdfm_train.face_model.head import Head
@@ -66,8 +67,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
     parser.add_argument("--head", required=True, help="which built head: a, b, or one of your own")
-    parser.add_argument("--count", type=int, default=4500)
-    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--count", type=whole(1), default=4500)
+    parser.add_argument("--seed", type=whole(0), default=11)
     parser.add_argument("--even", action="store_true", help="yaw even over -90 to 90 degrees")
     parser.add_argument("--evaluation", action="store_true", help="the same with the seed of the evaluation")
     parser.add_argument("--out", type=Path, required=True)

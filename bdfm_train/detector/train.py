@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from bdfm_train.cli_options import whole
 from bdfm_train.command import run
 from bdfm_train.data.photos import load_photos
 from bdfm_train.detector.backgrounds import backgrounds
@@ -222,7 +223,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--renders", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=7000)
+    parser.add_argument("--steps", type=whole(1), default=7000)
     arguments = parser.parse_args()
     root = sources_root()
     photos, checks = ([face_of_photo(p) for p in load_photos(root, part)] for part in ("train", "held_out"))

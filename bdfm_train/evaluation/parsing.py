@@ -18,7 +18,8 @@ from bdfm_infer.alignment import five_points
 from bdfm_train.data.augment import IGNORED, PARSING_SIZE, warp_labels
 from bdfm_train.data.photos import Photo
 from bdfm_train.data.shards import Shard
-from bdfm_train.networks.segmentation import CLASSES, SegmentationNetwork, normalise
+from bdfm_train.face_model.labels import LABELS
+from bdfm_train.networks.segmentation import SegmentationNetwork, normalise
 
 _BATCH: Final = 128
 _ENLARGED: Final = 3
@@ -29,7 +30,7 @@ Labels = NDArray[np.uint8]
 
 
 def intersections_and_unions(
-    found: Labels, truth: Labels, classes: int = len(CLASSES)
+    found: Labels, truth: Labels, classes: int = len(LABELS)
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pixels of each class in both label maps, and in either, (classes,) each.
 
@@ -43,7 +44,7 @@ def intersections_and_unions(
     return both, table.sum(0) + table.sum(1) - both
 
 
-def intersection_over_union(found: Labels, truth: Labels, classes: int = len(CLASSES)) -> NDArray[np.float64]:
+def intersection_over_union(found: Labels, truth: Labels, classes: int = len(LABELS)) -> NDArray[np.float64]:
     """IoU of each class over all pixels of all pictures, (classes,); NaN for a class that neither shows."""
     both, either = intersections_and_unions(found, truth, classes)
     return np.where(either > 0, both / np.maximum(either, 1), np.nan)
@@ -93,7 +94,7 @@ def report(network: SegmentationNetwork, shards: dict[str, Path]) -> str:
         columns += [render_iou(network, shard, own) for own in (False, True)]
         titles += [f"{shard.head} in use", f"{shard.head} own"]
     lines.append(f"{'IoU by head':12}" + "".join(f"{title:>10}" for title in titles))
-    rows = [*zip(CLASSES, np.transpose(columns), strict=True), ("mean", np.nanmean(columns, axis=1))]
+    rows = [*zip(LABELS, np.transpose(columns), strict=True), ("mean", np.nanmean(columns, axis=1))]
     lines += [f"{name:12}" + "".join(f"{value:10.3f}" for value in row) for name, row in rows]
     return "\n".join(lines)
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from bdfm_infer.alignment import five_points
 from bdfm_infer.parameters import AU_BASE, AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS, base_face
 from bdfm_train.arrays import read_arrays, write_arrays
+from bdfm_train.cli_options import whole
 from bdfm_train.command import run
 from bdfm_train.errors import IdentityShardError
 
@@ -172,12 +173,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
     parser.add_argument("--head", required=True, help="which built head: a, b, or one of your own")
-    parser.add_argument("--count", type=int, default=500, help="identities")
-    parser.add_argument("--views", type=int, default=6, help="pictures of each")
+    parser.add_argument("--count", type=whole(1), default=500, help="identities")
+    parser.add_argument("--views", type=whole(1), default=6, help="pictures of each")
     parser.add_argument(
         "--strength", type=float, nargs=2, default=STRENGTH, help="of the identity prior, drawn between"
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole(0), default=0)
     parser.add_argument("--out", type=Path, required=True, help="shard to write, .npz")
     options = parser.parse_args()
     head = Head.load(options.heads, options.head)

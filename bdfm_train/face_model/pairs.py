@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bdfm_infer import alignment
 from bdfm_infer.parameters import BROW_SLICE, N_BROW_STYLES, N_PARAMETERS, POSE_SLICE, degrees_from_parameter
 from bdfm_train.arrays import read_arrays, write_arrays
+from bdfm_train.cli_options import whole
 from bdfm_train.command import run
 from bdfm_train.errors import PairsError
 
@@ -158,9 +159,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
     parser.add_argument("--head", required=True, help="which built head: a, b, or one of your own")
-    parser.add_argument("--count", type=int, default=80_000)
-    parser.add_argument("--shard-size", type=int, default=SHARD_SIZE)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=whole(1), default=80_000)
+    parser.add_argument("--shard-size", type=whole(1), default=SHARD_SIZE)
+    parser.add_argument("--seed", type=whole(0), default=0)
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
     options = parser.parse_args()
     head = Head.load(options.heads, options.head)

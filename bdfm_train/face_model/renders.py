@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from bdfm_infer.parameters import N_PARAMETERS, base_face
 from bdfm_train.arrays import write_arrays
+from bdfm_train.cli_options import whole
 from bdfm_train.command import run
 
 from .camera import photograph
@@ -111,8 +112,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
     parser.add_argument("--head", help="a, b, or one of your own; all where left out (benchmark only)")
-    parser.add_argument("--count", type=int, default=4000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=whole(1), default=4000)
+    parser.add_argument("--seed", type=whole(0), default=0)
     parser.add_argument("--wide", action="store_true", help="yaw to 90 degrees")
     parser.add_argument("--out", type=Path, help="shard to write, .npz")
     parser.add_argument("--benchmark", action="store_true", help="print renders a second and core")

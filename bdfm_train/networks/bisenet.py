@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bdfm_train.face_model.labels import LABEL, LABELS
+
 from .light_cnn import BRIGHTNESS, CONTRAST
-from .segmentation import CLASSES
 from .vgg16 import DEVIATION, MEAN
 
 _TABLE: Final[list[tuple[str, str]]] = [
@@ -27,7 +28,7 @@ _TABLE: Final[list[tuple[str, str]]] = [
 ]
 PUBLISHED_CLASSES: Final = tuple(theirs for theirs, _ in _TABLE)
 """The 19 classes of the published network."""
-COUNTS_AS: Final = tuple(CLASSES.index(ours) for _, ours in _TABLE)
+COUNTS_AS: Final = tuple(LABEL[ours] for _, ours in _TABLE)
 """Which of our 14 classes each of them counts as."""
 
 SIDE: Final = 384
@@ -55,7 +56,7 @@ class ParsedFace:
         logarithms = self.published.log_softmax(1)
         parts = [
             logarithms[:, [i for i, ours in enumerate(COUNTS_AS) if ours == index]].logsumexp(1)
-            for index in range(len(CLASSES))
+            for index in range(len(LABELS))
         ]
         return torch.stack(parts, 1)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,21 @@ def fingerprint(network: torch.nn.Module) -> str:
     sha = hashlib.sha256()
     for value in network.state_dict().values():
         sha.update(value.cpu().numpy().tobytes())
+    return sha.hexdigest()
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """What tells the contents of files from those of others.
+
+    Raises:
+        CheckpointError: one cannot be read.
+    """
+    sha = hashlib.sha256()
+    for path in paths:
+        try:
+            sha.update(hashlib.sha256(path.read_bytes()).digest())
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read ({error.strerror}). Name a file that is there.") from error
     return sha.hexdigest()
 
 

@@ -9,8 +9,9 @@ from typing import Final, Protocol
 from torch import Tensor
 from torch.nn import functional
 
+from bdfm_train.face_model.labels import LABEL
+
 from .landmark_network import LandmarkMaps
-from .segmentation import CLASSES
 
 PARTS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "eyes": (0, ("l_eye", "r_eye")),
@@ -77,7 +78,7 @@ def represent(features: ParsedFeatures) -> Representation:
     parts = {}
     for part, (stage, classes) in PARTS.items():
         feature = features.stages[stage]
-        mask = sum(probabilities[:, CLASSES.index(name)] for name in classes)
+        mask = sum(probabilities[:, LABEL[name]] for name in classes)
         assert isinstance(mask, Tensor)
         mask = functional.avg_pool2d(mask[:, None], 2**stage)
         parts[part] = BETA[part] * mask * feature

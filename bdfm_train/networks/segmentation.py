@@ -18,15 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bdfm_infer.alignment import N_LANDMARKS
+from bdfm_train.face_model.labels import LABELS
 
 from .layers import ConvBlock, ResidualBlock
-
-CLASSES: Final = (
-    "background", "skin", "l_brow", "r_brow", "l_eye", "r_eye", "nose", "u_lip", "inner_mouth", "l_lip", "ears",
-    "neck", "hair", "cloth",
-)  # fmt: skip
-"""The classes of the parsing; left and right are the person's own."""
-
 
 _LEAST_DEVIATION: Final = 0.05
 """Of white, added to a crop's deviation, so that noise in an even one stays small."""
@@ -154,7 +148,7 @@ class SegmentationNetwork(nn.Module):
         self.refine4 = AttentionRefinement(8 * w, 2 * w)
         self.whole = nn.Sequential(nn.Linear(8 * w, 2 * w), nn.ReLU())
         self.fuse = FeatureFusion(4 * w, 2 * w)
-        self.parse = nn.Sequential(ConvBlock(2 * w, w), nn.Conv2d(w, len(CLASSES), 1))
+        self.parse = nn.Sequential(ConvBlock(2 * w, w), nn.Conv2d(w, len(LABELS), 1))
         self.embed = nn.Sequential(
             ConvBlock(8 * w, 2 * w, 1),
             nn.Flatten(),

@@ -68,7 +68,13 @@ ROWS: Final = dict(sorted((STARTS | VARIANTS).items(), key=lambda row: row[1].re
 
 @dataclass(frozen=True)
 class Budget:
-    """What all variants have in common: configuration, steps, photos in a step, seed, files of R at the start."""
+    """What all variants have in common.
+
+    Attributes:
+        config: name of the configuration. steps: of each. photos: in a step. seed: of all that is drawn.
+        start, landmark_start: files of R at the start.
+        files: what tells F_seg, G, F_rec, R at the start and the renders from others.
+    """
 
     config: str
     steps: int
@@ -76,6 +82,7 @@ class Budget:
     seed: int
     start: str
     landmark_start: str
+    files: str
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from bdfm_infer.parameters import base_face
 from bdfm_train.config import PaperLossConfig
 from bdfm_train.errors import ConfigError
 from bdfm_train.networks.bisenet import BiSeNetOnCrops
+from bdfm_train.networks.checkpoints import fingerprint
 from bdfm_train.networks.generator import aligned_crops
 from bdfm_train.networks.landmark_network import LandmarkMaps, LandmarkNetwork
 from bdfm_train.networks.representation import Representation, described
@@ -75,6 +76,11 @@ class FrozenNetworks:
     def device(self) -> torch.device:
         """Where they compute."""
         return next(self.segmentation.parameters()).device
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells their weights from those of others."""
+        return " ".join(map(fingerprint, (self.segmentation, self.generator, self.recognition)))
 
     def to(self, device: torch.device) -> FrozenNetworks:
         """The same on a device, frozen."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from bdfm_train.config import Config
 from bdfm_train.errors import CheckpointError
-from bdfm_train.networks.checkpoints import build_regressor, read_checkpoint, write_checkpoint
+from bdfm_train.networks.checkpoints import build_regressor, read_checkpoint, restore, write_checkpoint
 from bdfm_train.networks.regressor import ParameterRegressor
 
 from .average import WeightAverage
@@ -94,7 +94,8 @@ def train_paper(
     regressor.to(device).train()
     average = WeightAverage(regressor, settings.training.average)
     optimizer = torch.optim.AdamW(regressor.parameters(), weight_decay=settings.training.weight_decay)
-    step = _resume(checkpoint, _settings(config, own), regressor, average, optimizer) if checkpoint.exists() else 0
+    run_settings = _settings(config, own, frozen)
+    step = _resume(checkpoint, run_settings, regressor, average, optimizer) if checkpoint.exists() else 0
     objective = process.spread(PaperObjective(regressor, frozen.to(device), settings.loss, own))
     make_folder(work)
 
@@ -105,7 +106,7 @@ def train_paper(
             "optimizer": optimizer.state_dict(),
             "step": step,
             "config": config.name,
-            "settings": _settings(config, own),
+            "settings": run_settings,
         }
         if process.rank == 0:
             write_checkpoint(state, checkpoint)
@@ -159,9 +160,10 @@ def _step(
     return descend(losses | {"total": total}, total, optimizer, _LONGEST_GRADIENT, step + 1, checkpoint)
 
 
-def _settings(config: Config, own: Sequence[OwnLoss]) -> dict[str, Any]:
+def _settings(config: Config, own: Sequence[OwnLoss], frozen: FrozenNetworks) -> dict[str, Any]:
     network = asdict(config.network) | {"blocks": list(config.network.blocks)}
-    return {"network": network, "loss": asdict(config.paper.loss) | {loss.name: loss.weight for loss in own}}
+    losses = asdict(config.paper.loss) | {loss.name: loss.weight for loss in own}
+    return {"network": network, "loss": losses, "frozen": frozen.fingerprint}
 
 
 def _resume(
@@ -173,11 +175,9 @@ def _resume(
 ) -> int:
     state = read_checkpoint(checkpoint, "paper", _KEYS)
     if state["settings"] != settings:
-        raise CheckpointError(f"{checkpoint} was trained with other settings. Choose another folder, or move it away.")
-    try:
-        regressor.load_state_dict(state["trained"])
-        average.network.load_state_dict(state["regressor"])
-    except RuntimeError as error:
-        raise CheckpointError(f"{checkpoint} was trained on another F_seg. Choose another folder.") from error
-    optimizer.load_state_dict(state["optimizer"])
+        raise CheckpointError(
+            f"{checkpoint} was trained with other settings or another F_seg, G or F_rec. Choose another folder, or "
+            "move it away."
+        )
+    restore(checkpoint, state, trained=regressor, regressor=average.network, optimizer=optimizer)
     return int(state["step"])

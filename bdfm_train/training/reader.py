@@ -230,6 +230,8 @@ def _losses(
     reader: FaceReader, teacher: nn.Module, batch: Batch, config: Config, own: Sequence[OwnLoss], steady: float
 ) -> tuple[dict[str, Tensor], Tensor]:
     """One batch's losses by name, and their weighted sum; ``steady``, 0 to 1, is what the teacher's readings count."""
+    weights = asdict(config.loss)
+    weights["consistency"] *= steady
     n_photos = len(batch.photos)
     together = config.batch.renders_among_photos * len(batch.renders) // config.batch.renders
     apart, among = batch.renders[: len(batch.renders) - together], batch.renders[len(batch.renders) - together :]
@@ -238,15 +240,15 @@ def _losses(
             renders = Read.of(reader(_last(apart)))
         real = Read.of(reader(_last(torch.cat([batch.photos, among, batch.negatives]))))
         clean = batch.photo_readings
-        if clean is None:
+        if clean is None and weights["consistency"] == 0.0:
+            clean = torch.zeros_like(batch.photo_change)
+        elif clean is None:
             teacher.train()
             with torch.no_grad(), frozen_statistics(teacher):
                 clean = mirror_mean(teacher(_last(with_mirror_images(batch.clean_photos))).parameters.float())
     photos, rest = real.part(slice(n_photos)), real.part(slice(n_photos, None))
     renders, negatives = renders.joined(rest.part(slice(together))), rest.confidence[together:]
     losses = reader_losses(batch, renders, photos, negatives, clean, emphasis_of(config, clean.device))
-    weights = asdict(config.loss)
-    weights["consistency"] *= steady
     return with_own(vars(losses), weights, own, batch, renders, photos)
 
 

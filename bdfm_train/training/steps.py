@@ -127,7 +127,7 @@ def learning_rate(training: TrainingConfig, step: int, share: float) -> float:
         step: from 0.
         share: of the run that is done, 0 to 1.
     """
-    warm = min(1.0, (step + 1) / training.warm_up_steps)
+    warm = min(1.0, (step + 1) / max(training.warm_up_steps, 1))
     return training.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5
 
 

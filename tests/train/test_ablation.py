@@ -27,7 +27,7 @@ from bdfm_train.training.processes import Processes
 
 SIZE = 32
 ALONE = Processes(0, 1, torch.device("cpu"))
-BUDGET = Budget("lite", 2, 2, 0, "random", "random")
+BUDGET = Budget("lite", 2, 2, 0, "random", "random", "files")
 FIGURES = Figures(icc=0.5, correlation=0.6, mae=0.4, degrees=3.0, identity=0.1, auc=0.7, units=9)
 
 

@@ -265,8 +265,10 @@ def test_foreign_checkpoints_are_refused(folder: Path, tmp_path: Path) -> None:
         (("perceptual =", "lambda ="), "'lambda' is no setting"),
         (("batch = 8\n", ""), "'batch' is missing"),
         (("batch = 8", "batch = -8"), "batch must be"),
-        (("widths = [256, ", "widths = ["), "seven"),
+        (("widths = [256, ", "widths = ["), "list of 7"),
         (("batch = 8", "batch = "), "cannot be read"),
+        (("widths = [256", "widths = [0"), "above 0"),
+        (("average = ", "average = inf # "), "average must be"),
     ],
 )
 def test_configuration_is_checked(change: tuple[str, str], message: str, tmp_path: Path) -> None:

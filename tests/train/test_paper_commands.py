@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -109,6 +110,12 @@ def test_paper_and_ablation_train_r(files: list[str], tmp_path: Path, capsys: py
     ]  # fmt: skip
     assert load_regressor(tmp_path / "ablation" / "landmarks" / CHECKPOINT).pose.reduce[0].in_channels == 68
     assert cli.main(["ablation", "full", *common, "--seed", "1", *options]) != 0
+    assert "another budget" in capsys.readouterr().err
+    shutil.copy(tmp_path / "held.npz", tmp_path / "other.npz")
+    assert cli.main(["ablation", "full", *common, *options, "--renders", str(tmp_path / "other.npz")]) == 0
+    with np.load(tmp_path / "held.npz") as held:
+        np.savez(tmp_path / "other.npz", **{**held, "images": held["images"][::-1]})
+    assert cli.main(["ablation", "full", *common, *options, "--renders", str(tmp_path / "other.npz")]) != 0
     assert "another budget" in capsys.readouterr().err
 
 

@@ -110,6 +110,19 @@ def test_other_settings_do_not_go_on_in_the_same_folder(tmp_path: Path) -> None:
         run(tmp_path, 2, other)
 
 
+@pytest.mark.parametrize("name", ["generator", "segmentation", "recognition"])
+def test_other_frozen_networks_do_not_go_on_in_the_same_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    run(tmp_path, 1)
+    others = tiny_networks()
+    with torch.no_grad():
+        next(getattr(others, name).parameters()).add_(1.0)
+    monkeypatch.setattr(f"{__name__}.tiny_networks", lambda: others)
+    with pytest.raises(CheckpointError, match="another F_seg, G or F_rec"):
+        run(tmp_path, 1)
+
+
 def test_a_damaged_checkpoint_is_named_and_kept(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"not a checkpoint")
     with pytest.raises(CheckpointError, match=CHECKPOINT):

@@ -10,7 +10,8 @@ from bdfm_train.data.augment import IGNORED, PARSING_SIZE
 from bdfm_train.data.photos import Photo
 from bdfm_train.data.shards import Shard
 from bdfm_train.evaluation.parsing import intersection_over_union, parse, render_iou, write_overlays
-from bdfm_train.networks.segmentation import CLASSES, SegmentationNetwork
+from bdfm_train.face_model.labels import LABEL, LABELS
+from bdfm_train.networks.segmentation import SegmentationNetwork
 
 
 @pytest.fixture
@@ -44,14 +45,14 @@ def test_a_network_that_sees_one_class_gets_that_class_s_share(network: Segmenta
     last = network.parse[1]
     assert isinstance(last, torch.nn.Conv2d) and last.bias is not None
     torch.nn.init.zeros_(last.weight)
-    last.bias.data = torch.eye(len(CLASSES))[CLASSES.index("nose")]
+    last.bias.data = torch.eye(len(LABELS))[LABEL["nose"]]
     labels = np.zeros((3, 72, 72), np.uint8)
-    labels[:, :, 36:] = CLASSES.index("nose")  # the aligned crop sees the middle of the picture, half of it nose
+    labels[:, :, 36:] = LABEL["nose"]  # the aligned crop sees the middle of the picture, half of it nose
     images = np.random.default_rng(0).integers(0, 256, (3, 144, 144), np.uint8)
     shard = Shard(images, np.zeros((3, 269), np.float16), np.stack([aligned_landmarks(71.5, 80.0)] * 3), labels, "a")
     iou = render_iou(network, shard)
-    assert iou[CLASSES.index("nose")] == pytest.approx(0.5, abs=1 / PARSING_SIZE)
-    assert iou[CLASSES.index("background")] == 0
+    assert iou[LABEL["nose"]] == pytest.approx(0.5, abs=1 / PARSING_SIZE)
+    assert iou[LABEL["background"]] == 0
 
 
 def test_own_statistics_leave_the_network_as_it_was(network: SegmentationNetwork) -> None:

@@ -19,11 +19,11 @@ from bdfm_train.data.augment import IGNORED, photo_labels, tone_parts, toned
 from bdfm_train.data.device_augment import Chance
 from bdfm_train.data.photo_pictures import PhotoPictures
 from bdfm_train.evaluation.held_out import TONE_CHECKS, ToneCheck, tone_errors
+from bdfm_train.face_model.labels import LABEL
 from bdfm_train.networks.reader import ExportedReader
-from bdfm_train.networks.segmentation import CLASSES
 
-UPPER, LOWER = CLASSES.index("u_lip"), CLASSES.index("l_lip")
-BROWS = CLASSES.index("l_brow"), CLASSES.index("r_brow")
+UPPER, LOWER = LABEL["u_lip"], LABEL["l_lip"]
+BROWS = LABEL["l_brow"], LABEL["r_brow"]
 
 
 def parts() -> np.ndarray:
@@ -31,7 +31,7 @@ def parts() -> np.ndarray:
 
     Brows are in rows 8 to 13, columns 6 to 19 and 28 to 41.
     """
-    labels = np.full((48, 48), CLASSES.index("skin"), np.uint8)
+    labels = np.full((48, 48), LABEL["skin"], np.uint8)
     labels[:4] = IGNORED
     labels[30:36, 12:36], labels[36:44, 12:36] = UPPER, LOWER
     labels[8:14, 6:20], labels[8:14, 28:42] = BROWS

@@ -20,8 +20,8 @@ from bdfm_train.data.photos import Photo, judgements, load_photos, part_of, set_
 from bdfm_train.data.shards import Shard, ShardPool
 from bdfm_train.data.training_data import TrainingData
 from bdfm_train.errors import CheckpointError
+from bdfm_train.face_model.labels import LABEL
 from bdfm_train.networks.checkpoints import build_reader, build_regressor, load_reader, load_regressor
-from bdfm_train.networks.segmentation import CLASSES
 from bdfm_train.training.average import WeightAverage, mean_of_runs
 from bdfm_train.training.confidence import SATURATED_CONFIDENCE, confidence_error, train_confidence
 from bdfm_train.training.reader import Read, reader_losses, train_reader
@@ -108,11 +108,11 @@ def test_photo_labels_put_each_part_at_its_landmarks() -> None:
         brow = 17 if start == 36 else 22
         landmarks[brow : brow + 5] = np.stack([np.linspace(-9, 9, 5) + centre[0], np.full(5, 24.0)], 1)
     labels = photo_labels(landmarks, square * 40 + 48)
-    assert labels[12, 16] == CLASSES.index("r_brow")
-    assert labels[12, 32] == CLASSES.index("l_brow")
-    assert labels[19, 16] == CLASSES.index("r_eye")  # the picture's left is the person's right
-    assert labels[19, 32] == CLASSES.index("l_eye")
-    assert labels[40, 24] == CLASSES.index("skin")
+    assert labels[12, 16] == LABEL["r_brow"]
+    assert labels[12, 32] == LABEL["l_brow"]
+    assert labels[19, 16] == LABEL["r_eye"]  # the picture's left is the person's right
+    assert labels[19, 32] == LABEL["l_eye"]
+    assert labels[40, 24] == LABEL["skin"]
     assert labels[0, 0] == 255
 
 

@@ -50,17 +50,23 @@ def load(root: Path) -> Dataset:
             sequence = sorted(folder.glob("*.png"))
             if len(sequence) < 2:
                 raise wrong_layout(KEY, root, f"{folder.relative_to(root)} has no sequence of pictures")
-            both = np.stack([np.zeros(len(AU_NAMES), np.float32), _peak(path)])
+            both = np.stack([_rest(), _peak(path)])
             clips.append(Clip(subject, (sequence[0], sequence[-1]), np.array([0, len(sequence) - 1]), both))
     if not clips:
         raise wrong_layout(KEY, root, "FACS has no *_facs.txt of the tested people")
     return Dataset(FACTS[KEY]["title"], coded_units(clips), True, tuple(clips))
 
 
-def _peak(path: Path) -> FloatArray:
-    """Labels (23,) of a peak: units that are not listed are at rest; the closing of eyes and jaw are not coded."""
+def _rest() -> FloatArray:
+    """Labels (23,) of a face at rest; the closing of eyes and the jaw sideways are not coded."""
     labels = unknown(1)[0]
     labels[[i for i, name in enumerate(AU_NAMES) if name.startswith("AU")]] = 0
+    return labels
+
+
+def _peak(path: Path) -> FloatArray:
+    """Labels (23,) of a peak: units that are not listed are at rest."""
+    labels = _rest()
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
