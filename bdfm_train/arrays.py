@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files of arrays, .npz and .npy: read with what is wrong said, written whole or not at all."""
+"""Files of arrays, .npz and .npy, read with what is wrong said; these and others written whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bdfm_infer.errors import BdfmError
+from bdfm_infer.errors import BdfmError, WriteError
 
 from .errors import ArraysError
 
@@ -82,6 +83,28 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
         ArraysError: the disk is full or the folder cannot be written; an older file stays.
     """
     _write(path, lambda stream: np.save(stream, array), ArraysError)
+
+
+def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write a picture (h, w) grey or (h, w, 3) BGR, of the kind that its name ends in; it appears when it is whole.
+
+    Raises:
+        WriteError: the name ends in no kind of picture, the disk is full or the folder cannot be written.
+    """
+    try:
+        _, data = cv2.imencode(path.suffix, picture)
+    except cv2.error as error:
+        raise WriteError(f"{path} is no name of a picture. Name a .png file.") from error
+    write_content(path, data.tobytes(), WriteError)
+
+
+def write_content(path: Path, content: bytes, error: type[BdfmError]) -> None:
+    """Write a file that appears when it is whole.
+
+    Raises:
+        error: the disk is full or the folder cannot be written; an older file stays.
+    """
+    _write(path, lambda stream: stream.write(content), error)
 
 
 def _write(path: Path, write: Any, error: type[BdfmError]) -> None:

@@ -15,6 +15,7 @@ import onnxruntime
 import torch
 
 from bdfm_infer.alignment import CROP_SIZE
+from bdfm_train.arrays import write_content
 
 from .errors import CheckpointError
 from .networks.reader import ExportedReader
@@ -89,4 +90,4 @@ def _entry(path: Path) -> dict[str, str]:
 
 
 def _write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    (folder / "model.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8", newline="\n")
+    write_content(folder / "model.json", (json.dumps(facts, indent=2) + "\n").encode(), CheckpointError)

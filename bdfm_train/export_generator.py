@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from bdfm_infer.parameters import N_PARAMETERS, base_face
+from bdfm_train.arrays import write_content
 
 from .errors import CheckpointError
 from .networks.generator import Generator
@@ -47,7 +48,7 @@ def export_generator(generator: Generator, path: Path) -> float:
         Mean absolute difference, in grey levels of 255, to the network on the base face and random ones.
 
     Raises:
-        CheckpointError: the file would be larger than the package can carry.
+        CheckpointError: the file would be larger than the package can carry, or cannot be written.
     """
     model = ExportedGenerator(generator).eval()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +69,7 @@ def export_generator(generator: Generator, path: Path) -> float:
     content = stored.SerializeToString()
     if len(content) > MOST_BYTES:
         raise CheckpointError(f"This G takes {len(content)} bytes, {MOST_BYTES} are allowed. Choose narrower widths.")
-    path.write_bytes(content)
+    write_content(path, content, CheckpointError)
     return difference_to(content, model)
 
 

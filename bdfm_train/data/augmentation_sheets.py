@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer.parameters import AU_NAMES
+from bdfm_train.arrays import write_picture
 from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.sheets import grid, tag
 
@@ -55,7 +56,7 @@ def write_sheets(head: Head, photos: list[Photo], folder: Path) -> list[Path]:
         }
         for name, tiles in sheets.items():
             paths.append(folder / f"{name}_{start // ROWS}.png")
-            cv2.imwrite(str(paths[-1]), grid(tiles, len(tiles) // len(part))[..., ::-1])
+            write_picture(paths[-1], grid(tiles, len(tiles) // len(part))[..., ::-1])
     return paths
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import tarfile
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer import alignment
+from bdfm_train.arrays import read_arrays
 from bdfm_train.errors import SourcesError
 
 from .judgements import load_grades
@@ -36,6 +38,8 @@ FACE_OVAL: Final = np.array([
 
 Part = Literal["train", "held_out", "expressions", "set_aside"]
 HELD_OUT_SHARE: Final = 0.08
+_CHECK: Final = "bdfm_train.face_model.sources"
+"""What checks the sources."""
 _COPY: Final = 0.935
 """Correlation of two small grey faces from which one photo counts as a copy of the other."""
 
@@ -155,25 +159,44 @@ def load_photos(sources: Path, part: Part) -> list[Photo]:
         part: ``train`` and ``held_out`` are for training and for choosing checkpoints, the others only for measuring.
 
     Raises:
-        SourcesError: a file is missing.
+        SourcesError: a file is missing or damaged.
     """
     judged = set(judgements(sources))
     aside, bad = set_aside(), unsuitable()
-    table = np.load(_open(sources / "faces" / "landmarks478.npz"))
-    points = dict(zip((str(name) for name in table["names"]), table["xyz"][..., :2].astype(np.float32), strict=True))
+    path = sources / "faces" / "landmarks478.npz"
+    names, places = read_arrays(path, ("names", "xyz"), "table of landmarks", _CHECK, error=SourcesError)
+    points = dict(zip(map(str, names), places[..., :2].astype(np.float32), strict=True))
+    wanted = {name for name in points.keys() - bad if part_of(name, judged, aside) == part}
     grades = load_grades()
     photos = []
-    with tarfile.open(_open(sources / "faces" / "photos.tar")) as archive:
-        for member in archive:
-            name = Path(member.name).name
-            if name not in points or name in bad or part_of(name, judged, aside) != part:
-                continue
-            file = archive.extractfile(member)
-            assert file is not None
-            image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_GRAYSCALE)
-            mesh = points[name] - 0.5
-            photos.append(Photo(name, image, mesh[IBUG_OF_MESH], mesh[FACE_OVAL], grades.get(name)))
+    for name, image in archive_photos(sources, wanted, cv2.IMREAD_GRAYSCALE):
+        mesh = points[name] - 0.5
+        photos.append(Photo(name, image, mesh[IBUG_OF_MESH], mesh[FACE_OVAL], grades.get(name)))
     return photos
+
+
+def archive_photos(
+    sources: Path, names: Collection[str], read_as: int = cv2.IMREAD_COLOR
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Names and pictures, (h, w, 3) BGR or as OpenCV's flag says, of photos of the archive, in its order.
+
+    Raises:
+        SourcesError: the archive is missing or damaged, or lacks one of the photos.
+    """
+    path = sources / "faces" / "photos.tar"
+    missing = set(names)
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                name = Path(member.name).name
+                file = archive.extractfile(member) if name in missing else None
+                if file is not None:
+                    missing.discard(name)
+                    yield name, cv2.imdecode(np.frombuffer(file.read(), np.uint8), read_as)
+    except (OSError, tarfile.TarError) as error:
+        raise SourcesError(f"{path} cannot be read ({error}). Point BDFM_SOURCES at the folder of faces.") from error
+    if missing:
+        raise SourcesError(f"{path} lacks {len(missing)} photos, first {min(missing)}. Copy the archive again.")
 
 
 def _open(path: Path) -> Path:

@@ -18,6 +18,7 @@ from bdfm_infer import Predictor, capture
 from bdfm_infer.frames import VideoSource
 from bdfm_infer.parameters import AU_NAMES
 from bdfm_infer.take import Take
+from bdfm_train.arrays import write_picture
 
 from .judged_clips import BLINK, closure, load_judged, report_lines, stretches
 
@@ -111,6 +112,5 @@ def report(sources: Path, predictor: Predictor, out: Path | None) -> str:
             lines += report_lines(take, judged[path.stem])
             lines.append(jump_line(jumps(path, take, predictor)))
         if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(out / f"{path.stem}.png"), draw(path, take))
+            write_picture(out / f"{path.stem}.png", draw(path, take))
     return "\n".join(lines)

@@ -6,20 +6,18 @@
 
 from __future__ import annotations
 
-import tarfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer.parameters import ACTION_UNITS, AU_NAMES
 from bdfm_infer.predictor import Predictor
-from bdfm_train.data.photos import judgements
-from bdfm_train.errors import MeasureError, SourcesError
+from bdfm_train.data.photos import archive_photos, judgements
+from bdfm_train.errors import MeasureError
 
 from .statistics import auc, auc_interval
 
@@ -96,24 +94,6 @@ def read_photos(
         found.append(face is not None)
         rows.append(np.zeros(len(AU_NAMES)) if face is None else face.action_units)
     return tuple(read), np.array(rows, np.float64).reshape(-1, len(AU_NAMES)), np.array(found, bool)
-
-
-def archive_photos(sources: Path, names: Collection[str]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Names and pictures (h, w, 3) BGR of photos of the archive, in its order."""
-    path = sources / "faces" / "photos.tar"
-    missing = set(names)
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                name = Path(member.name).name
-                file = archive.extractfile(member) if name in missing else None
-                if file is not None:
-                    missing.discard(name)
-                    yield name, cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
-    except (OSError, tarfile.TarError) as error:
-        raise SourcesError(f"{path} cannot be read ({error}). Point BDFM_SOURCES at the folder of faces.") from error
-    if missing:
-        raise SourcesError(f"{path} lacks {len(missing)} judged photos, first {min(missing)}. Copy the archive again.")
 
 
 def read_judged(sources: Path, predictor: Predictor) -> JudgedReadings:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bdfm_infer.alignment import five_points
+from bdfm_train.arrays import write_picture
 from bdfm_train.face_model.pairs import SIZE, Pairs
 from bdfm_train.networks.generator import Generator, aligned_crops
 from bdfm_train.networks.segmentation import SegmentationNetwork
@@ -120,5 +121,4 @@ def write_sheet(generator: Generator, pairs: Pairs, path: Path, columns: int = 1
         for images in (pairs.images[start : start + columns], drawn[start : start + columns]):
             blank = np.zeros((columns - len(images), SIZE, SIZE, 3), np.uint8)
             strips.append(np.concatenate([*images, *blank], axis=1))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.concatenate(strips)[..., ::-1])
+    write_picture(path, np.concatenate(strips)[..., ::-1])

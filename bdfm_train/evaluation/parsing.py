@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from bdfm_infer import alignment
 from bdfm_infer.alignment import five_points
+from bdfm_train.arrays import write_picture
 from bdfm_train.data.augment import IGNORED, PARSING_SIZE, warp_labels
 from bdfm_train.data.photos import Photo
 from bdfm_train.data.shards import Shard
@@ -110,7 +111,7 @@ def write_overlays(network: SegmentationNetwork, photos: list[Photo], folder: Pa
     paths = []
     for start in range(0, len(tiles), _ROWS * _COLUMNS):
         paths.append(folder / f"parsing_{start // (_ROWS * _COLUMNS)}.png")
-        cv2.imwrite(str(paths[-1]), grid(tiles[start : start + _ROWS * _COLUMNS], _COLUMNS)[..., ::-1])
+        write_picture(paths[-1], grid(tiles[start : start + _ROWS * _COLUMNS], _COLUMNS)[..., ::-1])
     return paths
 
 

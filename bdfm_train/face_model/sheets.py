@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer.parameters import AU_NAMES, AU_SLICE, BROW_SLICE, N_BROW_STYLES, base_face
+from bdfm_train.arrays import write_picture
 from bdfm_train.command import run
 
 from .glasses import random_glasses
@@ -61,7 +62,7 @@ def write_sheets(head: Head, performances: Performances | None, folder: Path) ->
     paths = []
     for name, (tiles, columns) in sheets.items():
         paths.append(folder / f"{name}_{head.name}.png")
-        cv2.imwrite(str(paths[-1]), grid(list(tiles), columns)[..., ::-1])
+        write_picture(paths[-1], grid(list(tiles), columns)[..., ::-1])
     return paths
 
 

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from bdfm_infer import Predictor, alignment
-from bdfm_infer.errors import NoFaceError, WriteError
+from bdfm_infer.errors import NoFaceError
 from bdfm_infer.images import load_image
 from bdfm_infer.network import FaceNetwork, Weights
 from bdfm_infer.parameters import (
@@ -33,6 +33,7 @@ from bdfm_infer.parameters import (
     degrees_from_parameter,
     intensity_from_parameter,
 )
+from bdfm_train.arrays import write_picture
 from bdfm_train.networks.generator import SIZE
 from bdfm_train.networks.segmentation import normalise
 
@@ -174,13 +175,7 @@ def write_sheet(fitted: Sequence[Fitted], path: Path) -> None:
     Raises:
         WriteError: it cannot be written.
     """
-    sheet = np.vstack([np.hstack([one.crop, one.drawn]) for one in fitted])
-    try:
-        good, data = cv2.imencode(path.suffix or ".png", sheet)
-        assert good
-        path.write_bytes(data.tobytes())
-    except (OSError, cv2.error) as error:
-        raise WriteError(f"{path} cannot be written ({error}). Name a .png file in a folder that exists.") from error
+    write_picture(path, np.vstack([np.hstack([one.crop, one.drawn]) for one in fitted]))
 
 
 def _reading_time(network: FaceNetwork, crop: Image) -> float:

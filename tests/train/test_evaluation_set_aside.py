@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from bdfm_infer import Predictor
-from bdfm_train.data.photos import set_aside
+from bdfm_train.arrays import write_arrays
+from bdfm_train.data.photos import load_photos, set_aside
 from bdfm_train.errors import MeasureError, SourcesError
 from bdfm_train.evaluation.expressions import read_photos
 from bdfm_train.evaluation.set_aside import load_judged, report, unit_line
@@ -43,10 +44,26 @@ def test_photos_are_read_in_the_archives_order(sources: Path) -> None:
 
 
 def test_a_photo_that_the_archive_lacks_is_named(sources: Path, tmp_path: Path) -> None:
-    with pytest.raises(SourcesError, match=r"lacks 1 judged photos, first other\.png"):
+    with pytest.raises(SourcesError, match=r"lacks 1 photos, first other\.png"):
         read_photos(sources, ["face.png", "other.png"], Predictor())
     with pytest.raises(SourcesError, match="BDFM_SOURCES"):
         report(tmp_path / "nowhere", Predictor())
+
+
+def test_a_damaged_archive_or_table_is_said(sources: Path) -> None:
+    archive, table = sources / "faces" / "photos.tar", sources / "faces" / "landmarks478.npz"
+    (sources / "faces" / "expressions.csv").write_text("file,smile\n")
+    points = np.zeros((2, 478, 3), np.float32)
+    write_arrays(table, {"names": np.array(["face.png", "grey.png"]), "xyz": points})
+    assert sorted(photo.name for part in ("train", "held_out") for photo in load_photos(sources, part)) == [
+        "face.png", "grey.png"
+    ]  # fmt: skip
+    for path, message in ((archive, "cannot be read"), (table, "no table of landmarks")):
+        content = path.read_bytes()
+        path.write_bytes(b"<html>not found</html>" * 40)
+        with pytest.raises(SourcesError, match=message):
+            load_photos(sources, "train")
+        path.write_bytes(content)
 
 
 def test_judged_photos_were_all_set_aside() -> None:

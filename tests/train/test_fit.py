@@ -81,8 +81,8 @@ def test_several_photos_are_fitted_read_and_timed(frozen: FrozenNetworks, photo:
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet.shape == (256, 256, 3)
     assert np.array_equal(sheet[:128, :128], fitted[0].crop)
-    with pytest.raises(WriteError, match="nowhere"):
-        write_sheet(fitted, tmp_path / "nowhere" / "sheet.png")
+    with pytest.raises(WriteError, match="folder that can be written"):
+        write_sheet(fitted, tmp_path / "sheet.png" / "sheet.png")
 
 
 def test_the_ratio_is_that_of_the_times() -> None:

@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from bdfm_infer.errors import WriteError
 from bdfm_train import cli, command
-from bdfm_train.arrays import read_array, read_arrays, write_array, write_arrays
+from bdfm_train.arrays import read_array, read_arrays, write_array, write_arrays, write_picture
 from bdfm_train.config import BatchConfig, Config, NetworkConfig
 from bdfm_train.data import batches, training_data
 from bdfm_train.data.photos import Photo
@@ -361,6 +363,18 @@ def test_files_of_arrays_that_are_none_are_named(tmp_path: Path) -> None:
             read_array(tmp_path / name, 96, "bdfm_train negatives")
     with pytest.raises(ArraysError, match="file of renders for the detector"):
         Renders.load(good)
+
+
+def test_a_picture_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    write_picture(tmp_path / "new" / "x.png", picture)
+    assert np.array_equal(cv2.imread(str(tmp_path / "new" / "x.png")), picture)
+    for name in ("x", "x.text"):
+        with pytest.raises(WriteError, match=r"Name a \.png file"):
+            write_picture(tmp_path / name, picture)
+    with pytest.raises(WriteError, match="cannot be written"):
+        write_picture(tmp_path / "new" / "x.png" / "x.png", picture)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["x.png"]
 
 
 def test_a_folder_without_renders_does_not_wait_for_ever(tmp_path: Path) -> None:
