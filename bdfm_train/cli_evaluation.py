@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The commands that measure what ships, through ``Predictor``: on photos, clips, labelled sets and renders."""
+"""The commands that measure what ships, through ``Predictor``: on photos, clips, labelled sets and renders;
+and ``judges``, how far those agree who graded photos."""
 
 from __future__ import annotations
 

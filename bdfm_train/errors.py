@@ -28,7 +28,7 @@ class HeadFileError(BdfmError):
 
 
 class ConfigError(BdfmError):
-    """There is no configuration of that name."""
+    """A configuration or an option is unknown, or asks for what cannot be."""
 
     code = "bad_config"
     exit_code = 33

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Photos of training with their expression changed by a known amount (paper, section 3.1): what photos seldom show.
+"""Photos with their expression changed by a known amount (paper, section 3.1): what photos seldom show. Photos of
+training, or held-out ones to measure by.
 
 ``python -m bdfm_train changed-photos --heads DIR --out FILE.npz`` writes them, :func:`load_changed_photos` reads them.
 """
@@ -128,7 +129,7 @@ def load_changed_photos(path: Path, photos: list[Photo]) -> list[Photo]:
         "bdfm_train changed-photos",
     )
     if unknown := sorted({str(name) for name in rows[0]} - by_name.keys()):
-        raise SourcesError(f"{path}: {unknown[0]} is no photo of training. Make the file anew.")
+        raise SourcesError(f"{path}: {unknown[0]} is none of the photos. Make the file anew, of the same part.")
     return [
         Photo(str(name), image, landmarks, oval, None, Origin(by_name[str(name)], change))
         for name, image, landmarks, oval, change in zip(*rows, strict=True)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Batches made on the device that trains: a GPU learns faster than processors can crop.
 
-What they hold is what :mod:`bdfm_train.data.batches` says, by the same chances; pictures lie in the device's memory.
+What they hold is what :mod:`bdfm_train.data.batches` says, by the same chances, but for crops without a face, which are
+textures and misplaced renders alone. Pictures lie in the device's memory.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ PROFILE: Final = 97.0
 
 SIDE_VIEW: Final = 60.0
 SIDE_VIEW_SHARE: Final = 0.5
-"""Yaw in degrees from which a render is hard to find, and the share of such among the renders that are shown."""
+"""Yaw in degrees from which a render is hard to find, and the share of renders that are drawn from such alone."""
 BEHIND: Final = 140.0
 
 SWAPPED: Final = np.array([1, 0, 2, 4, 3])

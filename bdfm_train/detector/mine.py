@@ -30,7 +30,7 @@ from bdfm_train.detector.faces import Renders, face_of_photo, spread
 Image = NDArray[np.uint8]
 
 SCORE: Final = 0.15
-"""Score from which a peak is taken, below the one in use."""
+"""Score from which a peak is taken, the one in use."""
 _FRAME: Final = (320, 240)
 _SCENES: Final = 200
 _ATTEMPTS: Final = 3

@@ -17,11 +17,8 @@ from torch.nn import functional
 STRIDE: Final = 4
 """Input pixels for one cell of the output."""
 
-SIZE_MULTIPLE: Final = 32
-"""Height and width of the input are multiples of this."""
-
 UNIT: Final = 8.0
-"""Pixels of spread (see :func:`bdfm_train.detector.data.spread`) where the size map is 0."""
+"""Pixels of spread (see :func:`bdfm_train.detector.faces.spread`) where the size map is 0."""
 
 PRIOR: Final = 0.01
 """Score of an untrained network."""

@@ -2,7 +2,7 @@
 """Shards of renders for training.
 
 ``python -m bdfm_train.face_model.renders --heads DIR --head a --count N --seed S --out FILE.npz`` writes one.
-A shard holds grey pictures, their parameters, landmarks, label maps at half size and roll. ``--benchmark`` prints
+A shard holds grey pictures, their parameters, landmarks, label maps at half size. ``--benchmark`` prints
 renders a second and core instead.
 """
 
@@ -76,15 +76,13 @@ def write_shard(
     parameters = np.empty((count, N_PARAMETERS), np.float16)
     landmarks = np.empty((count, 68, 2), np.float32)
     labels = np.empty((count, SIZE // 2, SIZE // 2), np.uint8)
-    roll = np.empty(count, np.float32)
     for i, sample in zip(range(count), random_renders(renderer, performances, seed, wide), strict=False):
         images[i] = photograph(grey(sample.render.image, rng), rng)
         parameters[i] = sample.parameters
         landmarks[i] = sample.render.landmarks
         labels[i] = sample.render.labels[::2, ::2]
-        roll[i] = sample.rotation[2]
     arrays: dict[str, NDArray[Any]] = {"images": images, "parameters": parameters, "landmarks": landmarks}
-    write_arrays(out, arrays | {"labels": labels, "roll": roll, "head": np.array(head.name)})
+    write_arrays(out, arrays | {"labels": labels, "head": np.array(head.name)})
 
 
 def benchmark(head: Head, performances: Performances | None, count: int = 300) -> None:

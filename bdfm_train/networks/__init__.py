@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-"""The paper's networks: F_seg with landmarks beside its parsing, the representation T, the regressor R."""
+"""The paper's networks: F_seg with landmarks beside its parsing, the representation T, the regressor R, G and F_rec; and the
+published networks that may stand in for some of them."""

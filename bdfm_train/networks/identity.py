@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """F_rec of our own (paper, section 2.5, Eq. 9), for where the published LightCNN is not at hand.
 
-Small on purpose: about 15 M multiply-adds, so that training R on a CPU can afford it in every step.
+Small on purpose: 16 M multiply-adds, so that training R on a CPU can afford it in every step.
 """
 
 from __future__ import annotations

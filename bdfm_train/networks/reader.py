@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The face reader: F_seg (paper, section 2.3), and beside the paper a plain head on its embedding for pose and action
-units, and the confidence."""
+"""The face reader: F_seg (paper, section 2.3), and beside the paper a plain head on its embedding and landmarks for
+pose and action units, and the confidence."""
 
 from __future__ import annotations
 

@@ -3,8 +3,10 @@
 
 Renders teach action units, pose, landmarks and parsing; photos teach landmarks and parsing, and through a mean teacher
 that the action units of a photo do not change with light, noise, mirror or a small error of alignment, and change as
-they should where its expression was changed. Batch statistics of renders and photos are kept apart, and photos move
+they should where its expression was changed (``--teacher`` puts a larger reader's readings in its place). Photos that
+were graded by eye are held to their grades. Batch statistics of renders and photos are kept apart, and photos move
 those that are used later; a few renders go with the photos, so that what no photo shows is known under those, too.
+F_seg is section 2.3 of the paper; how it is trained is ours.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 """Trains R on the frozen F_seg of a face reader (paper, section 2.4), or on a landmark network in its place (Fig. 6):
 ``python -m bdfm_train regressor``.
 
-Renders give all 269 parameters (identity on head A alone); on photos a mean teacher asks for steady action units.
+Renders give all 269 parameters (identity on head A alone); on photos a mean teacher asks for steady action units
+and grades by eye hold them.
 """
 
 from __future__ import annotations

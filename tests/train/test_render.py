@@ -222,7 +222,6 @@ def test_a_shard_is_what_training_reads(renderer: Renderer, tmp_path: Path) -> N
         assert shard["parameters"].shape == (3, N_PARAMETERS) and shard["parameters"].dtype == np.float16
         assert shard["landmarks"].shape == (3, 68, 2) and shard["landmarks"].dtype == np.float32
         assert shard["labels"].shape == (3, SIZE // 2, SIZE // 2) and shard["labels"].max() < len(LABELS)
-        assert shard["roll"].shape == (3,) and shard["roll"].dtype == np.float32
     assert [p.name for p in tmp_path.iterdir()] == ["shard.npz"]
 
 
