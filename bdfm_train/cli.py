@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("--negatives", type=Path, help="crops that the command negatives wrote")
     text = "photos that the command photo-pictures wrote: batches are then made on the device, of these alone"
     reader.add_argument("--pictures", type=Path, help=text)
-    text = "how many times as many pictures in a step as the configuration says; with a GPU 12 to 64 (default: %(default)s)"
+    text = "how many times the configuration's pictures in a step; with a GPU 12 to 64 (default: %(default)s)"
     reader.add_argument("--times", type=whole(1), default=1, help=text)
     reader.add_argument(
         "--teacher", type=Path, help="a larger reader's checkpoint, to learn from its readings of photos"

@@ -2,7 +2,7 @@
 """What is read from clips of real people speaking: ``python -m bdfm_train clips [--out FOLDER]``.
 
 The figures say whether the mouth opens, whether the eyes blink, and what trembles. Three of the clips were judged frame
-by frame (:mod:`judged_clips`): they are never trained on, nor are the others, and what was read is held against what was seen.
+by frame (:mod:`judged_clips`), and what was read is held against what was seen; none of the clips is trained on.
 """
 
 from __future__ import annotations

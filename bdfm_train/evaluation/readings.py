@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from bdfm_infer.take import Take
 from .datasets.labels import Clip, Dataset
 
 Reference = Literal["neutral", "median"]
-REFERENCES: Final[tuple[Reference, ...]] = ("neutral", "median")
 """``neutral``: a person's first frame with all coded units at rest. ``median``: of each clip, without labels."""
 
 Image = NDArray[np.uint8]

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What R is trained by as in the paper (sections 2.1 and 2.5, Fig. 2): photos through F_seg and R to y, and y through G back to F_seg."""
+"""What R is trained by as in the paper (sections 2.1 and 2.5, Fig. 2).
+
+Photos go through F_seg and R to y, and y through G back to F_seg.
+"""
 
 from __future__ import annotations
 
