@@ -31,12 +31,12 @@ from bdfm_infer.parameters import (
 from bdfm_train.errors import FitError
 
 from .head import JAW, Head, Offsets
+from .identity_prior import identity_mix
 from .labels import SKIN
 from .raster import vertex_normals
 from .render import rotation_matrix
 
 _DATA: Final = Path(__file__).parent / "data"
-_PRIOR: Final[dict[str, Any]] = tomllib.loads((_DATA / "identity_prior.toml").read_text(encoding="utf-8"))
 _PHOTO: Final[dict[str, Any]] = tomllib.loads((_DATA / "photo_landmarks.toml").read_text(encoding="utf-8"))
 DISTANCE: Final = 12.0
 """From the camera to the head's centre, model units (about 100 mm): one picture does not tell it."""
@@ -117,7 +117,7 @@ class LandmarkFitter:
         self._up, self._down = (_fields_at(field, points) for field in (head.identity_up, head.identity_down))
         self._units = _fields_at(head.action_units, points)
         self._jaw = np.concatenate([np.zeros((1, len(points), 3)), _fields_at(head.jaw, points)])
-        self._mix = _identity_mix(head)
+        self._mix = identity_mix(head)
         self._eye_distance = float(np.linalg.norm(_eye_centres(self._base)[1] - _eye_centres(self._base)[0]))
         self._spread = _spread(self._base[:, :2])
 
@@ -258,21 +258,6 @@ def _fields_at(offsets: Offsets, points: NDArray[np.int32]) -> Floats:
         for n, vertex in enumerate(points):
             dense[k, n] = offsets.value[part][offsets.index[part] == vertex].sum(0)
     return dense
-
-
-def _identity_mix(head: Head) -> Floats:
-    """Carries 209 independent normal numbers to identities t = 2 (y - 0.5) as the sampler draws them, (208, 209)."""
-    names = head.identity_names
-    mix = np.zeros((N_IDENTITY, N_IDENTITY + 1))
-    mix[np.diag_indices(N_IDENTITY)] = [_PRIOR["spread"][group] for group in head.identity_groups]
-    for left, name in enumerate(names):
-        if name.startswith("l-") and "r-" + name[2:] in names:
-            right = names.index("r-" + name[2:])
-            mix[right] = _PRIOR["sides"]["shared"] * mix[left] + _PRIOR["sides"]["own"] * mix[right]
-    for i, name in enumerate(names):
-        if any(part in name for part in _PRIOR["brow_height"]["parameters"]):
-            mix[i, -1] = _PRIOR["brow_height"]["spread"]
-    return mix
 
 
 def _pixel_moves(points: Floats, moves: Floats, camera: Camera) -> Floats:

@@ -18,7 +18,6 @@ from bdfm_infer.parameters import (
     MIRRORED_AU,
     N_AU,
     N_BROW_STYLES,
-    N_IDENTITY,
     N_PARAMETERS,
     POSE_SLICE,
     parameter_from_degrees,
@@ -26,11 +25,11 @@ from bdfm_infer.parameters import (
 )
 
 from .head import Head
+from .identity_prior import identity_mix
 from .performance import TRAINING_ROWS, Performances
 
 _DATA: Final = Path(__file__).parent / "data"
 _COMBINATIONS: Final[dict[str, Any]] = tomllib.loads((_DATA / "combinations.toml").read_text("utf-8"))
-_PRIOR: Final[dict[str, Any]] = tomllib.loads((_DATA / "identity_prior.toml").read_text("utf-8"))
 UNIT: Final = {name: i for i, name in enumerate(AU_NAMES)}
 LIDS: Final = [UNIT["eye_closed_left"], UNIT["eye_closed_right"]]
 JAW: Final = UNIT["AU26"]
@@ -56,15 +55,7 @@ class Sampler:
     def __init__(self, head: Head, performances: Performances | None, rng: np.random.Generator) -> None:
         self._rng = rng
         self._recorded = performances.rows(TRAINING_ROWS) if performances else None
-        self._spread = np.array([_PRIOR["spread"][group] for group in head.identity_groups], np.float32)
-        names = head.identity_names
-        self._sides = [
-            (i, names.index("r-" + name[2:]))
-            for i, name in enumerate(names)
-            if name.startswith("l-") and "r-" + name[2:] in names
-        ]
-        height = _PRIOR["brow_height"]["parameters"]
-        self._brow_height = [i for i, name in enumerate(names) if any(part in name for part in height)]
+        self._identity_mix = identity_mix(head)
         prototypes = _COMBINATIONS["prototype"]
         self._prototypes = [{UNIT[name]: value for name, value in p["units"].items()} for p in prototypes]
         weights = np.array([p["weight"] for p in prototypes])
@@ -87,11 +78,7 @@ class Sampler:
 
     def identity(self, strength: float = 1.0) -> FloatArray:
         """Identity parameters (208,) in [0, 1]; ``strength`` scales the prior's spread."""
-        rng = self._rng
-        t = rng.normal(size=N_IDENTITY) * self._spread
-        for left, right in self._sides:
-            t[right] = _PRIOR["sides"]["shared"] * t[left] + _PRIOR["sides"]["own"] * t[right]
-        t[self._brow_height] += rng.normal() * _PRIOR["brow_height"]["spread"]
+        t = self._identity_mix @ self._rng.normal(size=self._identity_mix.shape[1])
         return (0.5 + 0.5 * np.clip(t * strength, -1, 1)).astype(np.float32)
 
     def rotation(self, wide: bool = False) -> FloatArray:
