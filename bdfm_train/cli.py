@@ -329,7 +329,7 @@ def _held_out(options: argparse.Namespace) -> None:
     for checkpoint in options.checkpoint:
         print(checkpoint.name)
         model = ExportedReader(load_reader(checkpoint), regressor)
-        shards = {path.name: path for path in options.renders}
+        shards = {str(path): path for path in options.renders}
         print(report(ReadTwice(model) if options.accurate else model, photos, shards, changed, composed))
 
 

@@ -46,7 +46,6 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _train(options: argparse.Namespace) -> None:
-    import torch
     from torch import nn
 
     from .networks.checkpoints import load_reader
@@ -54,8 +53,9 @@ def _train(options: argparse.Namespace) -> None:
     from .networks.published import load_vgg16
     from .training.generator import train_generator
     from .training.processes import processes
+    from .training.steps import limit_threads
 
-    torch.set_num_threads(options.threads)
+    limit_threads(options.threads)
     features: nn.Module | None = None
     if options.vgg16 is not None:
         features = load_vgg16(options.vgg16)

@@ -51,5 +51,5 @@ def _verification(options: argparse.Namespace) -> None:
     networks: dict[str, Embed] = {str(path): load_identity(path) for path in options.checkpoint}
     if options.light_cnn is not None:
         networks[str(options.light_cnn)] = load_light_cnn(options.light_cnn)
-    renders = {path.name: IdentityShard.load(path) for path in options.renders}
+    renders = {str(path): IdentityShard.load(path) for path in options.renders}
     print(report(networks, renders, held_out_photos(sources_root())))

@@ -111,16 +111,14 @@ def _bisenet(options: argparse.Namespace, config: Config) -> BiSeNetOnCrops:
 
 
 def _paper(options: argparse.Namespace) -> None:
-    import torch
-
     from .data.photos import aligned_crops, load_photos
     from .evaluation.curves import read_log, table
-    from .networks.checkpoints import load_regressor
     from .training.own_losses import load_losses
     from .training.paper import LOG, NAMES, train_paper
     from .training.processes import processes
+    from .training.steps import limit_threads
 
-    torch.set_num_threads(options.threads)
+    limit_threads(options.threads)
     config = Config.load(options.config)
     own = load_losses(options.loss, NAMES)
     frozen = _frozen(options, config, by_landmarks=options.landmark_network is not None)
@@ -134,7 +132,7 @@ def _paper(options: argparse.Namespace) -> None:
             config.paper.steps if options.steps is None else options.steps,
             process,
             options.seed,
-            None if options.start is None else load_regressor(options.start),
+            options.start,
             own=own,
         )
         if process.rank == 0:
@@ -144,14 +142,13 @@ def _paper(options: argparse.Namespace) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    import torch
-
     from .networks.checkpoints import load_config
     from .training.fit import fit_photos, report, write_sheet
     from .training.processes import processes
+    from .training.steps import limit_threads
 
-    torch.set_num_threads(options.threads)
-    with processes(options.device) as process:
+    limit_threads(options.threads)
+    with processes(options.device, several=False) as process:
         config = Config.load("paper") if options.bisenet else load_config(options.reader)
         frozen = _frozen(options, config).to(process.device)
         fitted = fit_photos(frozen, options.images, options.steps, options.weights)
@@ -162,15 +159,14 @@ def _fit(options: argparse.Namespace) -> None:
 
 
 def _ablation(options: argparse.Namespace) -> None:
-    import torch
-
     from .data.photos import aligned_crops, load_photos, without_copies
     from .data.shards import Shard
     from .errors import ConfigError
     from .evaluation.regressor import measure
-    from .networks.checkpoints import digest, load_regressor
+    from .networks.checkpoints import digest
     from .training.ablation import HEAT_MAPS, VARIANTS, Approach, Budget, Results, T, run_ablations
     from .training.processes import processes
+    from .training.steps import limit_threads
 
     if options.name not in ("all", *VARIANTS):
         raise ConfigError(f"There is no ablation {options.name!r}. Choose all, or one of: {', '.join(VARIANTS)}.")
@@ -181,25 +177,24 @@ def _ablation(options: argparse.Namespace) -> None:
             "Without F_seg R reads a landmark network. Train it (reader --config landmarks) and give it as "
             "--landmark-network."
         )
-    torch.set_num_threads(options.threads)
+    limit_threads(options.threads)
     config = Config.load(options.config)
     size = config.network.crop_size
     train = load_photos(sources_root(), "train")
     held_out = without_copies(load_photos(sources_root(), "held_out"), train)
     renders = [Shard.load(path) for path in options.renders]
     starts = {T: options.start, HEAT_MAPS: options.landmark_start}
-    begins = ("random" if path is None else path.name for path in starts.values())
+    begin, begin_by_landmarks = ("random" if path is None else path.name for path in starts.values())
     networks = (options.reader, options.bisenet, options.generator, options.identity, options.light_cnn)
     read = (*networks, options.start, *options.renders)
     photos, files = options.photos or config.paper.photos, digest(path for path in read if path is not None)
-    budget = Budget(config.name, options.steps, photos, options.seed, *begins, files)
+    budget = Budget(config.name, options.steps, photos, options.seed, begin, begin_by_landmarks, files)
     results = Results(options.work, budget)
     with processes(options.device) as process:
 
         def approach(reads: str) -> Approach:
             frozen = _frozen(options, config, by_landmarks=reads == HEAT_MAPS).to(process.device)
-            start = None if starts[reads] is None else load_regressor(starts[reads])
-            return Approach(frozen, start, lambda r: measure(frozen.segmentation, r, size, renders, held_out))
+            return Approach(frozen, starts[reads], lambda r: measure(frozen.segmentation, r, size, renders, held_out))
 
         approaches = {reads: approach(reads) for reads in needed}
         run_ablations(names, config, approaches, aligned_crops(train, size), results, process)

@@ -43,7 +43,7 @@ def _parsing(options: argparse.Namespace) -> None:
     from .networks.checkpoints import load_config, load_segmentation
 
     network = load_segmentation(options.checkpoint, load_config(options.checkpoint))
-    print(report(network, {path.name: path for path in options.renders}))
+    print(report(network, {str(path): path for path in options.renders}))
     if options.overlays is not None:
         from .data.photos import held_out_photos
 

@@ -22,7 +22,7 @@ from bdfm_infer.detector import Detector
 from bdfm_infer.network import Weights
 from bdfm_infer.predictor import LONGER_SIDES, Predictor
 from bdfm_train.command import run
-from bdfm_train.data.photos import load_photos
+from bdfm_train.data.photos import held_out_photos, load_photos
 from bdfm_train.detector.backgrounds import BODY, load_textures, pattern, texture_crop
 from bdfm_train.detector.bodies import body_scenes
 from bdfm_train.detector.data import ellipse_mask, head_box, outside_heads, paste, similarity
@@ -145,7 +145,7 @@ def judge_videos(root: Path, find: Finder) -> None:
 def judge_photos(root: Path, find: Finder) -> None:
     """Held-out photos placed and turned."""
     rng = np.random.default_rng(SEED)
-    faces = [face_of_photo(photo) for photo in load_photos(root, "held_out") for _ in range(PLACES)]
+    faces = [face_of_photo(photo) for photo in held_out_photos(root) for _ in range(PLACES)]
     shares, hits = [], []
     for face, picture in zip(faces, _surroundings(len(faces), root, rng), strict=True):
         share, truth = placed(face, picture, HEIGHTS[0], HEIGHTS[-1], rng)

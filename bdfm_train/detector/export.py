@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from bdfm_train.command import run
 from bdfm_train.detector.model import Detector
-from bdfm_train.errors import CheckpointError
-from bdfm_train.networks.checkpoints import read_checkpoint
+from bdfm_train.networks.checkpoints import fill, read_checkpoint
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "bdfm_infer" / "weights" / "detector.onnx"
 
@@ -37,10 +36,7 @@ def load(checkpoint: Path) -> Detector:
         CheckpointError: the file is missing, damaged, or another network's.
     """
     network = Detector()
-    try:
-        network.load_state_dict(read_checkpoint(checkpoint, "detector.train", ("average",))["average"])
-    except RuntimeError as error:
-        raise CheckpointError(f"{checkpoint} was trained with another network: {error}") from error
+    fill(network, read_checkpoint(checkpoint, "detector.train", ("average",))["average"], checkpoint)
     return network.eval()
 
 

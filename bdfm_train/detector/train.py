@@ -9,7 +9,6 @@ back in later batches.
 from __future__ import annotations
 
 import argparse
-import copy
 import itertools
 import math
 import time
@@ -21,7 +20,7 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from bdfm_train.cli_options import whole
@@ -33,9 +32,10 @@ from bdfm_train.detector.faces import Face, Image, Renders, face_of_photo, sprea
 from bdfm_train.detector.model import STRIDE, Detector, point_loss, score_loss
 from bdfm_train.face_model.sources import sources_root
 from bdfm_train.networks.checkpoints import read_checkpoint, restore, write_checkpoint
+from bdfm_train.training.average import WeightAverage
 from bdfm_train.training.precision import training_precision
 from bdfm_train.training.steps import limit_threads
-from bdfm_train.training.work import CPU, descend, make_folder
+from bdfm_train.training.work import CPU, adamw, descend, make_folder, set_rate
 
 POSITIVES: Final = 16
 NEGATIVES: Final = 4
@@ -122,7 +122,7 @@ class _HardNegatives:
                 self.kept[batch.images.shape[2:]].append(batch.images[i, 0].clone())
 
 
-def found(network: Detector, samples: list[Sample]) -> tuple[float, float, float]:
+def found(network: nn.Module, samples: list[Sample]) -> tuple[float, float, float]:
     """Share of faces hit by the best cell around them, their points' error in spreads, share of silent negatives."""
     hits, errors, silent = [], [], []
     with torch.no_grad():
@@ -139,14 +139,6 @@ def found(network: Detector, samples: list[Sample]) -> tuple[float, float, float
             if hits[-1]:
                 errors.append(error.min())
     return float(np.mean(hits)), float(np.mean(errors)) if errors else math.inf, float(np.mean(silent))
-
-
-def follow(average: Detector, network: Detector, decay: float) -> None:
-    """Move a running average of weights and statistics on by one step."""
-    with torch.no_grad():
-        for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
 
 
 def _pictures_for_checks(composer: Composer) -> list[Sample]:
@@ -172,9 +164,10 @@ def train(out: Path, steps: int, photos: list[Face], checks: list[Face], renders
     make_folder(out)
     path = out / "detector.pt"
     network = Detector().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(network).requires_grad_(False).eval()
-    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.01)
-    step, kept = _resume(path, network, average, optimizer) if path.is_file() else (0, [])
+    average = WeightAverage(network, AVERAGE)
+    average.network.eval()
+    optimizer = adamw(network, weight_decay=0.01)
+    step, kept = _resume(path, network, average.network, optimizer) if path.is_file() else (0, [])
     samples = _pictures_for_checks(Composer(checks, [], pool, seed=1))
     pictures = _Pictures(Composer(photos, renders, pool, _SEED), step)
     feed = iter(DataLoader(pictures, batch_size=None, num_workers=1, prefetch_factor=6))
@@ -183,9 +176,9 @@ def train(out: Path, steps: int, photos: list[Face], checks: list[Face], renders
     while True:
         share = min(step / steps, 1.0)
         if step % REPORT == 0 or share >= 1:
-            state = {"network": network.state_dict(), "average": average.state_dict(), "hard": hard.state()}
+            state = {"network": network.state_dict(), "average": average.network.state_dict(), "hard": hard.state()}
             write_checkpoint(state | {"optimizer": optimizer.state_dict(), "step": step}, path)
-            recall, error, silent = found(average, samples)
+            recall, error, silent = found(average.network, samples)
             score, place = np.mean(losses, 0) if losses else (math.nan, math.nan)
             print(
                 f"{(time.monotonic() - start) / 60:.1f} min, step {step}: loss {score:.3f} {place:.3f}; "
@@ -194,8 +187,7 @@ def train(out: Path, steps: int, photos: list[Face], checks: list[Face], renders
             )
             if share >= 1:
                 return
-        for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * min((step + 1) / WARM_UP, 0.505 + 0.495 * math.cos(math.pi * share))
+        set_rate(optimizer, LEARNING_RATE * min((step + 1) / WARM_UP, 0.505 + 0.495 * math.cos(math.pi * share)))
         batch = hard.extended(next(feed), np.random.default_rng((step, _SEED)))
         with training_precision(CPU):
             logits, points = network(batch.images.float().contiguous(memory_format=torch.channels_last))
@@ -207,11 +199,11 @@ def train(out: Path, steps: int, photos: list[Face], checks: list[Face], renders
         hard.keep(batch, torch.sigmoid(logits.detach()).amax((1, 2)))
         losses.append((values["score"], values["points"]))
         step += 1
-        follow(average, network, min(AVERAGE, 1 - 1 / (step / 10 + 1)))
+        average.update(step)
 
 
 def _resume(
-    path: Path, network: Detector, average: Detector, optimizer: torch.optim.Optimizer
+    path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[int, list[Tensor]]:
     """Steps that are done, and pictures that were mistaken."""
     state = read_checkpoint(path, "detector.train", ("network", "average", "optimizer", "step"))

@@ -48,10 +48,7 @@ def load_config(checkpoint: Path, command: str = "reader") -> Config:
     Raises:
         CheckpointError: the file is missing or damaged; the message names the command that makes it.
     """
-    name = read_checkpoint(checkpoint, command, ("config",))["config"]
-    if not isinstance(name, str):
-        raise CheckpointError(f"{checkpoint} is no checkpoint of {_command(command)}.")
-    return Config.load(name)
+    return _config(read_checkpoint(checkpoint, command, ("config",)), checkpoint, command)
 
 
 def load_reader(checkpoint: Path) -> FaceReader:
@@ -60,8 +57,9 @@ def load_reader(checkpoint: Path) -> FaceReader:
     Raises:
         CheckpointError: the file is missing or belongs to another size of network.
     """
-    reader = build_reader(load_config(checkpoint))
-    fill_reader(reader, checkpoint)
+    state = read_checkpoint(checkpoint, "reader", ("average", "config"))
+    reader = build_reader(_config(state, checkpoint, "reader"))
+    fill(reader, state["average"], checkpoint)
     return reader.eval()
 
 
@@ -71,7 +69,7 @@ def fill_reader(reader: FaceReader, checkpoint: Path) -> None:
     Raises:
         CheckpointError: the file is missing or belongs to another size of network.
     """
-    _fill(reader, checkpoint, "reader", "average")
+    fill(reader, read_checkpoint(checkpoint, "reader", ("average",))["average"], checkpoint)
 
 
 def load_segmentation(checkpoint: Path, config: Config) -> SegmentationNetwork:
@@ -83,10 +81,7 @@ def load_segmentation(checkpoint: Path, config: Config) -> SegmentationNetwork:
     network = build_reader(config).segmentation
     weights = read_checkpoint(checkpoint, "reader", ("average",))["average"]
     prefix = "segmentation."
-    try:
-        network.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
-    except RuntimeError as error:
-        raise CheckpointError(f"{checkpoint} was trained with another network: {error}") from error
+    fill(network, {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}, checkpoint)
     return network.requires_grad_(False).eval()
 
 
@@ -105,11 +100,35 @@ def load_regressor(checkpoint: Path) -> ParameterRegressor:
     Raises:
         CheckpointError: the file is missing or belongs to another size of network.
     """
-    weights = read_checkpoint(checkpoint, "regressor", ("regressor",))["regressor"]
-    config, inputs = load_config(checkpoint, "regressor"), _inputs(weights)
+    state = read_checkpoint(checkpoint, "regressor", ("regressor", "config"))
+    config, inputs = _config(state, checkpoint, "regressor"), _inputs(state["regressor"])
     regressor = build_regressor(config) if inputs is None else _regressor(config, inputs)
-    _fill(regressor, checkpoint, "regressor", "regressor")
+    fill(regressor, state["regressor"], checkpoint)
     return regressor.eval()
+
+
+def fill_regressor(regressor: ParameterRegressor, checkpoint: Path) -> None:
+    """Give R the averaged weights of a checkpoint.
+
+    Raises:
+        CheckpointError: the file is missing or belongs to another size of network.
+    """
+    fill(regressor, read_checkpoint(checkpoint, "regressor", ("regressor",))["regressor"], checkpoint)
+
+
+def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], checkpoint: Path) -> None:
+    """Give a network weights that were read from a checkpoint.
+
+    Raises:
+        CheckpointError: they are of another network.
+    """
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()  # of a line for each weight
+        raise CheckpointError(
+            f"{checkpoint} was trained with another network ({first}). Name one of this configuration."
+        ) from error
 
 
 def fingerprint(network: torch.nn.Module) -> str:
@@ -190,14 +209,13 @@ def _command(name: str) -> str:
     return f"python -m bdfm_train{'.' if '.' in name else ' '}{name}"
 
 
+def _config(state: dict[str, Any], checkpoint: Path, command: str) -> Config:
+    if not isinstance(state["config"], str):
+        raise CheckpointError(f"{checkpoint} is no checkpoint of {_command(command)}.")
+    return Config.load(state["config"])
+
+
 def _inputs(weights: dict[str, torch.Tensor]) -> RegressorInputs | None:
     """Channels of what R was trained on, as its first convolutions tell; None where there are none."""
     first = [weights.get(f"{part}.reduce.0.weight") for part in ("pose", "identity", "brow_style")]
     return RegressorInputs(*(w.shape[1] for w in first if w is not None)) if all(w is not None for w in first) else None
-
-
-def _fill(network: torch.nn.Module, checkpoint: Path, command: str, key: str) -> None:
-    try:
-        network.load_state_dict(read_checkpoint(checkpoint, command, (key,))[key])
-    except RuntimeError as error:
-        raise CheckpointError(f"{checkpoint} was trained with another network: {error}") from error

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bdfm_infer.alignment import CROP_SIZE
-from bdfm_train.errors import CheckpointError
 
-from .checkpoints import read_checkpoint
+from .checkpoints import fill, read_checkpoint
 from .layers import ConvBlock, ResidualBlock
 
 WIDTHS: Final = (16, 24, 48, 96)
@@ -50,8 +49,5 @@ def load_identity(checkpoint: Path) -> IdentityNetwork:
         CheckpointError: the file is missing, damaged, or of another network.
     """
     network = IdentityNetwork()
-    try:
-        network.load_state_dict(read_checkpoint(checkpoint, "identity", ("average",))["average"])
-    except RuntimeError as error:
-        raise CheckpointError(f"{checkpoint} was trained with another network: {error}") from error
+    fill(network, read_checkpoint(checkpoint, "identity", ("average",))["average"], checkpoint)
     return network.requires_grad_(False).eval()

@@ -91,12 +91,12 @@ class Approach:
 
     Attributes:
         frozen: G, F_rec and the network that R reads.
-        start: R's weights to begin with; the same random ones where there is none.
+        start: R's checkpoint to begin with; the same random weights where there is none.
         measure: from R to its figures.
     """
 
     frozen: FrozenNetworks
-    start: ParameterRegressor | None
+    start: Path | None
     measure: Callable[[ParameterRegressor], Figures]
 
 

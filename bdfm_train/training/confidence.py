@@ -34,7 +34,7 @@ from bdfm_train.networks.checkpoints import (
 )
 from bdfm_train.networks.reader import FaceReader, evidence
 
-from .work import Clock, Length, descend
+from .work import Clock, Length, adamw, descend, set_rate
 
 SATURATED_CONFIDENCE = 0.9
 """Confidence of a face turned beyond 60 degrees, where the angle saturates."""
@@ -104,14 +104,13 @@ def train_confidence(
     pool.refresh()
     mined = MinedFaces(*read_arrays(faces, MinedFaces._fields, "file of faces", "bdfm_train faces"))
     without_face = read_array(negatives, CROP_SIZE, "bdfm_train negatives")
-    optimizer = torch.optim.AdamW(face.parameters(), _LEARNING_RATE, weight_decay=0.05)
+    optimizer = adamw(face, weight_decay=0.05)
     unfinished = out.with_name(out.name + ".unfinished")
     seen, truth, errors, minutes = _resume(unfinished, reader, optimizer)
     maker = BatchMaker(load_photos(sources, "train"), pool, _COUNTS, seed, without_face, reader.crop_size)
     batches, clock = feed(maker, len(seen)), Clock(minutes)
     while (share := length.share(len(seen), clock.minutes)) < 1.0:
-        for group in optimizer.param_groups:
-            group["lr"] = _LEARNING_RATE * (0.5 + 0.5 * math.cos(math.pi * share))
+        set_rate(optimizer, _LEARNING_RATE * (0.5 + 0.5 * math.cos(math.pi * share)))
         rng = np.random.default_rng((seed, len(seen)))
         new, wanted = _evidence(reader, next(batches), mined, rng)
         with torch.no_grad():

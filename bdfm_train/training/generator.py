@@ -26,7 +26,7 @@ from bdfm_train.networks.generator import COARSE_SIZE, SIZE, Generator, perceptu
 
 from .average import WeightAverage
 from .precision import training_precision
-from .work import CPU, descend, make_folder, write_line
+from .work import CPU, descend, make_folder, set_rate, write_line
 
 COMMAND: Final = "generator"
 _KEYS: Final = ("generator", "average", "optimizer", "step", "config", "head")
@@ -157,8 +157,7 @@ def train_generator(
     began, first = time.monotonic(), step
     recent: list[dict[str, float]] = []
     while step < steps:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, step, steps)
+        set_rate(optimizer, learning_rate(config, step, steps))
         y, real = pool.draw(config.batch, np.random.default_rng((seed, step)))
         y, real = y.to(device), real.to(device)
         recent.append(_step(generator, y, real, features, config, step, optimizer, checkpoint))

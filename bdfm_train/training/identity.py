@@ -28,7 +28,7 @@ from bdfm_train.networks.identity import IdentityNetwork
 from .average import WeightAverage
 from .precision import training_precision
 from .steps import learning_rate
-from .work import CPU, descend, make_folder, write_line
+from .work import CPU, adamw, descend, make_folder, set_rate, write_line
 
 _KEYS: Final = ("network", "average", "optimizer", "step")
 _LONGEST_GRADIENT: Final = 2.0
@@ -123,7 +123,7 @@ def train_identity(
     torch.manual_seed(seed)
     network = ShapedNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = WeightAverage(network.network, settings.training.average)
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=settings.training.weight_decay)
+    optimizer = adamw(network, settings.training.weight_decay)
     checkpoint, step = work / "identity.pt", 0
     if checkpoint.exists():
         step = _resume(checkpoint, network, average, optimizer)
@@ -141,8 +141,7 @@ def train_identity(
     began, first = time.monotonic(), step
     losses: list[dict[str, float]] = []
     while step < steps:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(settings.training, step, step / steps)
+        set_rate(optimizer, learning_rate(settings.training, step, step / steps))
         batch = pool.draw(settings.counts, np.random.default_rng((seed, step)))
         losses.append(_step(network, batch, settings, optimizer, step + 1, checkpoint))
         step += 1

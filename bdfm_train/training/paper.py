@@ -21,7 +21,13 @@ from torch import Tensor, nn
 
 from bdfm_train.config import Config
 from bdfm_train.errors import CheckpointError
-from bdfm_train.networks.checkpoints import build_regressor, read_checkpoint, restore, write_checkpoint
+from bdfm_train.networks.checkpoints import (
+    build_regressor,
+    fill_regressor,
+    read_checkpoint,
+    restore,
+    write_checkpoint,
+)
 from bdfm_train.networks.regressor import ParameterRegressor
 
 from .average import WeightAverage
@@ -31,7 +37,7 @@ from .own_losses import OwnLoss
 from .precision import training_precision
 from .processes import Processes
 from .steps import learning_rate
-from .work import descend, make_folder, write_line
+from .work import adamw, descend, make_folder, set_rate, write_line
 
 CHECKPOINT: Final = "paper.pt"
 LOG: Final = "paper.jsonl"
@@ -57,7 +63,7 @@ def train_paper(
     steps: int,
     process: Processes,
     seed: int = 0,
-    start: ParameterRegressor | None = None,
+    start: Path | None = None,
     intervals: Intervals = Intervals(),
     own: Sequence[OwnLoss] = (),
 ) -> Path:
@@ -71,7 +77,7 @@ def train_paper(
         steps: length of the whole run; the learning rate falls to nothing over it.
         process: this process and its device.
         seed: of weights and batches.
-        start: R's weights to begin with; random ones where there is none.
+        start: checkpoint of R, whose averaged weights are the first; random ones where there is none.
         intervals: how often to log and save.
         own: losses beside the paper's.
 
@@ -87,13 +93,10 @@ def train_paper(
     settings, checkpoint, device = config.paper, work / CHECKPOINT, process.device
     regressor = build_regressor(config, frozen.segmentation)
     if start is not None:
-        try:
-            regressor.load_state_dict(start.state_dict())
-        except RuntimeError as error:
-            raise CheckpointError(f"R to start from is not of the size of configuration {config.name}.") from error
+        fill_regressor(regressor, start)
     regressor.to(device).train()
     average = WeightAverage(regressor, settings.training.average)
-    optimizer = torch.optim.AdamW(regressor.parameters(), weight_decay=settings.training.weight_decay)
+    optimizer = adamw(regressor, settings.training.weight_decay)
     run_settings = _settings(config, own, frozen)
     step = _resume(checkpoint, run_settings, regressor, average, optimizer) if checkpoint.exists() else 0
     objective = process.spread(PaperObjective(regressor, frozen.to(device), settings.loss, own))
@@ -114,8 +117,7 @@ def train_paper(
     since: dict[str, list[float]] = defaultdict(list)
     began, first = time.monotonic(), step
     while step < steps:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(settings.training, step, step / steps)
+        set_rate(optimizer, learning_rate(settings.training, step, step / steps))
         rng = np.random.default_rng((seed, step, process.rank))
         losses = _step(
             objective, draw(photos, settings.photos, rng).to(device), optimizer, config, own, checkpoint, step

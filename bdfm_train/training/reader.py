@@ -53,7 +53,7 @@ from .steps import (
     with_mirror_images,
 )
 from .teacher import read_photos
-from .work import Clock, Descent, Run, make_folder, seed_step, write_line
+from .work import Clock, Descent, Run, adamw, make_folder, seed_step, set_rate, write_line
 
 MOMENTUM = 0.05
 """Of the running batch statistics."""
@@ -174,12 +174,7 @@ def train_reader(
     reader.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     set_momentum(reader, MOMENTUM)
     average = WeightAverage(reader, config.training.average)
-    optimizer = torch.optim.AdamW(
-        reader.parameters(),
-        config.training.learning_rate,
-        weight_decay=config.training.weight_decay,
-        fused=True,
-    )
+    optimizer = adamw(reader, config.training.weight_decay)
     torch.backends.cudnn.benchmark = True
     checkpoint = run.work / "reader.pt"
     step, minutes = _resume(checkpoint, reader, average, optimizer) if checkpoint.exists() else (0, 0.0)
@@ -187,8 +182,7 @@ def train_reader(
     batches = batches_from(step)
     clock = Clock(minutes)
     while (share := run.length.share(step, clock.minutes)) < 1.0:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config.training, step, share)
+        set_rate(optimizer, learning_rate(config.training, step, share))
         seed_step(run.seed, step)
         steady = 1.0 if start or teacher else min(1.0, max(0.0, (step - _BEFORE_TEACHING) / _UNTIL_TEACHING))
         losses, total = _losses(reader, average.network, next(batches).to(run.device), config, own, steady)

@@ -16,23 +16,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, POSE_SLICE
-from bdfm_train.config import Config
 from bdfm_train.data.batches import Batch, feed
 from bdfm_train.data.training_data import TrainingData
 from bdfm_train.errors import CheckpointError
 from bdfm_train.networks.checkpoints import (
     build_regressor,
+    fill_regressor,
     fingerprint,
     load_config,
     load_landmark_network,
-    load_regressor,
     load_segmentation,
     read_checkpoint,
     restore,
     write_checkpoint,
 )
 from bdfm_train.networks.landmark_network import LandmarkNetwork
-from bdfm_train.networks.regressor import ParameterRegressor
 from bdfm_train.networks.representation import described
 from bdfm_train.networks.segmentation import SegmentationNetwork
 
@@ -50,7 +48,7 @@ from .steps import (
     steadiness_error,
     with_mirror_images,
 )
-from .work import Clock, Run, descend, make_folder, write_line
+from .work import Clock, Run, adamw, descend, make_folder, set_rate, write_line
 
 
 def regressor_losses(
@@ -131,11 +129,10 @@ def train_regressor(
     maker = data.batches(config, run.seed, negatives=1)
     regressor = build_regressor(config, segmentation)
     if start is not None:
-        _begin(regressor, start, config)
+        fill_regressor(regressor, start)
     regressor.to(run.device).train()
     average = WeightAverage(regressor, config.training.average)
-    rate = config.training.learning_rate
-    optimizer = torch.optim.AdamW(regressor.parameters(), rate, weight_decay=config.training.weight_decay)
+    optimizer = adamw(regressor, config.training.weight_decay)
     path, f_seg = run.work / "regressor.pt", fingerprint(segmentation)
     step, minutes = _resume(path, f_seg, regressor, average, optimizer) if path.exists() else (0, 0.0)
     segmentation.to(run.device)
@@ -155,8 +152,7 @@ def train_regressor(
         write_checkpoint(state, path)
 
     while (share := run.length.share(step, clock.minutes)) < 1.0:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config.training, step, share)
+        set_rate(optimizer, learning_rate(config.training, step, share))
         batch = next(batches).to(run.device)
         losses = _step(segmentation, regressor, average.network, batch, emphasis, own, optimizer, step + 1, path)
         step += 1
@@ -168,13 +164,6 @@ def train_regressor(
             save()
     save()
     return path
-
-
-def _begin(regressor: ParameterRegressor, start: Path, config: Config) -> None:
-    try:
-        regressor.load_state_dict(load_regressor(start).state_dict())
-    except RuntimeError as error:
-        raise CheckpointError(f"{start}: R to start from is not of the size of configuration {config.name}.") from error
 
 
 def _resume(

@@ -120,7 +120,7 @@ def judged_error(read: Tensor, bounds: Tensor, change: Tensor, mirrored: Tensor)
 
 
 def learning_rate(training: TrainingConfig, step: int, share: float) -> float:
-    """Warm-up over the first steps, then a cosine to nothing over the run.
+    """Warm-up over the first steps, then a cosine to nothing, but for 1e-5, over the run.
 
     Args:
         training: its settings.

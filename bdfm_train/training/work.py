@@ -109,6 +109,17 @@ def seed_step(seed: int, step: int) -> None:
     torch.manual_seed((seed << 32) + step)
 
 
+def adamw(network: nn.Module, weight_decay: float) -> torch.optim.AdamW:
+    """The optimizer of a network's weights, fused; :func:`set_rate` gives the learning rate of each step."""
+    return torch.optim.AdamW(network.parameters(), weight_decay=weight_decay, fused=True)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The learning rate of the next step."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
 class Descent:
     """Steps of gradient descent that a loss or gradient which is no number ends before it reaches the weights.
 

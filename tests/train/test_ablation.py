@@ -15,7 +15,7 @@ from bdfm_train.data.shards import Shard
 from bdfm_train.errors import MeasureError
 from bdfm_train.evaluation import regressor as evaluation
 from bdfm_train.evaluation.regressor import Figures, measure
-from bdfm_train.networks.checkpoints import build_reader, build_regressor
+from bdfm_train.networks.checkpoints import build_reader, build_regressor, write_checkpoint
 from bdfm_train.networks.generator import Generator
 from bdfm_train.networks.identity import IdentityNetwork
 from bdfm_train.networks.landmark_network import LandmarkNetwork
@@ -137,13 +137,18 @@ class Measured:
         return dataclasses.replace(FIGURES, icc=len(self.weights) / 10)
 
 
+def checkpoint_of(regressor: ParameterRegressor, folder: Path) -> Path:
+    write_checkpoint({"regressor": regressor.state_dict()}, folder / "start.pt")
+    return folder / "start.pt"
+
+
 @pytest.mark.usefixtures("_tiny_r_is_loaded")
 def test_variants_run_in_turn_from_one_start(
     config: Config, frozen: FrozenNetworks, photos: np.ndarray, tmp_path: Path
 ) -> None:
     torch.manual_seed(5)
     start, measured = build_regressor(config), Measured()
-    approaches = {T: Approach(frozen, start, measured)}
+    approaches = {T: Approach(frozen, checkpoint_of(start, tmp_path), measured)}
     run_ablations(["no-content", "no-identity"], config, approaches, photos, Results(tmp_path, BUDGET), ALONE)
     seen = measured.weights
     assert torch.equal(seen[0], start.pose.second.weight)
@@ -170,7 +175,10 @@ def test_on_the_landmark_network_r_has_a_start_of_its_own(
     by_landmarks = dataclasses.replace(frozen, segmentation=LandmarkNetwork(frozen.segmentation))  # type: ignore[arg-type]
     torch.manual_seed(6)
     start, measured, other = build_regressor(config, by_landmarks.segmentation), Measured(), Measured()
-    approaches = {T: Approach(frozen, None, other), HEAT_MAPS: Approach(by_landmarks, start, measured)}
+    approaches = {
+        T: Approach(frozen, None, other),
+        HEAT_MAPS: Approach(by_landmarks, checkpoint_of(start, tmp_path), measured),
+    }
     run_ablations(["full", "landmarks"], config, approaches, photos, Results(tmp_path, BUDGET), ALONE)
     assert len(measured.weights) == len(other.weights) == 2
     assert torch.equal(measured.weights[0], start.pose.second.weight)

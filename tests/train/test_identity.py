@@ -251,7 +251,7 @@ def test_a_shard_that_cannot_be_written_is_said_so(heads_folder: Path, tmp_path:
 
 def test_views_of_a_rendered_identity_share_shape_and_brows_alone(heads_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "ids.npz"
-    write_identities(Head.load(heads_folder, "a"), None, 2, 4, 3, path)
+    write_identities(Head.load(heads_folder, "a"), None, 2, 4, 4, path)
     shard = IdentityShard.load(path)
     y = shard.parameters.astype(np.float32)
     assert shard.identity.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
@@ -266,7 +266,7 @@ def test_views_of_a_rendered_identity_share_shape_and_brows_alone(heads_folder: 
     assert np.ptp(shard.shape[:4], axis=0).max() == 0
     assert np.abs(shard.shape[0] - shard.shape[4]).max() > 0.02
     again = tmp_path / "again.npz"
-    write_identities(Head.load(heads_folder, "a"), None, 2, 4, 3, again)
+    write_identities(Head.load(heads_folder, "a"), None, 2, 4, 4, again)
     assert np.array_equal(IdentityShard.load(again).images, shard.images)
 
 

@@ -131,10 +131,10 @@ def test_a_damaged_checkpoint_is_named_and_kept(tmp_path: Path) -> None:
 
 
 def test_r_of_another_size_is_refused_as_start(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="size"):
-        train_paper(
-            tiny_config(), tiny_networks(), photos(), tmp_path, 1, ONE, start=build_regressor(Config.load("lite"))
-        )
+    start = tmp_path / "start.pt"
+    write_checkpoint({"regressor": build_regressor(Config.load("lite")).state_dict()}, start)
+    with pytest.raises(CheckpointError, match=r"start\.pt was trained with another network \(size mismatch for pose"):
+        train_paper(tiny_config(), tiny_networks(), photos(), tmp_path, 1, ONE, start=start)
 
 
 def test_two_processes_train_one_r(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_two_processes_train_one_r(tmp_path: Path) -> None:
             torch.set_num_threads(1)
             from pathlib import Path
             from test_paper_training import OFTEN, photos, processes, tiny_config, tiny_networks, train_paper
-            from bdfm_train.networks.checkpoints import build_regressor
+            from bdfm_train.networks.checkpoints import build_regressor, write_checkpoint
             from bdfm_train.training import paper
             built = []
             paper.build_regressor = lambda *sizes: built.append(build_regressor(*sizes)) or built[0]
