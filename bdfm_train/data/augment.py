@@ -109,7 +109,7 @@ def tone_parts(crop: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.rando
     """
     if rng.random() >= TONED:
         return crop
-    factors = {}
+    factors: dict[str, float] = {}
     for names, mean, deviation in TONES:
         factor = float(np.clip(np.exp(rng.normal(mean, deviation)), LEAST_TONE, MOST_TONE))
         factors |= dict.fromkeys(names, factor)

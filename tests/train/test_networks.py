@@ -15,6 +15,7 @@ from bdfm_train.config import Config
 from bdfm_train.data.photos import Photo
 from bdfm_train.errors import CheckpointError, ConfigError
 from bdfm_train.export import OUTPUTS, export_reader
+from bdfm_train.face_model.labels import LABEL, LABELS
 from bdfm_train.networks.checkpoints import load_reader
 from bdfm_train.networks.landmark_network import LandmarkMaps, LandmarkNetwork
 from bdfm_train.networks.layers import AttentionBlock, SqueezeExcitation
@@ -22,7 +23,6 @@ from bdfm_train.networks.reader import ExportedReader, FaceReader
 from bdfm_train.networks.regressor import ParameterRegressor, RegressorInputs, SubRegressor
 from bdfm_train.networks.representation import BETA, PARTS, Representation, described, represent
 from bdfm_train.networks.segmentation import (
-    CLASSES,
     AttentionRefinement,
     FeatureFusion,
     LandmarkHeat,
@@ -49,7 +49,7 @@ def test_shapes_of_what_f_seg_sees(reader: FaceReader, crops: torch.Tensor) -> N
     features = reader(normalise(crops)).features
     assert [tuple(stage.shape) for stage in features.stages] == [(3, 16, 24, 24), (3, 32, 12, 12), (3, 64, 6, 6)]
     assert features.fused.shape == (3, 16, 24, 24)
-    assert features.parsing.shape == (3, len(CLASSES), 24, 24)
+    assert features.parsing.shape == (3, len(LABELS), 24, 24)
     assert features.landmarks.shape == (3, 68, 2)
 
 
@@ -88,7 +88,7 @@ def test_t_vanishes_outside_its_part(reader: FaceReader, crops: torch.Tensor) ->
     """Eq. 5: a map times the probability of its part. With all mass on `nose`, nothing but T_nose is left."""
     features = reader(normalise(crops)).features
     parsing = torch.full_like(features.parsing, -50.0)
-    parsing[:, CLASSES.index("nose")] = 50.0
+    parsing[:, LABEL["nose"]] = 50.0
     t = represent(replace(features, parsing=parsing))
     for part in PARTS:
         size = getattr(t, part).abs().max()
@@ -102,11 +102,11 @@ def test_t_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(BETA, part, beta)
     shares = {"l_brow": 0.1, "r_brow": 0.05, "l_eye": 0.2, "r_eye": 0.15, "u_lip": 0.05, "inner_mouth": 0.05}
     shares |= {"l_lip": 0.1, "skin": 0.03, "ears": 0.02}
-    probabilities = torch.full((1, len(CLASSES), 4, 4), 1e-9)
+    probabilities = torch.full((1, len(LABELS), 4, 4), 1e-9)
     for name, share in shares.items():
-        probabilities[:, CLASSES.index(name)] = share
-    probabilities[..., CLASSES.index("nose"), :, 0] = 0.25  # in the first of four columns
-    probabilities[..., CLASSES.index("hair"), :, 1:] = 0.25
+        probabilities[:, LABEL[name]] = share
+    probabilities[..., LABEL["nose"], :, 0] = 0.25  # in the first of four columns
+    probabilities[..., LABEL["hair"], :, 1:] = 0.25
     stages = (torch.full((1, 1, 4, 4), 2.0), torch.full((1, 1, 2, 2), 4.0), torch.full((1, 1, 1, 1), 8.0))
     t = represent(SimpleNamespace(stages=stages, fused=stages[0], parsing=probabilities.log()))  # type: ignore[arg-type]
     torch.testing.assert_close(t.eyes, torch.full((1, 1, 4, 4), 2.0 * 0.35 * 2.0))
