@@ -55,7 +55,7 @@ def test_they_come_back_from_their_file_with_their_origins(
         assert one.origin and other.origin and other.origin.photo is one.origin.photo
         np.testing.assert_array_equal(one.image, other.image)
         np.testing.assert_array_equal(one.origin.change, other.origin.change)
-    with pytest.raises(SourcesError, match="no photo of training"):
+    with pytest.raises(SourcesError, match="is none of the photos"):
         load_changed_photos(path, originals[:1])
     with pytest.raises(ArraysError, match="changed-photos"):
         load_changed_photos(tmp_path / "none.npz", originals)
