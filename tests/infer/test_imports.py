@@ -33,10 +33,9 @@ def test_whole_api_without_training_or_blender() -> None:
     assert not loaded & {"torch", "bpy", "scipy", "onnx", "numba", "bdfm_train", "blender_addon"}
 
 
-def test_import_takes_less_than_half_a_second() -> None:
-    code = "import time; t = time.process_time(); from bdfm_infer import *; print(time.process_time() - t)"
-    runs = [subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True) for _ in range(3)]
-    assert min(float(run.stdout) for run in runs) < 0.5
+def test_the_package_itself_loads_none_of_what_it_is_built_on() -> None:
+    loaded = modules_after("import bdfm_infer")
+    assert not loaded & {"numpy", "cv2", "onnxruntime", "PIL", "tqdm"}
 
 
 def test_the_networks_report_to_nobody(tmp_path: Path) -> None:
