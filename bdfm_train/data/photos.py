@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import tarfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -116,7 +116,15 @@ def held_out_photos(sources: Path) -> list[Photo]:
 
 def aligned_crops(photos: list[Photo], size: int = alignment.CROP_SIZE) -> NDArray[np.uint8]:
     """Photos aligned by their own landmarks, (n, size, size)."""
-    return np.stack([alignment.crop_face(photo.image, photo.landmarks, size) for photo in photos])
+    return crop_faces([photo.image for photo in photos], [photo.landmarks for photo in photos], size)
+
+
+def crop_faces(
+    images: Iterable[NDArray[np.uint8]], landmarks: Iterable[NDArray[np.floating]], size: int = alignment.CROP_SIZE
+) -> NDArray[np.uint8]:
+    """Grey pictures aligned by their faces' landmarks (68, 2) in pixels, (n, size, size)."""
+    pairs = zip(images, landmarks, strict=True)
+    return np.stack([alignment.crop_face(image, points, size) for image, points in pairs])
 
 
 def cut_out(photo: Photo, size: int) -> Photo:

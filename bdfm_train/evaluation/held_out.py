@@ -21,7 +21,7 @@ from bdfm_infer.alignment import five_points
 from bdfm_infer.parameters import AU_NAMES, N_POSE, degrees_from_parameter
 from bdfm_train.data import device_augment as augment
 from bdfm_train.data.augment import photo_labels, toned
-from bdfm_train.data.photos import Photo, aligned_crops
+from bdfm_train.data.photos import Photo, aligned_crops, crop_faces
 from bdfm_train.data.shards import N_TARGETS, Shard
 from bdfm_train.networks.reader import ExportedReader
 from bdfm_train.training.steps import SIDED
@@ -208,10 +208,7 @@ class RenderErrors:
 
 def render_errors(model: Model, shard: Shard) -> RenderErrors:
     """Read the renders of a shard, aligned by their own landmarks."""
-    crops = [
-        alignment.crop_face(image, landmarks) for image, landmarks in zip(shard.images, shard.landmarks, strict=True)
-    ]
-    _, found = read_crops(model, np.stack(crops))
+    _, found = read_crops(model, crop_faces(shard.images, shard.landmarks))
     truth = shard.parameters[:, :N_TARGETS].astype(np.float64)
     correlation = np.array([np.corrcoef(found[:, i], truth[:, i])[0, 1] for i in range(N_POSE, N_TARGETS)])
     degrees = np.abs(degrees_from_parameter(found[:, :N_POSE]) - degrees_from_parameter(truth[:, :N_POSE]))

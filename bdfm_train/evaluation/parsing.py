@@ -17,7 +17,7 @@ from bdfm_infer import alignment
 from bdfm_infer.alignment import five_points
 from bdfm_train.arrays import write_picture
 from bdfm_train.data.augment import IGNORED, PARSING_SIZE, warp_labels
-from bdfm_train.data.photos import Photo
+from bdfm_train.data.photos import Photo, aligned_crops
 from bdfm_train.data.shards import Shard
 from bdfm_train.face_model.labels import LABELS
 from bdfm_train.networks.segmentation import SegmentationNetwork, normalise
@@ -105,7 +105,7 @@ def write_overlays(network: SegmentationNetwork, photos: list[Photo], folder: Pa
     from bdfm_train.face_model.sheets import grid
 
     folder.mkdir(parents=True, exist_ok=True)
-    crops = np.stack([_crop(photo) for photo in photos])
+    crops = aligned_crops(photos)
     labels, landmarks = parse(network, crops)
     tiles = [_overlay(*each) for each in zip(crops, labels, landmarks, strict=True)]
     paths = []
@@ -113,10 +113,6 @@ def write_overlays(network: SegmentationNetwork, photos: list[Photo], folder: Pa
         paths.append(folder / f"parsing_{start // (_ROWS * _COLUMNS)}.png")
         write_picture(paths[-1], grid(tiles[start : start + _ROWS * _COLUMNS], _COLUMNS)[..., ::-1])
     return paths
-
-
-def _crop(photo: Photo) -> Labels:
-    return alignment.crop_face(photo.image, photo.landmarks)
 
 
 def _overlay(crop: Labels, labels: Labels, landmarks: NDArray[np.float32]) -> Labels:

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from bdfm_infer import alignment
 from bdfm_infer.parameters import (
     AU_NAMES,
     AU_SLICE,
@@ -21,7 +20,7 @@ from bdfm_infer.parameters import (
     degrees_from_parameter,
     intensity_from_parameter,
 )
-from bdfm_train.data.photos import Photo, aligned_crops
+from bdfm_train.data.photos import Photo, aligned_crops, crop_faces
 from bdfm_train.data.shards import Shard
 from bdfm_train.errors import MeasureError
 from bdfm_train.networks.representation import described
@@ -91,14 +90,15 @@ def measure(
     """
     if not renders:
         raise MeasureError("R is measured on renders; name a shard of held-out ones.")
-    rows, identity = [], float("nan")
+    rows, identities = [], []
     for shard in renders:
-        crops = [alignment.crop_face(i, p, size) for i, p in zip(shard.images, shard.landmarks, strict=True)]
-        found, truth = read(segmentation, regressor, np.stack(crops)), shard.parameters.astype(np.float32)
+        crops = crop_faces(shard.images, shard.landmarks, size)
+        found, truth = read(segmentation, regressor, crops), shard.parameters.astype(np.float32)
         rows.append(_on_renders(found, truth))
         if shard.head == "a":
             ours, theirs = (y[:, IDENTITY_SLICE].ravel() - IDENTITY_BASE for y in (found, truth))
-            identity = float(np.corrcoef(ours, theirs)[0, 1])
+            identities.append(float(np.corrcoef(ours, theirs)[0, 1]))
+    identity = float(np.mean(identities)) if identities else float("nan")
     icc, correlation, mae, degrees = np.mean(rows, axis=0).tolist()
     aucs = _on_photos(read(segmentation, regressor, aligned_crops(photos, size)), photos) if photos else []
     return Figures(icc, correlation, mae, degrees, identity, float(np.mean(aucs)) if aucs else float("nan"), len(aucs))

@@ -15,10 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bdfm_infer.alignment import crop_face
 from bdfm_train.data.batches import network_crops
 from bdfm_train.data.identities import changed_crop
-from bdfm_train.data.photos import Photo
+from bdfm_train.data.photos import Photo, crop_faces
 from bdfm_train.errors import MeasureError
 from bdfm_train.face_model.identities import IdentityShard
 
@@ -91,8 +90,7 @@ def _auc(embeddings: FloatArray, person: NDArray[np.integer], first: NDArray[np.
 
 def render_crops(shard: IdentityShard) -> Tensor:
     """The renders of a shard as crops aligned without error."""
-    crops = [crop_face(image, points) for image, points in zip(shard.images, shard.landmarks, strict=True)]
-    return network_crops([crop.astype(np.float32) / 255.0 for crop in crops])
+    return network_crops(list(crop_faces(shard.images, shard.landmarks) / np.float32(255.0)))
 
 
 def photo_crops(photos: Sequence[Photo], seed: int = 0) -> tuple[Tensor, NDArray[np.intp]]:
