@@ -16,6 +16,9 @@ from .strict import make, read_toml
 NAMES: Final = ("lite", "paper", "landmarks")
 """The configurations that come with the package."""
 
+STRIDE: Final = 16
+"""Pixels of a crop for one of F_seg's last stage: a crop's side is a multiple of it."""
+
 CONTENTS: Final = ("T", "heatmaps", "none")
 """What the facial content loss compares: the paper's T, heat maps of a landmark network in its place (Fig. 6), nothing.
 """
@@ -138,6 +141,11 @@ class Config:
             raise ConfigError(f"{path}: [emphasis] {unknown[0]!r} is no action unit.")
         if config.paper.loss.content not in CONTENTS:
             raise ConfigError(f"{path}: [paper.loss] content must be one of {', '.join(CONTENTS)}.")
+        size = config.network
+        if size.crop_size % STRIDE or not all(
+            (size.width, size.regressor_channels, size.regressor_size, size.crop_size)
+        ):
+            raise ConfigError(f"{path}: [network] sizes must be above 0, and crop_size a multiple of {STRIDE}.")
         return config
 
 
