@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -334,19 +335,22 @@ def _held_out(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    from .arrays import write_content
+    from .data.photos import load_photos
+    from .errors import CheckpointError
     from .export import export_reader, write_model
     from .networks.checkpoints import load_reader, load_regressor
     from .networks.reader import ExportedReader
+    from .quantise import quantise_reader
 
-    options.out.mkdir(parents=True, exist_ok=True)
     regressor = None if options.regressor is None else load_regressor(options.regressor)
     model = ExportedReader(load_reader(options.checkpoint), regressor)
-    difference = export_reader(model, options.out / "face.onnx")
-    print(f"face.onnx differs from the network by at most {difference:.1e}")
-    if not options.float:
-        from .data.photos import load_photos
-        from .quantise import quantise_reader
-
-        correlation = quantise_reader(options.out / "face.onnx", load_photos(sources_root(), "train"))
-        print(f"in 8 bits: action units correlate with those of 32 bits at {correlation:.4f}")
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "face.onnx"
+        difference = export_reader(model, draft)
+        print(f"face.onnx differs from the network by at most {difference:.1e}")
+        if not options.float:
+            correlation = quantise_reader(draft, load_photos(sources_root(), "train"))
+            print(f"in 8 bits: action units correlate with those of 32 bits at {correlation:.4f}")
+        write_content(options.out / "face.onnx", draft.read_bytes(), CheckpointError)
     write_model(options.out, options.id, options.score, options.confidence)

@@ -7,6 +7,10 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
+
+MOST: Final = 2**31 - 1
+"""Largest whole number that an option takes: a seed is shifted by 32 bits into one of 64."""
 
 
 def whole(least: int) -> Callable[[str], int]:
@@ -14,8 +18,8 @@ def whole(least: int) -> Callable[[str], int]:
 
     def number(text: str) -> int:
         value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        if not least <= value <= MOST:
+            raise argparse.ArgumentTypeError(f"{value} is not within {least} and {MOST}")
         return value
 
     return number

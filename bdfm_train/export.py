@@ -80,6 +80,8 @@ def list_avatar(folder: Path) -> None:
     path = folder / "model.json"
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(facts, dict):
+            raise ValueError("it describes no model")
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}). Export the face reader there first.") from error
     _write_facts(folder, facts | {"avatar": _entry(folder / AVATAR)})

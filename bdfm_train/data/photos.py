@@ -154,9 +154,20 @@ def _names(file: str) -> set[str]:
 
 
 def judgements(sources: Path) -> dict[str, dict[str, bool]]:
-    """The photos judged by eye, for measuring only: file name to judgement by expression."""
-    with _open(sources / "faces" / "expressions.csv").open(encoding="utf-8") as file:
-        return {row.pop("file"): {k: v == "1" for k, v in row.items()} for row in csv.DictReader(file)}
+    """The photos judged by eye, for measuring only: file name to judgement by expression.
+
+    Raises:
+        SourcesError: the table is missing, damaged or empty: photos of it would be trained on.
+    """
+    path = sources / "faces" / "expressions.csv"
+    try:
+        with _open(path).open(encoding="utf-8", newline="") as file:
+            judged = {row.pop("file"): {k: v == "1" for k, v in row.items()} for row in csv.DictReader(file)}
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise SourcesError(f"{path} is no table of judged photos ({error!r}). Copy it again.") from error
+    if not judged:
+        raise SourcesError(f"{path} names no photo. Copy it again.")
+    return judged
 
 
 def load_photos(sources: Path, part: Part) -> list[Photo]:
@@ -200,7 +211,10 @@ def archive_photos(
                 file = archive.extractfile(member) if name in missing else None
                 if file is not None:
                     missing.discard(name)
-                    yield name, cv2.imdecode(np.frombuffer(file.read(), np.uint8), read_as)
+                    image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), read_as)
+                    if image is None:
+                        raise SourcesError(f"{path}: {name} is no picture. Copy the archive again.")
+                    yield name, image.astype(np.uint8, copy=False)
     except (OSError, tarfile.TarError) as error:
         raise SourcesError(f"{path} cannot be read ({error}). Point BDFM_SOURCES at the folder of faces.") from error
     if missing:

@@ -74,12 +74,16 @@ class ShardPool:
         Raises:
             ArraysError: there is no file, or one is damaged.
         """
-        paths = sorted(self.folder.glob(self.pattern), key=lambda path: path.stat().st_mtime)[-self.limit :]
+        try:
+            found = list(self.folder.glob(self.pattern))
+        except (ValueError, NotImplementedError) as error:
+            raise ArraysError(f"{self.pattern!r} is no pattern of names in a folder ({error}).") from error
+        paths = sorted(found, key=lambda path: (path.stat().st_mtime, path.name))[-self.limit :]
         if not paths:
             raise ArraysError(
                 f"{self.folder} holds no {self.pattern}. Make renders: python -m bdfm_train.face_model.renders --help"
             )
-        new = {path.name: self.shards.get(path.name) or Shard.load(path) for path in paths}
+        new = {path.name: self.shards.get(path.name) or Shard.load(path) for path in sorted(paths)}
         changed = new.keys() != self.shards.keys()
         self.shards = new
         return changed

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import argparse
+import io
 from pathlib import Path
 
 import onnx
 import torch
 from torch import Tensor, nn
 
+from bdfm_train.arrays import write_content
 from bdfm_train.command import run
 from bdfm_train.detector.model import Detector
+from bdfm_train.errors import CheckpointError
 from bdfm_train.networks.checkpoints import fill, read_checkpoint
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "bdfm_infer" / "weights" / "detector.onnx"
@@ -46,11 +49,11 @@ def export(network: Detector, path: Path) -> None:
     Input ``image`` uint8 (1, h, w), h and w any multiples of 32; outputs ``score`` float32 (1, h/4, w/4) and
     ``points`` float32 (1, 10, h/4, w/4), as in :class:`bdfm_train.detector.model.Detector`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = io.BytesIO()
     torch.onnx.export(
         _Exported(network.eval()).eval(),
         (torch.zeros(1, 128, 160, dtype=torch.uint8),),
-        str(path),
+        draft,
         input_names=["image"],
         output_names=["score", "points"],
         dynamic_axes={
@@ -61,7 +64,8 @@ def export(network: Detector, path: Path) -> None:
         opset_version=17,
         dynamo=False,
     )
-    onnx.checker.check_model(str(path))
+    onnx.checker.check_model(onnx.load_from_string(draft.getvalue()))
+    write_content(path, draft.getvalue(), CheckpointError)
 
 
 def main() -> None:
@@ -70,7 +74,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, nargs="?", default=WEIGHTS)
     arguments = parser.parse_args()
     export(load(arguments.checkpoint), arguments.out)
-    print(f"{arguments.out}: {arguments.out.stat().st_size / 1e3:.0f} kB")
+    print(f"{arguments.out}: {arguments.out.stat().st_size / 1e3:.0f} kB. `export` lists it in model.json.")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def read_log(path: Path) -> dict[int, dict[str, float]]:
         records: list[dict[str, Any]] = [json.loads(line) for line in lines if line]
         found = {int(record["step"]): _numbers(record) for record in records}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MeasureError(f"{path} is no log of a training ({error!r}).") from error
+        raise MeasureError(f"{path} is no log of a training ({error}).") from error
     if not found:
         raise MeasureError(f"{path} holds no step yet.")
     return dict(sorted(found.items()))

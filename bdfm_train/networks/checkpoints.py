@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -120,7 +121,7 @@ def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], checkpoint:
     """Give a network weights that were read from a checkpoint.
 
     Raises:
-        CheckpointError: they are of another network.
+        CheckpointError: they are of another network, or some are no numbers.
     """
     try:
         network.load_state_dict(weights)
@@ -129,6 +130,8 @@ def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], checkpoint:
         raise CheckpointError(
             f"{checkpoint} was trained with another network ({first}). Name one of this configuration."
         ) from error
+    if not all(value.isfinite().all() for value in network.state_dict().values()):
+        raise CheckpointError(f"{checkpoint} holds weights that are no numbers. Name another checkpoint.")
 
 
 def fingerprint(network: torch.nn.Module) -> str:
@@ -183,6 +186,8 @@ def read_checkpoint(path: Path, command: str, keys: tuple[str, ...]) -> dict[str
     if not path.exists():
         raise CheckpointError(f"{path} is missing. Train first: {_command(command)} --help")
     try:
+        if zipfile.is_zipfile(path) and zipfile.ZipFile(path).testzip() is not None:  # torch looks at no checksum
+            raise zipfile.BadZipFile
         state = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # what a damaged file raises depends on where it is damaged
         reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else "is damaged or no checkpoint"
@@ -201,7 +206,7 @@ def restore(path: Path, state: dict[str, Any], **parts: torch.nn.Module | torch.
     try:
         for name, part in parts.items():
             part.load_state_dict(state[name])
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} was trained with another network. Choose another folder.") from error
 
 

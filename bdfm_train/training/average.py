@@ -56,10 +56,14 @@ def mean_of_runs(checkpoints: list[Path], out: Path) -> None:
     for path, state in zip(checkpoints, states, strict=True):
         if part not in state:
             raise CheckpointError(f"{path} is no checkpoint like the others. Choose readers alone, or R alone.")
-        if state["config"] != states[0]["config"] or state[part].keys() != states[0][part].keys():
+        if state["config"] != states[0]["config"] or _sizes(state[part]) != _sizes(states[0][part]):
             raise CheckpointError(f"{path} is of another network than {checkpoints[0]}. Choose runs of one.")
     mean = {name: _mean([state[part][name] for state in states]) for name in states[0][part]}
     write_checkpoint({part: mean, "config": states[0]["config"], "step": states[-1].get("step", 0)}, out)
+
+
+def _sizes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in weights.items()}
 
 
 def _mean(values: list[Tensor]) -> Tensor:

@@ -52,7 +52,7 @@ def test_a_photo_that_the_archive_lacks_is_named(sources: Path, tmp_path: Path) 
 
 def test_a_damaged_archive_or_table_is_said(sources: Path) -> None:
     archive, table = sources / "faces" / "photos.tar", sources / "faces" / "landmarks478.npz"
-    (sources / "faces" / "expressions.csv").write_text("file,smile\n")
+    (sources / "faces" / "expressions.csv").write_text("file,smile\nother.png,1\n")
     points = np.zeros((2, 478, 3), np.float32)
     write_arrays(table, {"names": np.array(["face.png", "grey.png"]), "xyz": points})
     assert sorted(photo.name for part in ("train", "held_out") for photo in load_photos(sources, part)) == [

@@ -56,7 +56,7 @@ def _coded(folder: Path, subject: str) -> dict[str, Path]:
 def _clip(root: Path, folder: Path, subject: str, columns: dict[str, Path]) -> Clip:
     if not folder.is_dir():
         raise wrong_layout(KEY, root, f"{folder.relative_to(root)} is missing")
-    pictures = {int(path.stem): path for path in folder.glob("*.jpg") if path.stem.isdigit()}
+    pictures = {int(path.stem): path for path in folder.glob("*.jpg") if path.stem.isdecimal()}
     read: dict[str, tuple[NDArray[np.int64], FloatArray]] = {
         unit: read_intensities(path, NOT_CODED) for unit, path in columns.items()
     }

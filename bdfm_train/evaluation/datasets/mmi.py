@@ -98,7 +98,7 @@ def _labels(path: Path, count: int) -> FloatArray:
 def _marker(path: Path, marker: ElementTree.Element) -> tuple[int, str]:
     """Frame from 0, and type."""
     frame, phase = marker.get("Frame", ""), marker.get("Type", "")
-    if not frame.isdigit() or int(frame) < 1 or phase not in (REST, ONSET, APEX, OFFSET):
+    if not frame.isdecimal() or int(frame) < 1 or phase not in (REST, ONSET, APEX, OFFSET):
         raise DatasetError(
             f"{path}: a marker has Frame={frame!r} and Type={phase!r}; expected a number from 1, and 0 to 3."
         )

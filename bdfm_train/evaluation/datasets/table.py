@@ -65,7 +65,7 @@ def load(path: Path) -> Dataset:
 def _frame(text: str, where: str) -> int:
     if not text:
         return NO_FRAME
-    if not text.isdigit():
+    if not text.isdecimal():
         raise DatasetError(f"{where}: frame {text!r} must be a number from 0 on.")
     return int(text)
 
