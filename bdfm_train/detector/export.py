@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-import io
+import tempfile
 from pathlib import Path
 
 import onnx
@@ -49,23 +49,24 @@ def export(network: Detector, path: Path) -> None:
     Input ``image`` uint8 (1, h, w), h and w any multiples of 32; outputs ``score`` float32 (1, h/4, w/4) and
     ``points`` float32 (1, 10, h/4, w/4), as in :class:`bdfm_train.detector.model.Detector`.
     """
-    draft = io.BytesIO()
-    torch.onnx.export(
-        _Exported(network.eval()).eval(),
-        (torch.zeros(1, 128, 160, dtype=torch.uint8),),
-        draft,
-        input_names=["image"],
-        output_names=["score", "points"],
-        dynamic_axes={
-            "image": {1: "height", 2: "width"},
-            "score": {1: "rows", 2: "columns"},
-            "points": {2: "rows", 3: "columns"},
-        },
-        opset_version=17,
-        dynamo=False,
-    )
-    onnx.checker.check_model(onnx.load_from_string(draft.getvalue()))
-    write_content(path, draft.getvalue(), CheckpointError)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / path.name
+        torch.onnx.export(
+            _Exported(network.eval()).eval(),
+            (torch.zeros(1, 128, 160, dtype=torch.uint8),),
+            draft,
+            input_names=["image"],
+            output_names=["score", "points"],
+            dynamic_axes={
+                "image": {1: "height", 2: "width"},
+                "score": {1: "rows", 2: "columns"},
+                "points": {2: "rows", 3: "columns"},
+            },
+            opset_version=17,
+            dynamo=False,
+        )
+        onnx.checker.check_model(str(draft))
+        write_content(path, draft.read_bytes(), CheckpointError)
 
 
 def main() -> None:

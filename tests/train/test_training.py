@@ -146,7 +146,7 @@ def test_shard_pool_takes_new_files_and_drops_the_oldest(tmp_path: Path) -> None
     write("two.npz", 2)
     write("three.npz", 3)
     assert pool.refresh()
-    assert list(pool.shards) == ["two.npz", "three.npz"]
+    assert list(pool.shards) == ["three.npz", "two.npz"]
     shard, index = pool.draw(random.Random(0))
     assert 0 <= index < len(shard.images)
 
