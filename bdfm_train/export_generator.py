@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -51,20 +52,19 @@ def export_generator(generator: Generator, path: Path) -> float:
         CheckpointError: the file would be larger than the package can carry, or cannot be written.
     """
     model = ExportedGenerator(generator).eval()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".part")
-    torch.onnx.export(
-        model,
-        (torch.from_numpy(_faces()),),
-        draft,
-        input_names=["parameters"],
-        output_names=["image"],
-        dynamic_axes={"parameters": {0: "n"}, "image": {0: "n"}},
-        opset_version=_OPSET,
-        dynamo=False,
-    )
-    stored = store_in_16_bits(onnx.load(draft))
-    draft.unlink()
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / path.name
+        torch.onnx.export(
+            model,
+            (torch.from_numpy(_faces()),),
+            draft,
+            input_names=["parameters"],
+            output_names=["image"],
+            dynamic_axes={"parameters": {0: "n"}, "image": {0: "n"}},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+        stored = store_in_16_bits(onnx.load(draft))
     onnx.checker.check_model(stored)
     content = stored.SerializeToString()
     if len(content) > MOST_BYTES:

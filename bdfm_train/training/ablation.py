@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bdfm_train.arrays import write_content
 from bdfm_train.config import Config
 from bdfm_train.errors import CheckpointError, MeasureError
 from bdfm_train.evaluation.regressor import Figures
@@ -136,12 +137,7 @@ class Results:
             "budget": asdict(self.budget),
             "figures": {key: asdict(value) for key, value in self.figures.items()},
         }
-        draft = self.path.with_suffix(".part")
-        try:
-            draft.write_text(json.dumps(content, indent=1), encoding="utf-8")
-            draft.replace(self.path)
-        except OSError as error:
-            raise CheckpointError(f"{self.path} cannot be written ({error}). Free some space.") from error
+        write_content(self.path, json.dumps(content, indent=1).encode(), CheckpointError)
 
     def table(self) -> str:
         """Markdown: the paper's figures, then ours."""
