@@ -77,7 +77,7 @@ def run_tests(session: nox.Session, folders: Sequence[str]) -> bool:
     return run(session, ["-m", "pytest", *options, *folders], TEST_LIMIT_S)
 
 
-@nox.session(tags=["test"])
+@nox.session(tags=["python"])
 def python(session: nox.Session) -> None:
     """ruff, mypy, and all tests that need no Blender."""
     typed = [word for package in PACKAGES for word in ("-p", package)] + [w for m in MODULES for w in ("-m", m)]
@@ -95,7 +95,7 @@ def blender_session(version: str, python_version: str) -> None:
     """Add the session that runs tests/blender in one version of Blender."""
     interpreter = find_python(python_version)
 
-    @nox.session(name=f"blender-{version}", python=interpreter or False, tags=["test"])
+    @nox.session(name=f"blender-{version}", python=interpreter or False, tags=["blender"])
     def blender(session: nox.Session) -> None:
         if interpreter is None:
             session.skip(f"Blender {version} needs Python {python_version}, which is not on this machine.")

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -25,9 +26,11 @@ REQUIREMENTS = ROOT / "requirements" / "runner.txt"
 PYTHON = (3, 11)
 DISCARD = "BDFM_DISCARD_ENVIRONMENTS"
 """Set to 1, each session's packages are removed at its end (noxfile.py)."""
+LANES = ("python", "blender")
+"""Tags of the sessions that run after one another; those of different tags run beside one another."""
 ROOM_GB = {"demo": 2.0, "figure5": 2.0, "test": 10.0}
 """What the packages and results of each command take on the disk."""
-DISCARDING_GB = 4.0
+DISCARDING_GB = 6.0
 """The same for the tests where packages are discarded."""
 USAGE = """usage: python3 run.py demo [VIDEO or folder of images] [--out FOLDER]
        python3 run.py figure5 [VIDEO] [--out FOLDER]     (with characters of others, see docs/figure-5.md)
@@ -100,10 +103,28 @@ def runner() -> Path:
     return python
 
 
-def summary(report: Path) -> str:
+def run_lanes(nox: Sequence[str], choices: Sequence[Sequence[str]]) -> int:
+    """Run nox once for each choice of sessions, all at the same time. The first one's output comes as it is written,
+    that of each other when all before it have ended. Returns the first exit status that is not 0."""
+    runs = []
+    for number, choice in enumerate(choices):
+        command = [*nox, "--report", str(REPORTS / f"sessions-{number}.json"), *choice]
+        output = (REPORTS / f"output-{number}.txt").open("w+", encoding="utf-8", errors="replace") if number else None
+        runs.append((subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT if output else None), output))
+    codes = []
+    for process, output in runs:
+        codes.append(process.wait())
+        if output:
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout)
+            output.close()
+    return next((code for code in codes if code), 0)
+
+
+def summary(reports: Iterable[Path]) -> str:
     """``N passed, N failed, N skipped``, over all sessions; a session that broke off or was left out counts as one."""
     passed = failed = skipped = 0
-    for session in json.loads(report.read_text(encoding="utf-8"))["sessions"]:
+    for session in (s for path in reports for s in json.loads(path.read_text(encoding="utf-8"))["sessions"]):
         counts = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
         table = REPORTS / f"{session['name']}.xml"
         for suite in ElementTree.parse(table).iter("testsuite") if table.exists() else ():
@@ -134,10 +155,8 @@ def main() -> int:
     for old in REPORTS.glob("*"):
         old.unlink()
     REPORTS.mkdir(parents=True, exist_ok=True)
-    report = REPORTS / "sessions.json"
-    code = subprocess.call([*nox, "--report", str(report), *(["--session", *rest] if rest else ["--tags", "test"])])
-    if report.exists():
-        print(summary(report))
+    code = run_lanes(nox, [["--session", *rest]] if rest else [["--tags", tag] for tag in LANES])
+    print(summary(sorted(REPORTS.glob("sessions-*.json"))))
     return code
 
 

@@ -156,13 +156,38 @@ def test_missing_libraries_end_in_the_line_that_installs_them(run, monkeypatch):
 
 def test_the_summary_counts_sessions_that_broke_off(run, monkeypatch, tmp_path):
     monkeypatch.setattr(run, "REPORTS", tmp_path)
-    results = {"python": "success", "blender-4.2": "failed", "blender-4.5": "failed", "blender-5.2": "skipped"}
-    sessions = {"sessions": [{"name": name, "result": result} for name, result in results.items()]}
-    (tmp_path / "sessions.json").write_text(json.dumps(sessions))
+    lanes = {"python": "success"}, {"blender-4.2": "failed", "blender-4.5": "failed", "blender-5.2": "skipped"}
+    reports = [tmp_path / "0.json", tmp_path / "1.json"]
+    for report, results in zip(reports, lanes, strict=True):
+        sessions = [{"name": name, "result": result} for name, result in results.items()]
+        report.write_text(json.dumps({"sessions": sessions}))
     xml = '<testsuites><testsuite tests="{}" failures="{}" errors="{}" skipped="{}"/></testsuites>'
     (tmp_path / "python.xml").write_text(xml.format(20, 0, 0, 2))
     (tmp_path / "blender-4.2.xml").write_text(xml.format(10, 1, 2, 0))
-    assert run.summary(tmp_path / "sessions.json") == "25 passed, 4 failed, 3 skipped"
+    assert run.summary(reports) == "25 passed, 4 failed, 3 skipped"
+
+
+def test_lanes_run_at_the_same_time_and_one_that_fails_is_heard(run, monkeypatch, tmp_path, capfd):
+    """The first lane ends when the second one has begun: one after the other they would wait for ever."""
+    monkeypatch.setattr(run, "REPORTS", tmp_path)
+    lane = tmp_path / "lane.py"
+    lane.write_text(
+        "import pathlib, sys, time\n"
+        "_, _, report, mark = sys.argv\n"
+        "begun, end = pathlib.Path(report).with_name('begun'), time.monotonic() + 60\n"
+        "begun.touch() if mark == 'second' else None\n"
+        "while not begun.exists() and time.monotonic() < end: time.sleep(0.01)\n"
+        "print(mark, pathlib.Path(report).name, begun.exists(), flush=True)\n"
+        "sys.exit(3 if mark == 'second' else 0)\n"
+    )
+    assert run.run_lanes([sys.executable, str(lane)], [["first"], ["second"]]) == 3
+    assert capfd.readouterr().out.splitlines() == ["first sessions-0.json True", "second sessions-1.json True"]
+
+
+def test_every_session_of_the_tests_is_in_a_lane(run):
+    """So that a session cannot be left out for want of a tag."""
+    text = (ROOT / "noxfile.py").read_text()
+    assert {line.split('tags=["')[1].split('"]')[0] for line in text.splitlines() if "tags=" in line} == set(run.LANES)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.name)
