@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -22,24 +24,75 @@ DAMAGED: Final = (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.Ba
 """What numpy raises for a file that is missing, damaged, of another kind, or lacks an array."""
 
 
+@dataclass(frozen=True)
+class Form:
+    """What an array of a file must be like.
+
+    Attributes:
+        sizes: of its axes; a letter stands for any size but 0, the same one wherever it stands in a file.
+        dtype: as which it is read; numbers of the file may be longer or shorter ones of the same kind.
+        least, most: of its numbers, which are finite.
+        unknown: whether some may be NaN, for what is not known.
+        among: the only texts that it may hold.
+    """
+
+    sizes: tuple[int | str, ...]
+    dtype: type
+    least: float = -math.inf
+    most: float = math.inf
+    unknown: bool = False
+    among: tuple[str, ...] = ()
+
+    def check(self, name: str, array: NDArray[Any], found: dict[str, int]) -> NDArray[Any]:
+        """The array as it is read.
+
+        Args:
+            name: of the array, for the message.
+            array: of a file.
+            found: sizes of the letters so far; those of this array are added.
+
+        Raises:
+            ValueError: the array is another one.
+        """
+        if len(array.shape) == len(self.sizes):
+            for letter, size in zip(self.sizes, array.shape, strict=True):
+                if isinstance(letter, str) and size:
+                    found.setdefault(letter, size)
+        wanted = tuple(found.get(size, 0) if isinstance(size, str) else size for size in self.sizes)
+        if 0 in wanted or array.shape != wanted or not np.can_cast(array.dtype, self.dtype, "same_kind"):
+            sizes = ", ".join(str(size) for size in self.sizes)
+            raise ValueError(
+                f"{name} is {array.dtype} of {array.shape} where {np.dtype(self.dtype).name} of ({sizes}) should be"
+            )
+        if self.among and (other := sorted(set(array.ravel().tolist()) - set(self.among))):
+            raise ValueError(f"{name} is {other[0]!r} where one of {', '.join(self.among)} should be")
+        if array.dtype.kind in "fiu" and not np.all(
+            (self.least <= array) & (array <= self.most) & np.isfinite(array) | (np.isnan(array) & self.unknown)
+        ):
+            raise ValueError(f"{name} holds what is no number, or none from {self.least:g} to {self.most:g}")
+        return array.astype(self.dtype, copy=False)
+
+
 def read_arrays(
-    path: Path, names: Sequence[str], kind: str, made_by: str, error: type[BdfmError] = ArraysError
+    path: Path, forms: Mapping[str, Form], kind: str, made_by: str, error: type[BdfmError] = ArraysError
 ) -> list[NDArray[Any]]:
-    """The arrays of these names of an .npz.
+    """Arrays of an .npz.
 
     Args:
         path: the file.
-        names: in the order of the result.
+        forms: of the arrays by name, in the order of the result.
         kind: what the file should be, for the message.
         made_by: the command that writes such files.
         error: what is raised.
 
     Raises:
-        ArraysError: or ``error``: the file is missing, damaged or of another kind, or lacks one of the arrays.
+        ArraysError: or ``error``: the file is missing, damaged or of another kind, or an array is not there or of
+            another form.
     """
+    found: dict[str, int] = {}
     try:
         with np.load(path, allow_pickle=False) as data:
-            return [data[name] for name in names]
+            return [form.check(name, data[name], found) for name, form in forms.items()]
     except DAMAGED as reason:
         raise error(f"{path} is no {kind} ({reason}). Make it: python -m {made_by} --help") from reason
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli_options import whole
+from .face_model.labels import HEADS
 from .face_model.sources import sources_root
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     renders = commands.add_parser("render-test", help="action units, pose and fairness on renders of people never seen")
     _add_predictor(renders)
     renders.add_argument("--heads", type=Path, required=True, help="folder of the built heads")
-    renders.add_argument("--head", choices=("a", "b"), help="one head alone")
+    renders.add_argument("--head", choices=HEADS, help="one head alone")
     renders.add_argument("--count", type=whole(1), help="people of each head; 2000 is the test, fewer are a trial")
     renders.set_defaults(run=_render_test)
 
@@ -120,5 +121,5 @@ def _render_test(options: argparse.Namespace) -> None:
 
     predictor = _predictor(options)
     count = TEST["count"] if options.count is None else options.count
-    for head in [options.head] if options.head else ["a", "b"]:
+    for head in [options.head] if options.head else HEADS:
         print(report(run(options.heads, head, predictor, count)), end="\n\n")

@@ -15,15 +15,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bdfm_infer.parameters import AU_NAMES
-from bdfm_train.arrays import read_arrays, write_arrays
+from bdfm_infer.parameters import AU_NAMES, N_AU
+from bdfm_train.arrays import Form, read_arrays, write_arrays
 from bdfm_train.errors import SourcesError
 from bdfm_train.face_model.head import Head
 from bdfm_train.face_model.landmark_fit import intensities_of
 
 from .expression_augmentation import ExpressionAugmenter
 from .fold_augmentation import FoldAugmenter
-from .photos import Origin, Photo, cut_out
+from .photos import FACE_OVAL, Origin, Photo, cut_out
 from .tongue import put_out_tongue
 
 Range = tuple[float, float]
@@ -64,6 +64,13 @@ TONGUE_OUT: Final = 0.5
 
 SIZE: Final = 144
 """Side of the pictures, pixels; the aligned crop takes up two thirds of it."""
+PICTURE_FORMS: Final[Mapping[str, Form]] = {
+    "images": Form(("n", SIZE, SIZE), np.uint8),
+    "landmarks": Form(("n", 68, 2), np.float32),
+    "ovals": Form(("n", len(FACE_OVAL), 2), np.float32),
+}
+"""Of the pictures in a file of photos made of others."""
+_FORMS: Final = {"names": Form(("n",), np.str_), **PICTURE_FORMS, "changes": Form(("n", N_AU), np.float32, 0.0, 1.0)}
 
 FloatArray = NDArray[np.float32]
 
@@ -122,12 +129,7 @@ def load_changed_photos(path: Path, photos: list[Photo]) -> list[Photo]:
         SourcesError: it was made of other photos.
     """
     by_name = {photo.name: photo for photo in photos}
-    rows = read_arrays(
-        path,
-        ("names", "images", "landmarks", "ovals", "changes"),
-        "file of changed photos",
-        "bdfm_train changed-photos",
-    )
+    rows = read_arrays(path, _FORMS, "file of changed photos", "bdfm_train changed-photos")
     if unknown := sorted({str(name) for name in rows[0]} - by_name.keys()):
         raise SourcesError(f"{path}: {unknown[0]} is none of the photos. Make the file anew, of the same part.")
     return [

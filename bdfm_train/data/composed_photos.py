@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from bdfm_infer import alignment
 from bdfm_infer.parameters import AU_NAMES
-from bdfm_train.arrays import read_arrays, write_arrays
+from bdfm_train.arrays import Form, read_arrays, write_arrays
 from bdfm_train.errors import SourcesError
 
-from .changed_photos import SIZE
+from .changed_photos import PICTURE_FORMS, SIZE
 from .expression_augmentation import move_landmarks
 from .judgements import GradedChoice
 from .photos import Photo, cut_out
@@ -160,9 +160,8 @@ def load_composed_photos(path: Path, photos: list[Photo]) -> list[Photo]:
         ArraysError: the file is missing or damaged.
         SourcesError: it was made of other photos.
     """
-    names, *rows = read_arrays(
-        path, ("names", "images", "landmarks", "ovals"), "file of composed photos", "bdfm_train composed-photos"
-    )
+    forms = {"names": Form(("n", 2), np.str_), **PICTURE_FORMS}
+    names, *rows = read_arrays(path, forms, "file of composed photos", "bdfm_train composed-photos")
     grades = {photo.name: photo.grades for photo in photos if photo.grades is not None}
     if unknown := sorted({str(name) for name in names.ravel()} - grades.keys()):
         raise SourcesError(f"{path}: {unknown[0]} is no judged photo of this part. Make the file anew.")

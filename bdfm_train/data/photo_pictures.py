@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer.parameters import N_AU
-from bdfm_train.arrays import read_arrays, write_arrays
+from bdfm_train.arrays import Form, read_arrays, write_arrays
+from bdfm_train.errors import ArraysError
 
 from .augment import photo_labels
 from .photos import Photo, cut_out
 
 SIZE: Final = 192
 """Side of the pictures, pixels; an aligned crop takes up two thirds of it."""
+_FORMS: Final[Mapping[str, Form]] = {
+    "images": Form(("n", SIZE, SIZE), np.uint8),
+    "landmarks": Form(("n", 68, 2), np.float32),
+    "labels": Form(("n", SIZE // 2, SIZE // 2), np.uint8),
+    "grades": Form(("n", N_AU), np.float32, least=0.0, unknown=True),
+    "origin": Form(("n",), np.int64, least=0),
+    "changes": Form(("n", N_AU), np.float32, 0.0, 1.0),
+}
 
 FloatArray = NDArray[np.float32]
 
@@ -71,8 +80,10 @@ class PhotoPictures:
         Raises:
             ArraysError: it is missing, damaged, or no file of photos.
         """
-        names = [item.name for item in fields(cls)]
-        return cls(*read_arrays(path, names, "file of photos", "bdfm_train photo-pictures"))
+        pictures = cls(*read_arrays(path, _FORMS, "file of photos", "bdfm_train photo-pictures"))
+        if pictures.origin.max() >= len(pictures.origin):
+            raise ArraysError(f"{path} names the origin of a photo that it does not hold. Make it again.")
+        return pictures
 
     def save(self, path: Path) -> None:
         """Write the file, compressed; it appears when it is whole.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer import alignment
-from bdfm_train.arrays import read_arrays
+from bdfm_train.arrays import Form, read_arrays
 from bdfm_train.errors import SourcesError
 
 from .judgements import load_grades
@@ -38,6 +38,7 @@ FACE_OVAL: Final = np.array([
 
 Part = Literal["train", "held_out", "expressions", "set_aside"]
 HELD_OUT_SHARE: Final = 0.08
+_FORMS: Final = {"names": Form(("n",), np.str_), "xyz": Form(("n", 478, "d"), np.float32)}
 _CHECK: Final = "bdfm_train.face_model.sources"
 """What checks the sources."""
 _COPY: Final = 0.935
@@ -183,8 +184,8 @@ def load_photos(sources: Path, part: Part) -> list[Photo]:
     judged = set(judgements(sources))
     aside, bad = set_aside(), unsuitable()
     path = sources / "faces" / "landmarks478.npz"
-    names, places = read_arrays(path, ("names", "xyz"), "table of landmarks", _CHECK, error=SourcesError)
-    points = dict(zip(map(str, names), places[..., :2].astype(np.float32), strict=True))
+    names, places = read_arrays(path, _FORMS, "table of landmarks", _CHECK, error=SourcesError)
+    points = dict(zip(map(str, names), places[..., :2], strict=True))
     wanted = {name for name in points.keys() - bad if part_of(name, judged, aside) == part}
     grades = load_grades()
     photos = []

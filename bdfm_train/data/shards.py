@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer.parameters import N_AU, N_PARAMETERS, N_POSE
-from bdfm_train.arrays import read_arrays
+from bdfm_train.arrays import Form, read_arrays
 from bdfm_train.errors import ArraysError
+from bdfm_train.face_model.labels import HEADS, LABELS
 
 N_TARGETS: Final = N_POSE + N_AU
 """Pose and action units, the first values of the parameter vector."""
+
+_FORMS: Final[Mapping[str, Form]] = {
+    "images": Form(("n", "s", "s"), np.uint8),
+    "parameters": Form(("n", N_PARAMETERS), np.float16, 0.0, 1.0),
+    "landmarks": Form(("n", 68, 2), np.float32),
+    "labels": Form(("n", "t", "t"), np.uint8, most=len(LABELS) - 1),
+    "head": Form((), np.str_, among=HEADS),
+}
 
 
 @dataclass(frozen=True)
@@ -44,13 +54,10 @@ class Shard:
         Raises:
             ArraysError: it is missing, damaged, or no shard of renders.
         """
-        names = [item.name for item in fields(cls)]
         images, parameters, landmarks, labels, head = read_arrays(
-            path, names, "shard of renders", "bdfm_train.face_model.renders"
+            path, _FORMS, "shard of renders", "bdfm_train.face_model.renders"
         )
-        if parameters.shape != (len(images), N_PARAMETERS) or landmarks.shape != (len(images), 68, 2):
-            raise ArraysError(f"{path} holds renders of another form. Make it again.")
-        return cls(images, parameters, landmarks.astype(np.float32), labels, str(head))
+        return cls(images, parameters, landmarks, labels, str(head))
 
 
 @dataclass

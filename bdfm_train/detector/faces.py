@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,15 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer.alignment import five_points
-from bdfm_train.arrays import read_arrays, write_arrays
+from bdfm_train.arrays import Form, read_arrays, write_arrays
 from bdfm_train.data.photos import Photo
-from bdfm_train.face_model.labels import LABEL
+from bdfm_train.face_model.labels import LABEL, LABELS
 
 Image = NDArray[np.uint8]
 FloatArray = NDArray[np.float32]
 
 FACE_HEIGHT: Final = 1.19
 """Height from hairline to chin in heights of the box around the 68 landmarks: the photos' median."""
+_FORMS: Final[Mapping[str, Form]] = {
+    "images": Form(("n", "s", "s"), np.uint8),
+    "labels": Form(("n", "s", "s"), np.uint8, most=len(LABELS) - 1),
+    "landmarks": Form(("n", 68, 2), np.float32),
+    "yaw": Form(("n",), np.float32, -180.0, 180.0),
+}
 
 
 @dataclass(frozen=True)
@@ -76,8 +83,7 @@ class Renders:
         Raises:
             ArraysError: the file is missing, damaged or another one.
         """
-        names = [item.name for item in fields(cls)]
-        return cls(*read_arrays(path, names, "file of renders for the detector", "bdfm_train.detector.render"))
+        return cls(*read_arrays(path, _FORMS, "file of renders for the detector", "bdfm_train.detector.render"))
 
     def save(self, path: Path) -> None:
         """Write an .npz.

@@ -24,6 +24,7 @@ from bdfm_train.face_model.action_units import BASE, DATA, JAW, Recipe, ShapeKit
 from bdfm_train.face_model.build import landmark_vertices
 from bdfm_train.face_model.fbx import read_meshes
 from bdfm_train.face_model.ict import IctFaceKit
+from bdfm_train.face_model.labels import HEADS
 from bdfm_train.face_model.makehuman import MakeHuman
 from bdfm_train.face_model.mesh import Floats, unit_mm
 from bdfm_train.face_model.sources import Sources, sources_root
@@ -69,7 +70,7 @@ def head_fields(kit: ShapeKit, recipes: Mapping[str, Recipe]) -> Fields:
 
 def both_heads(sources: Sources, path: Path) -> tuple[Fields, Fields]:
     """Displacements on heads A and B by the recipes of a file."""
-    recipes = {head: read_recipes(head, path) for head in ("a", "b")}
+    recipes = {head: read_recipes(head, path) for head in HEADS}
     head_a = MakeHuman(sources, recipes["a"][BASE], landmark_vertices("a"))
     head_b = IctFaceKit(sources, landmark_vertices("b"), head_a.mesh, recipes["b"][BASE])
     return head_fields(head_a, recipes["a"]), head_fields(head_b, recipes["b"])

@@ -11,7 +11,8 @@ those keep the person's skin, hair and iris, the rest change them too, so that t
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +21,14 @@ from numpy.typing import NDArray
 
 from bdfm_infer.alignment import five_points
 from bdfm_infer.parameters import AU_BASE, AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS, base_face
-from bdfm_train.arrays import read_arrays, write_arrays
+from bdfm_train.arrays import Form, read_arrays, write_arrays
 from bdfm_train.cli_options import whole
 from bdfm_train.command import run
 from bdfm_train.errors import IdentityShardError
 
 from .camera import photograph
 from .head import Head
+from .labels import HEADS
 from .looks import Look, random_look, random_view
 from .performance import Performances
 from .render import Renderer
@@ -38,6 +40,14 @@ STRENGTH: Final = (0.5, 1.0)
 """Range of the identity prior's strength in training; measuring uses 1 alone."""
 OWN_LOOK_SHARE: Final = 0.5
 _MODULE: Final = "bdfm_train.face_model.identities"
+_FORMS: Final[Mapping[str, Form]] = {
+    "images": Form(("n", "s", "s"), np.uint8),
+    "parameters": Form(("n", N_PARAMETERS), np.float16, 0.0, 1.0),
+    "landmarks": Form(("n", 68, 2), np.float32),
+    "shape": Form(("n", 68, 3), np.float32),
+    "identity": Form(("n",), np.int32, least=0),
+    "head": Form((), np.str_, among=HEADS),
+}
 
 FloatArray = NDArray[np.float32]
 
@@ -69,13 +79,9 @@ class IdentityShard:
         Raises:
             IdentityShardError: the file is missing, damaged, or no shard of identities.
         """
-        names = [item.name for item in fields(cls)]
-        arrays = read_arrays(path, names, "shard of identities", _MODULE, IdentityShardError)
-        images, parameters, landmarks, shape, identity, head = arrays
-        if not len(images) == len(parameters) == len(landmarks) == len(shape) == len(identity):
-            raise IdentityShardError(
-                f"{path} is damaged: its arrays differ in length. Make it again: python -m {_MODULE} --help"
-            )
+        images, parameters, landmarks, shape, identity, head = read_arrays(
+            path, _FORMS, "shard of identities", _MODULE, IdentityShardError
+        )
         return cls(images, parameters, landmarks, shape, identity, str(head))
 
     @property

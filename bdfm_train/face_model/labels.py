@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Classes of the label maps and materials of the mesh: names and numbers, the only place that states them."""
+"""Heads, classes of the label maps and materials of the mesh: names and numbers, the only place that states them."""
 
 from __future__ import annotations
 
 from typing import Final
+
+HEADS: Final = ("a", "b")
+"""MakeHuman's and ICT-FaceKit's."""
 
 LABELS: Final = (
     "background", "skin", "l_brow", "r_brow", "l_eye", "r_eye", "nose",

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +20,13 @@ from numpy.typing import NDArray
 
 from bdfm_infer import alignment
 from bdfm_infer.parameters import BROW_SLICE, N_BROW_STYLES, N_PARAMETERS, POSE_SLICE, degrees_from_parameter
-from bdfm_train.arrays import read_arrays, write_arrays
+from bdfm_train.arrays import Form, read_arrays, write_arrays
 from bdfm_train.cli_options import whole
 from bdfm_train.command import run
 from bdfm_train.errors import PairsError
 
 from .head import Head
+from .labels import HEADS
 from .looks import View, default_look
 from .performance import Performances
 from .render import Render, Renderer
@@ -35,6 +37,13 @@ SIZE: Final = 128
 SHARD_SIZE: Final = 4000
 PREFIX: Final = "pairs"
 _MODULE: Final = "bdfm_train.face_model.pairs"
+_FORMS: Final[Mapping[str, Form]] = {
+    "images": Form(("n", SIZE, SIZE, 3), np.uint8),
+    "parameters": Form(("n", N_PARAMETERS), np.float32, 0.0, 1.0),
+    "landmarks": Form(("n", 68, 2), np.float32),
+    "uniform": Form(("n",), np.bool_),
+    "head": Form((), np.str_, among=HEADS),
+}
 
 FloatArray = NDArray[np.float32]
 
@@ -64,11 +73,8 @@ class Pairs:
         Raises:
             PairsError: the file is no shard of pairs.
         """
-        names = [item.name for item in fields(cls)]
-        images, parameters, landmarks, uniform, head = read_arrays(path, names, "shard of pairs", _MODULE, PairsError)
-        if images.shape[1:] != (SIZE, SIZE, 3) or parameters.shape != (len(images), N_PARAMETERS):
-            raise PairsError(f"{path} holds pairs of another form. Make it again: python -m {_MODULE} --help")
-        return cls(images, parameters.astype(np.float32), landmarks, uniform, str(head))
+        images, parameters, landmarks, uniform, head = read_arrays(path, _FORMS, "shard of pairs", _MODULE, PairsError)
+        return cls(images, parameters, landmarks, uniform, str(head))
 
 
 class PairRenderer:

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from bdfm_infer.alignment import CROP_SIZE
 from bdfm_infer.parameters import parameter_from_degrees
-from bdfm_train.arrays import read_array, read_arrays
+from bdfm_train.arrays import read_array
 from bdfm_train.data.augment import photograph
 from bdfm_train.data.batches import Batch, BatchMaker, feed, network_crops
 from bdfm_train.data.crops import is_side_view
@@ -102,7 +102,7 @@ def train_confidence(
     face = reader.face.requires_grad_(True)
     pool = ShardPool(shards, pattern, load_config(checkpoint).batch.shards)
     pool.refresh()
-    mined = MinedFaces(*read_arrays(faces, MinedFaces._fields, "file of faces", "bdfm_train faces"))
+    mined = MinedFaces.load(faces)
     without_face = read_array(negatives, CROP_SIZE, "bdfm_train negatives")
     optimizer = adamw(face, weight_decay=0.05)
     unfinished = out.with_name(out.name + ".unfinished")

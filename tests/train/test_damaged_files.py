@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,9 +18,10 @@ from test_training import make_shard
 from bdfm_infer.errors import WriteError
 from bdfm_infer.network import OWN_WEIGHTS
 from bdfm_train import cli
-from bdfm_train.arrays import read_array, read_arrays, write_array, write_arrays, write_picture
+from bdfm_train.arrays import Form, read_array, read_arrays, write_array, write_arrays, write_picture
 from bdfm_train.config import Config
-from bdfm_train.data.shards import ShardPool
+from bdfm_train.data.photo_pictures import PhotoPictures
+from bdfm_train.data.shards import Shard, ShardPool
 from bdfm_train.detector.faces import Renders
 from bdfm_train.errors import ArraysError, CheckpointError
 from bdfm_train.networks.checkpoints import build_reader, load_reader, write_checkpoint
@@ -33,15 +35,65 @@ def test_files_of_arrays_that_are_none_are_named(tmp_path: Path) -> None:
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(ArraysError, match=r"x\.npz is no heap of things .*python -m some\.module --help"):
-            read_arrays(path, ("a",), "heap of things", "some.module")
+            read_arrays(path, {"a": Form((50, 50), np.float32)}, "heap of things", "some.module")
     with pytest.raises(ArraysError, match=r"good\.npz"):
-        read_arrays(good, ("b",), "heap of things", "some.module")
+        read_arrays(good, {"b": Form((50, 50), np.float32)}, "heap of things", "some.module")
     write_array(tmp_path / "y.npy", np.zeros((3, 96, 96), np.float32))
     for name in ("y.npy", "good.npz", "none.npy"):
         with pytest.raises(ArraysError, match=f"{name} holds no pictures of 96 pixels"):
             read_array(tmp_path / name, 96, "bdfm_train negatives")
     with pytest.raises(ArraysError, match="file of renders for the detector"):
         Renders.load(good)
+
+
+def test_arrays_are_read_as_their_forms_say(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    pairs = {"a": Form(("n", 2), np.float32, 0.0, 1.0, unknown=True), "b": Form(("n",), np.uint8, most=3)}
+    write_arrays(path, {"a": np.array([[0.0, np.nan], [1.0, 0.5]]), "b": np.arange(2, dtype=np.uint8), "c": 5})
+    a, b = read_arrays(path, pairs, "heap", "some.module")
+    assert a.dtype == np.float32 and np.array_equal(a, [[0.0, np.nan], [1.0, 0.5]], equal_nan=True)
+    assert b.tolist() == [0, 1]
+    assert str(read_arrays(path, {"c": Form((), np.int64)}, "heap", "some.module")[0]) == "5"
+
+
+WRONG = {
+    "images": (np.zeros((6, 144, 100), np.uint8), r"images is uint8 of \(6, 144, 100\) where uint8 of \(n, s, s\)"),
+    "images no rows": (np.zeros((0, 144, 144), np.uint8), r"images is uint8 of \(0, 144, 144\)"),
+    "images numbers": (np.zeros((6, 144, 144)), "images is float64"),
+    "parameters": (np.full((6, 269), 1.01, np.float16), "parameters holds what is no number, or none from 0 to 1"),
+    "parameters -": (np.full((6, 269), -0.01, np.float16), "parameters holds"),
+    "landmarks": (np.full((6, 68, 2), np.nan, np.float32), "landmarks holds what is no number"),
+    "landmarks inf": (np.full((6, 68, 2), np.inf, np.float32), "landmarks holds what is no number"),
+    "landmarks fewer": (np.zeros((5, 68, 2), np.float32), r"landmarks is float32 of \(5, 68, 2\)"),
+    "landmarks flat": (np.zeros((6, 136), np.float32), r"landmarks is float32 of \(6, 136\)"),
+    "labels": (np.full((6, 72, 72), 14, np.uint8), "labels holds .* to 13"),
+    "head": (np.array("c"), "head is 'c' where one of a, b should be"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_shard_of_another_form_is_refused(tmp_path: Path, case: str) -> None:
+    array, message = WRONG[case]
+    write_arrays(tmp_path / "one.npz", vars(make_shard()) | {case.split()[0]: array})
+    with pytest.raises(ArraysError, match=f"one.npz is no shard of renders .*{message}"):
+        Shard.load(tmp_path / "one.npz")
+
+
+def test_pictures_name_no_photo_that_is_not_there(tmp_path: Path) -> None:
+    pictures = PhotoPictures(
+        images=np.zeros((2, 192, 192), np.uint8),
+        landmarks=np.zeros((2, 68, 2), np.float32),
+        labels=np.zeros((2, 96, 96), np.uint8),
+        grades=np.full((2, 23), np.nan, np.float32),
+        origin=np.array([0, 1]),
+        changes=np.zeros((2, 23), np.float32),
+    )
+    pictures.save(tmp_path / "x.npz")
+    assert np.isnan(PhotoPictures.load(tmp_path / "x.npz").grades).all()
+    for origin in ([0, 2], [-1, 0]):
+        replace(pictures, origin=np.array(origin)).save(tmp_path / "x.npz")
+        with pytest.raises(ArraysError, match="origin"):
+            PhotoPictures.load(tmp_path / "x.npz")
 
 
 def test_a_checkpoint_with_one_byte_changed_or_no_numbers_is_refused(tmp_path: Path) -> None:
