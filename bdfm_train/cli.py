@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import cli_evaluation, cli_generator, cli_identity, cli_paper, cli_rig_fit, cli_sheets
-from .cli_options import add_device, add_own_losses, positive, whole
+from .cli_options import add_device, add_own_losses, fraction, one_line, positive, whole
 from .command import run
 from .config import Config
 from .errors import ConfigError
@@ -135,9 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write face.onnx and model.json")
     export.add_argument("--checkpoint", type=Path, required=True)
     export.add_argument("--out", type=Path, required=True, help="folder of the weights")
-    export.add_argument("--id", required=True, help="name of the model")
-    export.add_argument("--score", type=float, default=0.3, help="detector's threshold (default: %(default)s)")
-    export.add_argument("--confidence", type=float, default=0.5, help="reader's threshold (default: %(default)s)")
+    export.add_argument("--id", type=one_line, required=True, help="name of the model")
+    export.add_argument("--score", type=fraction, default=0.3, help="detector's threshold (default: %(default)s)")
+    export.add_argument("--confidence", type=fraction, default=0.5, help="reader's threshold (default: %(default)s)")
     export.add_argument("--regressor", type=Path, help="R's checkpoint, to read by the plain head and R together")
     export.add_argument("--float", action="store_true", help="leave out the quantisation to 8 bits")
     export.set_defaults(run=_export)

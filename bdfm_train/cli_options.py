@@ -33,6 +33,21 @@ def positive(text: str) -> float:
     return value
 
 
+def fraction(text: str) -> float:
+    """What argparse takes as ``type``: a number from 0 to 1."""
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0 and 1")
+    return value
+
+
+def one_line(text: str) -> str:
+    """What argparse takes as ``type``: a text of one line that says something."""
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError("it is empty, or more than a line")
+    return text
+
+
 def add_own_losses(parser: argparse.ArgumentParser) -> None:
     """The option ``--loss``."""
     text = "Python files, a loss of your own in each: bdfm_train/training/own_losses.py says of what form"

@@ -141,6 +141,11 @@ class Config:
             raise ConfigError(f"{path}: [emphasis] {unknown[0]!r} is no action unit.")
         if config.paper.loss.content not in CONTENTS:
             raise ConfigError(f"{path}: [paper.loss] content must be one of {', '.join(CONTENTS)}.")
+        batch = config.batch
+        if not all((batch.renders, batch.photos, batch.negatives, batch.shards, config.paper.photos)):
+            raise ConfigError(f"{path}: [batch] and [paper] pictures of each kind, and shards, must be above 0.")
+        if batch.renders_among_photos > batch.renders:
+            raise ConfigError(f"{path}: [batch] renders_among_photos are some of the renders, not more than these.")
         size = config.network
         if size.crop_size % STRIDE or not all(
             (size.width, size.regressor_channels, size.regressor_size, size.crop_size)

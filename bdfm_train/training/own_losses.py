@@ -62,10 +62,21 @@ def with_own(
         losses, weights: by name.
         own: losses of one's own.
         seen: what they are computed from.
+
+    Raises:
+        ConfigError: what a loss of one's own returns is not one number.
     """
-    together = dict(losses) | {loss.name: loss.compute(*seen) for loss in own}
+    together = dict(losses) | {loss.name: _computed(loss, seen) for loss in own}
     weights = dict(weights) | {loss.name: loss.weight for loss in own}
-    return together, sum((weights[name] * value for name, value in together.items()), torch.zeros(()))
+    weighed = (weights[name] * value for name, value in together.items() if weights[name])
+    return together, sum(weighed, torch.zeros(()))
+
+
+def _computed(loss: OwnLoss, seen: tuple[object, ...]) -> Tensor:
+    value = loss.compute(*seen)
+    if not isinstance(value, Tensor) or value.ndim:
+        raise ConfigError(f"{loss.name}: loss must return a tensor of one number, not {value!r}.")
+    return value
 
 
 def _load(path: Path) -> OwnLoss:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -77,10 +78,11 @@ def make_folder(work: Path) -> None:
     """The folder of a training, where it is not there yet.
 
     Raises:
-        CheckpointError: it cannot be made.
+        CheckpointError: it cannot be made, or written.
     """
     try:
         work.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=work).close()
     except OSError as error:
         raise CheckpointError(f"{work} is no folder that can be written ({error.strerror}). Name another.") from error
 

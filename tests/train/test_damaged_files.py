@@ -122,6 +122,24 @@ def test_an_export_that_fails_leaves_the_folder_as_it_was(tmp_path: Path, monkey
     assert {path.name: path.read_bytes() for path in weights.iterdir()} == before
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--id", " ", "it is empty"),
+        ("--id", "a\nb", "more than a line"),
+        ("--score", "1.5", "not within 0 and 1"),
+        ("--score", "nan", "not within 0 and 1"),
+        ("--confidence", "-0.1", "not within 0 and 1"),
+    ],
+)
+def test_export_takes_no_model_without_a_name_or_with_other_thresholds(
+    option: str, value: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["export", "--checkpoint", "c", "--out", "o", "--id", "i", f"{option}={value}"])
+    assert f"argument {option}" in (said := capsys.readouterr().err) and message in said
+
+
 def test_shards_are_drawn_alike_whenever_they_were_written(tmp_path: Path) -> None:
     shard = vars(make_shard())
     for name in ("a.npz", "b.npz"):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -245,6 +246,30 @@ def test_another_form_of_facs_file_is_an_error(tmp_path: Path, text: str) -> Non
         ck_plus._peak(write(tmp_path / "facs.txt", text))
 
 
+def test_a_unit_of_ck_plus_with_two_intensities_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"facs\.txt, line 2: unit 12 was 4 above"):
+        ck_plus._peak(write(tmp_path / "facs.txt", "12 4\n12 5\n"))
+    twice = ck_plus._peak(write(tmp_path / "facs.txt", "12 4\n12 4\n"))
+    assert twice[AU_NAMES.index("AU12")] == 4
+
+
+def test_two_files_of_a_task_of_bp4d_are_an_error(bp4d_root: Path) -> None:
+    subject = FACTS["bp4d"]["test"][0]
+    second = write(bp4d_root / "AUCoding" / "AU_INT" / "AU10" / f"{subject}_T1_again.csv", "99,0\n")
+    with pytest.raises(DatasetError, match=f"{subject}_T1_AU10.csv and {second.name} code the same task"):
+        bp4d.load(bp4d_root)
+    second.unlink()
+
+
+def test_markers_of_mmi_count_by_their_frames(mmi_root: Path) -> None:
+    (before,) = mmi.load(mmi_root).clips
+    path = mmi_root / "Sessions" / "1" / "S001-001-oao_aucs.xml"
+    markers = re.findall("<Marker[^>]*>", path.read_text())[:5]
+    write(path, f'<A><ActionUnit Number="12">{"".join(reversed(markers))}</ActionUnit></A>')
+    (after,) = mmi.load(mmi_root).clips
+    np.testing.assert_array_equal(column(after, "AU12"), column(before, "AU12"))
+
+
 @pytest.mark.parametrize(("frame", "phase"), [("0", "2"), ("x", "2"), ("3", "9"), ("", "0")])
 def test_a_marker_of_mmi_that_cannot_be_is_an_error(mmi_root: Path, frame: str, phase: str) -> None:
     text = f'<A><ActionUnit Number="12"><Marker Frame="{frame}" Type="{phase}"/></ActionUnit></A>'
@@ -267,6 +292,8 @@ def test_a_marker_of_mmi_that_cannot_be_is_an_error(mmi_root: Path, frame: str, 
         ("file,subject,AU99\na.png,p,1\n", "has columns file, subject, AU99"),
         ("file,AU12\na.png,1\n", "has columns file, AU12"),
         ("file,subject,AU12\n", "has no row"),
+        ("file,subject,AU12,AU12\na.png,p,1,2\n", "two columns of one name"),
+        ("file,subject,AU12\na.png,p,1\na.png,p,2\n", r"a\.png has two rows"),
     ],
 )
 def test_a_bad_table_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ from bdfm_train.detector.faces import face_of_photo
 from bdfm_train.errors import ArraysError, CheckpointError, ConfigError, DivergedError
 from bdfm_train.networks.checkpoints import build_reader, load_reader, read_checkpoint, write_checkpoint
 from bdfm_train.training import confidence, reader, regressor
-from bdfm_train.training.own_losses import load_losses
+from bdfm_train.training.own_losses import OwnLoss, load_losses, with_own
 from bdfm_train.training.work import Descent, Length, Run, descend, make_folder, write_line
 
 STEPS = 4
@@ -344,6 +345,12 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         make_folder(tmp_path / "file")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the folder is Linux's")
+def test_a_folder_in_which_nobody_may_write_is_said() -> None:
+    with pytest.raises(CheckpointError, match="/proc is no folder that can be written"):
+        make_folder(Path("/proc"))
+
+
 def test_a_folder_without_renders_does_not_wait_for_ever(tmp_path: Path) -> None:
     with pytest.raises(ArraysError, match=r"holds no \*\.npz"):
         ShardPool(tmp_path, "*.npz", 4).refresh()
@@ -443,6 +450,21 @@ def test_a_file_that_is_no_loss_is_named(tmp_path: Path, text: str | None, messa
         path.write_text(text)
     with pytest.raises(ConfigError, match=rf"own\.py.*{message}"):
         load_losses([path], ())
+
+
+@pytest.mark.parametrize("value", [0.5, None, torch.zeros(3)])
+def test_what_is_no_loss_is_said(value: object) -> None:
+    own = OwnLoss("wink", 1.0, lambda *seen: value)  # type: ignore[arg-type,return-value]
+    with pytest.raises(ConfigError, match="wink: loss must return a tensor of one number"):
+        with_own({}, {}, [own])
+
+
+def test_a_loss_that_weighs_nothing_is_not_descended() -> None:
+    x, y = (torch.ones((), requires_grad=True) for _ in range(2))
+    losses, total = with_own({"a": 2 * x, "b": y / 0}, {"a": 3.0, "b": 0.0}, ())
+    total.backward()
+    assert set(losses) == {"a", "b"} and total.item() == 6.0
+    assert x.grad is not None and x.grad.item() == 6.0 and y.grad is None
 
 
 def test_a_loss_needs_a_name_of_its_own(tmp_path: Path) -> None:

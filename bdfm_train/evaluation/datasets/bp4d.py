@@ -45,11 +45,11 @@ def load(root: Path) -> Dataset:
 
 def _coded(folder: Path, subject: str) -> dict[str, Path]:
     """Label files of one unit and person by task."""
-    found = {}
-    for path in folder.glob(f"{subject}_*.csv"):
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob(f"{subject}_*.csv")):
         name = re.match(rf"{subject}_(T\d+)(_|\.)", path.name)
-        if name:
-            found[name[1]] = path
+        if name and (other := found.setdefault(name[1], path)) != path:
+            raise DatasetError(f"{other} and {path.name} code the same task. Leave one.")
     return found
 
 

@@ -66,7 +66,7 @@ def _rest() -> FloatArray:
 
 def _peak(path: Path) -> FloatArray:
     """Labels (23,) of a peak: units that are not listed are at rest."""
-    labels = _rest()
+    labels, listed = _rest(), dict[int, float]()
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -80,6 +80,8 @@ def _peak(path: Path) -> FloatArray:
         except (IndexError, ValueError, OverflowError):
             raise DatasetError(f"{path}, line {number}: expected unit and intensity, not {line.strip()!r}.") from None
         checked(intensity, STRONGEST, f"{path}, line {number}")
+        if listed.setdefault(code, intensity) != intensity:
+            raise DatasetError(f"{path}, line {number}: unit {code} was {listed[code]:g} above. Leave one.")
         unit = unit_name(code)
         if jaw_further_open(code):
             labels[AU_NAMES.index("AU26")] = np.nan

@@ -89,7 +89,7 @@ def _labels(path: Path, count: int) -> FloatArray:
         if wide or code[1] or code[3]:
             column[:] = np.nan
             continue
-        markers = [_marker(path, marker) for marker in element.iter("Marker")]
+        markers = sorted(_marker(path, marker) for marker in element.iter("Marker"))
         for (start, phase), (end, _) in zip(markers, [*markers[1:], (count, REST)], strict=True):
             column[start:end] = {REST: 0.0, APEX: 1.0}.get(phase, np.nan)
     return labels

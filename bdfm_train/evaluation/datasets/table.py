@@ -9,7 +9,7 @@ from 0 to 5, empty where it was not coded. Lines that begin with # are left out.
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -38,6 +38,8 @@ def load(path: Path) -> Dataset:
     kept = [(number, line) for number, line in enumerate(lines, 1) if not line.startswith("#")]
     reader = csv.DictReader(line for _, line in kept)
     columns = set(reader.fieldnames or ())
+    if len(columns) < len(reader.fieldnames or ()):
+        raise DatasetError(f"{path} has two columns of one name. Leave one.")
     if not columns >= {"file", "subject"} or not columns & set(AU_NAMES) or columns - {*PLACE, *AU_NAMES}:
         raise DatasetError(
             f"{path} has columns {', '.join(reader.fieldnames or ['(none)'])}; expected file, frame (for videos), "
@@ -84,7 +86,10 @@ def _labels(row: dict[str, str | None], where: str) -> FloatArray:
 
 def _clip(subject: str, video: Path | None, rows: list[tuple[int, Path, FloatArray]]) -> Clip:
     if video is None:
-        return Clip(subject, tuple(file for _, file, _ in rows), np.arange(len(rows)), np.stack([r[2] for r in rows]))
+        files = [file for _, file, _ in rows]
+        if twice := [file for file, count in Counter(files).items() if count > 1]:
+            raise DatasetError(f"{twice[0]} has two rows of labels. Leave one.")
+        return Clip(subject, tuple(files), np.arange(len(rows)), np.stack([labels for _, _, labels in rows]))
     rows = sorted(rows, key=lambda row: row[0])
     if doubled := [row[0] for row, following in pairwise(rows) if row[0] == following[0]]:
         raise DatasetError(f"Frame {doubled[0]} of {video} has two rows of labels. Leave one.")
