@@ -159,12 +159,12 @@ def _fit(options: argparse.Namespace) -> None:
 
 
 def _ablation(options: argparse.Namespace) -> None:
+    from .ablation import HEAT_MAPS, VARIANTS, Approach, Budget, Results, T, run_ablations
     from .data.photos import aligned_crops, load_photos, without_copies
     from .data.shards import Shard
     from .errors import ConfigError
     from .evaluation.regressor import measure
     from .networks.checkpoints import digest
-    from .training.ablation import HEAT_MAPS, VARIANTS, Approach, Budget, Results, T, run_ablations
     from .training.processes import processes
     from .training.steps import limit_threads
 

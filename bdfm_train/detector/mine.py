@@ -8,9 +8,9 @@ kept at each step on its way to rest, as in use.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ from bdfm_infer.alignment import CROP_SIZE
 from bdfm_infer.detector import Detector
 from bdfm_infer.network import Weights
 from bdfm_infer.predictor import LONGER_SIDES, Predictor
-from bdfm_train.arrays import Form, read_arrays
+from bdfm_train.data.mined_faces import MinedFaces
 from bdfm_train.data.photos import load_photos
 from bdfm_train.detector.backgrounds import BODY, backgrounds, load_textures, pattern, texture_crop
 from bdfm_train.detector.bodies import body_scenes
@@ -39,12 +39,6 @@ _MOST_YAW: Final = 90.0
 _HEIGHTS: Final = (0.1, 0.9)
 _BESIDE: Final = 1.5
 """Distance from a face, in spreads of its points, from which a crop does not show it any more."""
-_CROPS: Final = CROP_SIZE, CROP_SIZE
-_FORMS: Final[Mapping[str, Form]] = {
-    "crops": Form(("n", *_CROPS), np.uint8),
-    "yaw": Form(("n",), np.float32, -180.0, 180.0),
-    "beside": Form(("m", *_CROPS), np.uint8),
-}
 
 
 def frames_without_a_face(sources: Path, seed: int) -> Iterator[Image]:
@@ -63,26 +57,6 @@ def frames_without_a_face(sources: Path, seed: int) -> Iterator[Image]:
             part = outside_heads(photo.image, head_box(face_of_photo(photo))[None], _FRAME, rng)
             if part is not None:
                 yield part
-
-
-class MinedFaces(NamedTuple):
-    """Crops of faces (n, 96, 96) uint8, their yaw (n,) float32 in degrees, crops beside a face (m, 96, 96) uint8.
-
-    Beside a face is also a crop that came to rest on a part of it, taken for a smaller or larger face.
-    """
-
-    crops: Image
-    yaw: NDArray[np.float32]
-    beside: Image
-
-    @classmethod
-    def load(cls, path: Path) -> MinedFaces:
-        """Read what ``python -m bdfm_train faces`` wrote.
-
-        Raises:
-            ArraysError: the file is missing, damaged or another one.
-        """
-        return cls(*read_arrays(path, _FORMS, "file of faces", "bdfm_train faces"))
 
 
 def mine_faces(sources: Path, weights: Path | None, renders: list[Renders], count: int, seed: int) -> MinedFaces:

@@ -21,9 +21,9 @@ from bdfm_train.arrays import read_array
 from bdfm_train.data.augment import photograph
 from bdfm_train.data.batches import Batch, BatchMaker, feed, network_crops
 from bdfm_train.data.crops import is_side_view
+from bdfm_train.data.mined_faces import MinedFaces
 from bdfm_train.data.photos import load_photos
 from bdfm_train.data.shards import ShardPool
-from bdfm_train.detector.mine import MinedFaces
 from bdfm_train.errors import CheckpointError
 from bdfm_train.networks.checkpoints import (
     fingerprint,

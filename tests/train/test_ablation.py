@@ -9,6 +9,7 @@ import torch
 
 from bdfm_infer.parameters import AU_NAMES, AU_SLICE, BROW_SLICE, N_PARAMETERS, POSE_SLICE
 from bdfm_train import cli
+from bdfm_train.ablation import HEAT_MAPS, ROWS, VARIANTS, Approach, Budget, Results, T, run_ablations
 from bdfm_train.config import Config, NetworkConfig, PaperLossConfig
 from bdfm_train.data.photos import Photo
 from bdfm_train.data.shards import Shard
@@ -21,7 +22,6 @@ from bdfm_train.networks.identity import IdentityNetwork
 from bdfm_train.networks.landmark_network import LandmarkNetwork
 from bdfm_train.networks.regressor import ParameterRegressor
 from bdfm_train.training import paper
-from bdfm_train.training.ablation import HEAT_MAPS, ROWS, VARIANTS, Approach, Budget, Results, T, run_ablations
 from bdfm_train.training.objective import FrozenNetworks
 from bdfm_train.training.processes import Processes
 

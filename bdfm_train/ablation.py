@@ -17,16 +17,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bdfm_train.arrays import write_content
-from bdfm_train.config import Config
-from bdfm_train.errors import CheckpointError, MeasureError
-from bdfm_train.evaluation.regressor import Figures
-from bdfm_train.networks.checkpoints import load_regressor
-from bdfm_train.networks.regressor import ParameterRegressor
-
-from .objective import FrozenNetworks
-from .paper import train_paper
-from .processes import Processes
+from .arrays import write_content
+from .config import Config
+from .errors import CheckpointError, MeasureError
+from .evaluation.regressor import Figures
+from .networks.checkpoints import load_regressor
+from .networks.regressor import ParameterRegressor
+from .training.objective import FrozenNetworks
+from .training.paper import train_paper
+from .training.processes import Processes
 
 T, HEAT_MAPS = "T", "heatmaps"
 """What R reads, and the content loss compares: T, or a landmark network's maps in its place."""
