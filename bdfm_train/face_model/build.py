@@ -50,7 +50,6 @@ from bdfm_train.face_model.action_units import BASE, DATA, Recipe, ShapeKit, act
 from bdfm_train.face_model.hair import hair_arrays
 from bdfm_train.face_model.ict import IctFaceKit
 from bdfm_train.face_model.identity import Identity, head_a_identity, head_b_identity
-from bdfm_train.face_model.labels import LABELS
 from bdfm_train.face_model.makehuman import MakeHuman
 from bdfm_train.face_model.mesh import Ints, sparse
 from bdfm_train.face_model.sources import Sources
@@ -105,11 +104,11 @@ def head_arrays(kit: ShapeKit, units: Mapping[str, Recipe], identity: Identity, 
     mesh, eyes = kit.mesh, kit.eye_middle
     arrays: Arrays = {
         "v": mesh.v.astype(np.float32), "f": mesh.f.astype(np.int32), "uv": mesh.uv.astype(np.float32),
-        "label": mesh.label, "mat": mesh.mat, "labels": np.array(LABELS), "lash_f": mesh.lash_f.astype(np.int32),
+        "label": mesh.label, "mat": mesh.mat, "lash_f": mesh.lash_f.astype(np.int32),
         "lash_uv": mesh.lash_uv.astype(np.float32), "landmarks": mesh.landmarks.astype(np.int32),
         "id_names": np.array(identity.names), "id_groups": np.array(identity.groups), "au_names": np.array(AU_NAMES),
         "center": np.array([0, eyes[1] - frame.below_eyes, eyes[2]]), "half": np.array(frame.half),
-        "pivot": np.array([0, eyes[1] - frame.pivot_below_eyes, frame.pivot_z]), "mm": np.array(100.0),
+        "pivot": np.array([0, eyes[1] - frame.pivot_below_eyes, frame.pivot_z]),
     }  # fmt: skip
     shapes, jaw = action_unit_offsets(kit, units)
     for name, fields, threshold in (

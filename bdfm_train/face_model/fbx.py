@@ -41,11 +41,8 @@ class Node:
 class FbxMesh:
     """A mesh with shape keys, in the file's units and axes."""
 
-    name: str
     v: NDArray[np.float64]
     """(V, 3)."""
-    f: NDArray[np.int64]
-    """(F, 3) triangles, polygons as fans."""
     shapes: dict[str, NDArray[np.float64]]
     """Offsets (V, 3) by name of the key."""
 
@@ -116,7 +113,6 @@ def read_meshes(path: Path) -> list[FbxMesh]:
         parents.setdefault(link.values[1], []).append(link.values[2])
     geometry = {node.values[0]: node for node in objects.all("Geometry")}
     deformers = {node.values[0]: node for node in objects.all("Deformer")}
-    models = {node.values[0]: node for node in objects.all("Model")}
 
     def owners(identifier: int, kind: dict[int, Node]) -> list[int]:
         return [parent for parent in parents.get(identifier, []) if parent in kind]
@@ -132,25 +128,7 @@ def read_meshes(path: Path) -> list[FbxMesh]:
                     offsets = np.zeros_like(v, dtype=float)
                     offsets[node.array("Indexes")] = node.array("Vertices").reshape(-1, 3)
                     shapes.setdefault(mesh, {})[deformers[channel].values[1]] = offsets
-    meshes = []
-    for identifier, keys in shapes.items():
-        node = geometry[identifier]
-        names = [models[m].values[1] for m in owners(identifier, models)]
-        v = node.array("Vertices").reshape(-1, 3).astype(float)
-        meshes.append(FbxMesh(names[0] if names else "", v, _fans(node.array("PolygonVertexIndex")), keys))
-    return meshes
-
-
-def _fans(corners: NDArray) -> NDArray[np.int64]:
-    """Triangles (F, 3) of polygons; the last corner of each is stored as its complement."""
-    ends = np.flatnonzero(corners < 0)
-    vertices = np.where(corners < 0, ~corners, corners)
-    starts = np.r_[0, ends[:-1] + 1]
-    return np.array(
-        [
-            (vertices[start], vertices[k], vertices[k + 1])
-            for start, end in zip(starts, ends, strict=True)
-            for k in range(start + 1, end)
-        ],
-        dtype=np.int64,
-    )
+    return [
+        FbxMesh(geometry[identifier].array("Vertices").reshape(-1, 3).astype(float), keys)
+        for identifier, keys in shapes.items()
+    ]
