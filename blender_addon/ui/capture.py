@@ -29,6 +29,8 @@ ASIDE_S = 0.1
 
 _session: Session | None = None
 _timer: bpy.types.Timer | None = None
+_window: bpy.types.Window | None = None
+"""That from which it was begun."""
 
 
 @bpy.app.handlers.persistent
@@ -62,13 +64,13 @@ def _stop_watching(context: Context) -> None:
 
 
 def _watch_again() -> float | None:
-    """Watch a running capture from the first window that there is."""
+    """Watch a running capture from the window where it was begun; from another where that one is closed."""
     if _session is None:
         return None
-    windows = bpy.context.window_manager.windows
+    windows = list(bpy.context.window_manager.windows)
     if not windows:
         return ASIDE_S
-    with bpy.context.temp_override(window=windows[0]):
+    with bpy.context.temp_override(window=_window if _window in windows else windows[0]):
         bpy.ops.bdfm.watch_capture("INVOKE_DEFAULT")
     return None
 
@@ -126,8 +128,8 @@ class _Capturing(bpy.types.Operator):
 
     def watch(self, context: Context) -> set[str]:
         """Look after the capture from this window, for a while."""
-        global _timer
-        self._began = time.monotonic()
+        global _timer, _window
+        self._began, _window = time.monotonic(), context.window
         _timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
