@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from .calibrate import Calibration
 from .errors import OutputExistsError, TakeFormatError, WriteError
+from .outputs import refuse_existing
 from .parameters import AU_NAMES, N_AU, ROTATION
 from .rows import FACE, VALUES, Row
 from .smooth import Smoothing
@@ -172,7 +174,8 @@ class Take:
 class TakeWriter:
     """Writes a take as it comes: the JSON at the start, each row flushed as it is appended, the counts at the end.
 
-    A killed run leaves a readable take. Use it as a context manager.
+    A killed run leaves a readable take. Use it as a context manager: where an error ends it before the first row, the
+    files that it made are removed.
 
     Args:
         path: where to write; ``.csv`` and ``.json`` take the place of its extension.
@@ -181,7 +184,7 @@ class TakeWriter:
         overwrite: replace an older take of that name.
 
     Raises:
-        OutputExistsError: a take of that name exists and ``overwrite`` is false.
+        OutputExistsError: a file of that name exists and ``overwrite`` is false, or the JSON file is not of a take.
         WriteError: the folder cannot be written, or the disk is full; what was written stays.
     """
 
@@ -189,20 +192,25 @@ class TakeWriter:
         self, path: str | os.PathLike[str], facts: Mapping[str, Any], with_files: bool = False, overwrite: bool = False
     ) -> None:
         self.path = csv_path(path)
-        self._facts = {"format_version": FORMAT_VERSION, **facts}
+        self._facts = facts
         self._columns = ["frame", *(["file"] if with_files else []), "timestamp", "confidence", "success", *VALUES]
         self._frames = 0
         self._without_face = 0
         try:
-            if not overwrite and self.path.exists():
-                raise OutputExistsError(
-                    "{path} exists. Choose another name, or ask for it to be overwritten.", path=self.path
-                )
+            if overwrite:
+                _refuse_foreign(self._json)
+            else:
+                refuse_existing((self.path, self._json))
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._is_new = not self.path.exists() and not self._json.exists()
+            self._file = self._open(overwrite)
+        except OSError as error:
+            raise self._failure(error) from error
+        try:
             self._write_facts(complete=False)
-            self._file: TextIO = self.path.open("w", encoding="utf-8", newline="")
             self._put(",".join(self._columns))
         except OSError as error:
+            self._discard()
             raise self._failure(error) from error
 
     def append(self, row: Row) -> None:
@@ -241,19 +249,41 @@ class TakeWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None and self._frames == 0 and self._is_new:
+            self._discard()
+            return
         try:
             self.close(complete=kind is None)
         except WriteError:
             if error is None:
                 raise
 
+    @property
+    def _json(self) -> Path:
+        return self.path.with_suffix(".json")
+
+    def _open(self, overwrite: bool) -> TextIO:
+        try:
+            return self.path.open("w" if overwrite else "x", encoding="utf-8", newline="")
+        except FileExistsError:  # another capture was faster
+            refuse_existing((self.path,))
+            raise
+
+    def _discard(self) -> None:
+        """Remove what was made, unless it took the place of an older take."""
+        with suppress(OSError):
+            self._file.close()
+        if self._is_new:
+            for path in (self.path, self._json):
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+
     def _put(self, line: str) -> None:
         self._file.write(line + "\n")
         self._file.flush()
 
     def _write_facts(self, complete: bool) -> None:
-        counts = {"frames": self._frames, "without_face": self._without_face}
-        _write_facts(self.path.with_suffix(".json"), {**self._facts, "complete": complete, "counts": counts})
+        _write_facts(self._json, whole_facts(self._facts, complete, self._frames, self._without_face))
 
     def _failure(self, error: OSError) -> WriteError:
         return WriteError(
@@ -265,6 +295,18 @@ class TakeWriter:
         )
 
 
+def whole_facts(facts: Mapping[str, Any], complete: bool, frames: int, without_face: int) -> dict[str, Any]:
+    """The content of a take's JSON file.
+
+    Args:
+        facts: everything of it but what is added here.
+        complete: whether the source was read to its end.
+        frames, without_face: rows, and those without a face.
+    """
+    counts = {"frames": frames, "without_face": without_face}
+    return {"format_version": FORMAT_VERSION, **facts, "complete": complete, "counts": counts}
+
+
 def csv_path(path: str | os.PathLike[str]) -> Path:
     """The table of a take that is named by either of its files, or by their common name without extension.
 
@@ -274,7 +316,9 @@ def csv_path(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if not path.name:
         raise TakeFormatError("{path!r} names no file. Choose a take's .csv file.", path=str(path))
-    if path.suffix.lower() in (".csv", ".json"):
+    if path.suffix.lower() == ".csv":
+        return path
+    if path.suffix.lower() == ".json":
         return path.with_suffix(".csv")
     return path.with_name(path.name + ".csv")
 
@@ -325,6 +369,18 @@ def _read_facts(path: Path) -> dict[str, Any]:
             path=path,
         )
     return dict(facts)
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Raise an :class:`OutputExistsError` where a JSON file is not of a take."""
+    if not path.exists():
+        return
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict) or "format_version" not in facts:
+        raise OutputExistsError("{path} is not of a take and would be replaced. Choose another name.", path=path)
 
 
 def _settings(facts: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""Videos whose frames end long before their container says."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+from media import write_video
+from synthetic_face import picture
+
+from bdfm_infer import CaptureOptions, Predictor, capture
+from bdfm_infer.errors import BdfmError
+
+FACE = (80.0, 60.0, 60.0, 0.6, 0.0)
+N = 20
+
+
+@pytest.fixture
+def promising(tmp_path: Path) -> Path:
+    """An AVI of 20 frames that promises 80."""
+    path = write_video(tmp_path / "clip.avi", [picture(160, 120, FACE)] * N)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, data.index(b"avih") + 8 + 16, 4 * N)
+    struct.pack_into("<I", data, data.index(b"strh") + 8 + 32, 4 * N)
+    path.write_bytes(bytes(data))
+    return path
+
+
+def warnings_of(path: Path, predictor: Predictor, options: CaptureOptions | None = None) -> list[str]:
+    said: list[BdfmError] = []
+    capture(path, None, options, predictor=predictor, warn=said.append)
+    return [str(warning) for warning in said]
+
+
+def test_a_video_that_ends_early_is_reported(promising: Path, predictor: Predictor) -> None:
+    (said,) = warnings_of(promising, predictor)
+    assert f"ends after {N} of {4 * N} frames" in said
+
+
+def test_nothing_is_said_of_a_whole_one_or_of_a_stretch(promising: Path, predictor: Predictor, tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.mp4", [picture(160, 120, FACE)] * N)
+    assert warnings_of(whole, predictor) == []
+    assert warnings_of(promising, predictor, CaptureOptions(end=2.0)) == []
