@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .containers import is_broken_off, is_media
+from .containers import is_broken_off, is_media, is_mirrored
 from .errors import (
     BdfmError,
     EmptyFolderError,
@@ -105,6 +105,7 @@ class VideoSource:
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         rotation = int(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
         self._turn = _TURN.get(rotation)
+        self._is_mirrored = is_mirrored(path)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self._fps = fps if np.isfinite(fps) and fps > 0 else 25.0
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -134,7 +135,7 @@ class VideoSource:
                     continue
                 found, image = self._capture.retrieve()
                 if found:
-                    yield Frame(times.count - 1, time, image if self._turn is None else cv2.rotate(image, self._turn))
+                    yield Frame(times.count - 1, time, self._upright(image))
             if times.count == 0:
                 raise NotAVideoError(
                     "{path}: no frame can be decoded. Convert it to MP4 (H.264) and try again.",
@@ -152,6 +153,12 @@ class VideoSource:
                 seconds=times.duration,
             )
         self.warning = self._early_end(times)
+
+    def _upright(self, image: Image) -> Image:
+        """A frame as players show it; the rotation that is stated is that of its upper edge, mirrored or not."""
+        if self._is_mirrored:
+            image = np.asarray(cv2.flip(image, 0), np.uint8)
+        return image if self._turn is None else np.asarray(cv2.rotate(image, self._turn), np.uint8)
 
     def _early_end(self, times: _Times) -> BdfmError | None:
         """What to say where the frames end long before what the container states."""

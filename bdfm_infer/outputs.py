@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,3 +39,11 @@ def spare(output: Path, sources: Iterable[Path]) -> None:
             continue
         if is_read:
             raise OutputExistsError("{path} is what is read. Choose another name.", path=output)
+
+
+def takes_of_faces(table: Path) -> list[Path]:
+    """Tables and JSON files of the faces of a capture called ``table`` that are there: ``NAME-face1.csv``, …"""
+    if not table.parent.is_dir():
+        return []
+    name = re.compile(re.escape(table.stem) + r"-face[0-9]+\.(csv|json)")
+    return sorted(path for path in table.parent.iterdir() if name.fullmatch(path.name))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from array import array
 from collections.abc import Callable, Generator, Iterator
@@ -20,7 +19,7 @@ from .capture_run import CaptureOptions, Pick, Progress, Run, Summary, as_row
 from .errors import BdfmError, NoFaceError
 from .faces import FloatArray
 from .frames import Frame, SourceName
-from .outputs import refuse_existing
+from .outputs import refuse_existing, takes_of_faces
 from .predictor import Predictor
 from .rows import Row
 from .take import TakeWriter, csv_path
@@ -45,15 +44,6 @@ def face_path(output: str | os.PathLike[str], number: int) -> Path:
     """The table of face 1, 2, … of a capture: ``NAME-face1.csv``."""
     path = csv_path(output)
     return path.with_name(f"{path.stem}-face{number}.csv")
-
-
-def _older_faces(output: str | os.PathLike[str]) -> list[Path]:
-    """Tables and JSON files that takes of the faces of a capture of that name have left, in order."""
-    table = csv_path(output)
-    name = re.compile(re.escape(table.stem) + r"-face\d+\.(csv|json)")
-    if not table.parent.is_dir():
-        return []
-    return sorted(path for path in table.parent.iterdir() if name.fullmatch(path.name))
 
 
 def record_all(
@@ -82,7 +72,7 @@ def record_all(
     """
     options = options or CaptureOptions()
     if not options.overwrite:
-        refuse_existing(_older_faces(output))
+        refuse_existing(takes_of_faces(csv_path(output)))
     run = Run(source, options, predictor, progress, warn, cancel)
     with ExitStack() as stack:
 

@@ -32,12 +32,16 @@ from .table import read_table
 FORMAT_VERSION: Final = 1
 _LINE_BREAKS: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
+_ARRAYS: Final = ("frames", "timestamps", "confidence", "success", "rotation", "face", "action_units")
+
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Take:
     """A whole performance. Values are raw; :meth:`processed` applies the settings of the JSON file.
+
+    Arrays are read-only: :meth:`with_values` gives a copy with others.
 
     Attributes:
         frames: (n,) int64, frame numbers in the source.
@@ -48,7 +52,7 @@ class Take:
         face: (n, 3) float64, centre x, y and size in pixels; NaN where no face was found.
         action_units: (n, 23) float64 in [0, 1], order of ``parameters.AU_NAMES``; NaN where no face was found.
         files: names of the images, or None for a video.
-        facts: the content of ``NAME.json`` (source, model, settings, counts).
+        facts: the content of ``NAME.json`` (format_version, source, model, version, settings, complete, counts).
     """
 
     frames: NDArray[np.int64]
@@ -61,13 +65,25 @@ class Take:
     files: tuple[str, ...] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in _ARRAYS:
+            fixed = getattr(self, name).view()
+            fixed.flags.writeable = False
+            object.__setattr__(self, name, fixed)
+
     def __len__(self) -> int:
         return len(self.frames)
 
     def channel(self, name: str) -> FloatArray:
-        """Values of one column, (n,): an action unit, ``yaw``, ``pitch`` or ``roll``."""
+        """Values of one column, (n,), read-only: an action unit, ``yaw``, ``pitch`` or ``roll``.
+
+        Raises:
+            ValueError: there is no such column.
+        """
         if name in ROTATION:
             return self.rotation[:, ROTATION.index(name)]
+        if name not in AU_NAMES:
+            raise ValueError(f"{name!r} is no channel; they are {', '.join((*ROTATION, *AU_NAMES))}")
         return self.action_units[:, AU_NAMES.index(name)]
 
     def processed(self) -> Take:
@@ -83,8 +99,7 @@ class Take:
     def chosen(self, rows: NDArray[np.bool_]) -> Take:
         """The take with those rows alone, (n,) bool."""
         files = None if self.files is None else tuple(name for name, kept in zip(self.files, rows, strict=True) if kept)
-        arrays = ("frames", "timestamps", "confidence", "success", "rotation", "face", "action_units")
-        return replace(self, files=files, **{name: getattr(self, name)[rows] for name in arrays})
+        return replace(self, files=files, **{name: getattr(self, name)[rows] for name in _ARRAYS})
 
     def with_values(self, rotation: FloatArray | None = None, action_units: FloatArray | None = None) -> Take:
         """A copy with other values, everything else shared."""
@@ -198,7 +213,7 @@ class TakeWriter:
         self._without_face = 0
         try:
             if overwrite:
-                _refuse_foreign(self._json)
+                self._refuse_foreign()
             else:
                 refuse_existing((self.path, self._json))
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -262,6 +277,12 @@ class TakeWriter:
     def _json(self) -> Path:
         return self.path.with_suffix(".json")
 
+    def _refuse_foreign(self) -> None:
+        if self._json.exists() and not is_of_take(self._json):
+            raise OutputExistsError(
+                "{path} is not of a take and would be replaced. Choose another name.", path=self._json
+            )
+
     def _open(self, overwrite: bool) -> TextIO:
         try:
             return self.path.open("w" if overwrite else "x", encoding="utf-8", newline="")
@@ -323,6 +344,19 @@ def csv_path(path: str | os.PathLike[str]) -> Path:
     return path.with_name(path.name + ".csv")
 
 
+def is_of_take(path: Path) -> bool:
+    """Whether a file is a take's JSON file, of whatever version.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (FileNotFoundError, ValueError, RecursionError):
+        return False
+    return isinstance(facts, dict) and "format_version" in facts
+
+
 def _quote(text: str) -> str:
     """A file's name as a cell: on one line and in UTF-8, whatever the file system allows."""
     text = _LINE_BREAKS.sub(" ", text.encode("utf-8", "replace").decode())
@@ -369,18 +403,6 @@ def _read_facts(path: Path) -> dict[str, Any]:
             path=path,
         )
     return dict(facts)
-
-
-def _refuse_foreign(path: Path) -> None:
-    """Raise an :class:`OutputExistsError` where a JSON file is not of a take."""
-    if not path.exists():
-        return
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError):
-        facts = None
-    if not isinstance(facts, dict) or "format_version" not in facts:
-        raise OutputExistsError("{path} is not of a take and would be replaced. Choose another name.", path=path)
 
 
 def _settings(facts: Mapping[str, Any]) -> Mapping[str, Any]:
