@@ -6,12 +6,14 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 from media import write_video
 from synthetic_face import picture
 
 from bdfm_infer import CaptureOptions, Predictor, capture
 from bdfm_infer.errors import BdfmError
+from bdfm_infer.frames import open_source
 
 FACE = (80.0, 60.0, 60.0, 0.6, 0.0)
 N = 20
@@ -43,3 +45,16 @@ def test_nothing_is_said_of_a_whole_one_or_of_a_stretch(promising: Path, predict
     whole = write_video(tmp_path / "whole.mp4", [picture(160, 120, FACE)] * N)
     assert warnings_of(whole, predictor) == []
     assert warnings_of(promising, predictor, CaptureOptions(end=2.0)) == []
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_damaged_middle_is_said(tmp_path: Path, suffix: str) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (96, 128, 3), np.uint8)
+    path = write_video(tmp_path / f"clip{suffix}", (np.roll(noise, 3 * i, 1) for i in range(60)))
+    data = path.read_bytes()
+    begin, end = len(data) * 3 // 10, len(data) * 8 // 10
+    path.write_bytes(data[:begin] + bytes(end - begin) + data[end:])
+    source = open_source(path)
+    count = sum(1 for _ in source)
+    assert 0 < count < 54
+    assert source.warning is not None and f"ends after {count} of 60 frames" in str(source.warning)
