@@ -25,7 +25,7 @@ from .cli_common import (
     stoppable,
 )
 from .errors import BdfmError
-from .outputs import spare
+from .outputs import spare, takes_of_faces
 from .smooth import METHODS, Smoothing
 from .take import csv_path
 
@@ -87,7 +87,7 @@ def _capture(options: argparse.Namespace) -> int:
         return 2
     source = source_of(options.input, options.list)
     output = csv_path(options.output or _default_output(options.input))
-    for path in files_of_take(output):
+    for path in (*files_of_take(output), *takes_of_faces(output)):
         spare(path, [Path(options.input)])
     avatar = None
     if options.avatar is not None:  # what is wrong with it is said before the work

@@ -31,7 +31,6 @@ PICTURE: Final = 128
 _MARGIN: Final = 0.7
 """Half a picture's side, in sides of the face's aligned square."""
 
-
 _NAMES: Final = re.compile(r"faces\.json|face[0-9]+\.png")
 
 

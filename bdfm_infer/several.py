@@ -120,15 +120,15 @@ def _read_nearest(run: Run, pick: Pick, put: Callable[[Row], None]) -> Summary:
 
     def choose(frame: Frame, faces: Faces) -> bool:
         nonlocal found
-        near = min((face for face in faces if face), key=lambda face: _sides_away(face.place, pick), default=None)
-        chosen = near if near is not None and _sides_away(near.place, pick) <= _NEAR else None
+        near = [face for face in faces if face is not None and _sides_away(face.place, pick) <= _NEAR]
+        chosen = min(near, key=lambda face: _sides_away(face.place, pick), default=None)
         found += chosen is not None
         before.append(as_row(frame, chosen))
         if found:
             for row in before:
                 put(row)
             before.clear()
-        return any(faces)
+        return bool(faces)
 
     frames = run.each(_faces(run), choose).frames
     if not found:

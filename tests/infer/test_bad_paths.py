@@ -73,6 +73,7 @@ def test_paths_that_cannot_be_used(
         ["export", "take", "--to", "openface", "-o", "take.csv"],
         ["export", "take.csv", "--to", "livelinkface", "-o", "folder/../take.json"],
         ["capture", "names.csv", "--list", "-o", "names.csv"],
+        ["capture", "new-face1.csv", "--list", "-o", "new", "--face", "all"],
         ["capture", "cl*.mp4", "-o", "new", "--avatar", "clip.mp4"],
         ["capture", "names.csv", "--list", "-o", "new", "--avatar", "folder/1.mp4"],
         ["capture", "clip.mp4", "-o", "new", "--avatar", "clip.mp4"],
@@ -86,7 +87,8 @@ def test_what_is_read_is_never_written_over(
     Path("folder").mkdir()
     for name in ("1.mp4", "2.png"):
         (tmp_path / "folder" / name).write_bytes(PICTURE.read_bytes())
-    Path("names.csv").write_text("folder/1.mp4\nfolder/2.png\n")
+    for name in ("names.csv", "new-face1.csv"):
+        Path(name).write_text("folder/1.mp4\nfolder/2.png\n")
     with TakeWriter("take", {}) as writer:
         writer.append(Row(0, 0.0, 0.9, np.zeros(3), np.ones(3), np.zeros(N_AU)))
     write_video(tmp_path / "clip.mp4", [np.zeros((64, 64, 3), np.uint8)] * 3)
