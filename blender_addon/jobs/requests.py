@@ -15,7 +15,8 @@ from bdfm_infer.outputs import takes_of_faces
 from ..core.paths import is_there
 
 ALL_FACES = "all"
-WORKER = (sys.executable, "-s", "-m", "bdfm_infer")
+WORKER = (sys.executable, "-s", "-P", "-m", "bdfm_infer")
+"""Neither the user's own packages nor what lies in the current folder are looked at."""
 
 
 @dataclass(frozen=True)

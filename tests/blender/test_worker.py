@@ -166,6 +166,16 @@ def test_what_was_kept_is_said(start, part, tmp_path):
     assert worker.outcome.takes == () and describe_end(worker.outcome).endswith("Nothing was captured.")
 
 
+def test_no_module_of_the_current_folder_is_run(part, tmp_path, monkeypatch):
+    (tmp_path / "numpy.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(tmp_path)
+    requests = part("jobs.requests")
+    worker = part("jobs.worker").Worker(requests.Command([*requests.WORKER, "info"]), tmp_path / "take.csv")
+    listen(worker)
+    assert worker.outcome.error is None
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_take_of_another_capture_is_not_its_own(start):
     worker = start(
         SPEAK
