@@ -68,8 +68,8 @@ class Result:
         take: the take's table; where ``status`` is not ``done`` or ``skipped``, the rows that were kept, or empty.
         status: ``done``, ``skipped`` (complete before), ``failed`` or ``cancelled``.
         frames, without_face: rows of the take, and those that show no face.
-        code: name of the error, or empty.
-        message: what went wrong and what to do, or empty.
+        code: name of the error or, of a take that is ``done``, of the last warning; or empty.
+        message: what went wrong and what to do, or that warning; or empty.
     """
 
     source: str
@@ -252,11 +252,12 @@ def _work(clip: Clip, options: Sequence[str], cancel: threading.Event) -> Result
         errors="replace",
         env=_environment(),
     ) as process:
-        last = _last_event(process, cancel)
+        last, warning = _last_events(process, cancel)
     if last.get("event") == "done":
         clip.draft.with_suffix(".json").replace(clip.take.with_suffix(".json"))
         clip.draft.replace(clip.take)
-        return Result(str(clip.source), str(clip.take), "done", last["frames"], last["without_face"])
+        said = {name: warning.get(name, "") for name in ("code", "message")}
+        return Result(str(clip.source), str(clip.take), "done", last["frames"], last["without_face"], **said)
     code = last.get("code", BdfmError.code)
     return Result(
         str(clip.source),
@@ -278,16 +279,18 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), *([known] if known else [])])}
 
 
-def _last_event(process: subprocess.Popen[str], cancel: threading.Event) -> dict[str, Any]:
-    """The worker's last word; empty where it died. A worker whose stdin is closed stops."""
+def _last_events(process: subprocess.Popen[str], cancel: threading.Event) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The worker's last word and last warning; empty where it died, or had none. One whose stdin is closed stops."""
     assert process.stdin is not None and process.stdout is not None
     last: dict[str, Any] = {}
+    warning: dict[str, Any] = {}
     for line in process.stdout:
         event = json.loads(line)
         last = event if event["event"] in ("done", "error") else last
+        warning = event if event["event"] == "warning" else warning
         if cancel.is_set():
             process.stdin.close()
-    return last
+    return last, warning
 
 
 def _failed(source: str, error: BdfmError) -> Result:

@@ -107,6 +107,8 @@ def _batch(options: argparse.Namespace) -> int:
     def report(result: batch.Result) -> None:
         if result.good:
             print(f"{result.take}: {result.status}, {result.frames} frames, {result.without_face} without a face")
+            if result.message:
+                print(f"bdfm-infer: warning: {result.message}", file=sys.stderr)
         else:
             print(f"bdfm-infer: {result.message}", file=sys.stderr)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 from media import write_video
 from synthetic_face import picture
+from test_command_line import command
 
 from bdfm_infer import CaptureOptions, Predictor, capture
+from bdfm_infer.batch import SUMMARY
 from bdfm_infer.errors import BdfmError
 from bdfm_infer.frames import open_source
 
@@ -45,6 +48,15 @@ def test_nothing_is_said_of_a_whole_one_or_of_a_stretch(promising: Path, predict
     whole = write_video(tmp_path / "whole.mp4", [picture(160, 120, FACE)] * N)
     assert warnings_of(whole, predictor) == []
     assert warnings_of(promising, predictor, CaptureOptions(end=2.0)) == []
+
+
+def test_a_batch_says_so_too(promising: Path, weights: Path, tmp_path: Path) -> None:
+    done = command("batch", promising, "-o", tmp_path / "takes", "--weights", weights)
+    assert done.returncode == 0
+    assert done.stderr.startswith("bdfm-infer: warning: ") and f"ends after {N} of {4 * N} frames" in done.stderr
+    (said,) = json.loads((tmp_path / "takes" / SUMMARY).read_text())["clips"]
+    assert (said["status"], said["code"]) == ("done", "truncated")
+    assert said["message"] in done.stderr
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
