@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .containers import is_broken_off
-from .errors import NoFramesError, OutputExistsError, WriteError
+from .errors import CancelledError, NoFramesError, WriteError
 from .network import avatar_network, session
+from .outputs import refuse_existing
 from .parameters import (
     AU_SLICE,
     N_PARAMETERS,
@@ -68,7 +70,13 @@ class Avatar:
         return image
 
 
-def write_avatar(take: Take, output: str | os.PathLike[str], avatar: Avatar, overwrite: bool = False) -> int:
+def write_avatar(
+    take: Take,
+    output: str | os.PathLike[str],
+    avatar: Avatar,
+    overwrite: bool = False,
+    cancel: threading.Event | None = None,
+) -> int:
     """Write a video (MP4) of the avatar doing a take, in step with its times; it appears only when it is whole.
 
     Rows without a face hold the face before them; before the first face the avatar is at rest.
@@ -78,14 +86,16 @@ def write_avatar(take: Take, output: str | os.PathLike[str], avatar: Avatar, ove
         output: the file.
         avatar: draws it.
         overwrite: replace an older file.
+        cancel: ends the work when set; no file is left.
 
     Returns:
         Number of frames written.
 
     Raises:
+        CancelledError: ``cancel`` was set.
         NoFramesError: the take has no row.
         OutputExistsError: the file exists and ``overwrite`` is false.
-        WriteError: it cannot be written.
+        WriteError: it cannot be written, or its name does not end in ``.mp4``.
     """
     output = Path(output)
     if len(take) == 0:
@@ -98,9 +108,13 @@ def write_avatar(take: Take, output: str | os.PathLike[str], avatar: Avatar, ove
         writer = cv2.VideoWriter(
             str(draft), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), rate, (VIDEO_SIZE, VIDEO_SIZE)
         )
-        for image in _frames(take, rows, avatar):
-            writer.write(cv2.resize(image[..., ::-1], (VIDEO_SIZE, VIDEO_SIZE), interpolation=cv2.INTER_CUBIC))
-        writer.release()
+        try:
+            for image in _frames(take, rows, avatar):
+                if cancel is not None and cancel.is_set():
+                    raise CancelledError("Stopped; {path} was not written.", path=output)
+                writer.write(cv2.resize(image[..., ::-1], (VIDEO_SIZE, VIDEO_SIZE), interpolation=cv2.INTER_CUBIC))
+        finally:
+            writer.release()
         if not draft.exists() or is_broken_off(draft):  # OpenCV does not say so
             raise WriteError("{path} cannot be written. Free some space or choose another folder.", path=output)
         draft.replace(output)
@@ -117,9 +131,16 @@ def write_avatar(take: Take, output: str | os.PathLike[str], avatar: Avatar, ove
 
 
 def check_output(output: Path, overwrite: bool) -> None:
-    """Raise an :class:`OutputExistsError` where a video would replace a file unasked."""
-    if output.exists() and not overwrite:
-        raise OutputExistsError("{path} exists. Choose another name, or ask for it to be overwritten.", path=output)
+    """See that a video may be written.
+
+    Raises:
+        OutputExistsError: the file exists and ``overwrite`` is false.
+        WriteError: its name does not end in ``.mp4``.
+    """
+    if output.suffix.lower() != ".mp4":
+        raise WriteError("{path}: the avatar's video is an MP4. Let its name end in .mp4.", path=output)
+    if not overwrite:
+        refuse_existing((output,))
 
 
 def schedule(take: Take) -> tuple[float, NDArray[np.int64]]:

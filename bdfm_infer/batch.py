@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Many clips, one take each: every clip in a worker process of its own, so that none can end the others.
 
-A take is written as ``NAME.part.csv`` and gets its name once it is complete. A batch that was broken off is started
-again with the same command: what is complete is left alone, the rest is done.
+A take is written as ``NAME.part.csv``, a name that no other take has, and gets its own once it is complete. A batch
+that was broken off is started again with the same command: what is complete is left alone, the rest is done.
 """
 
 from __future__ import annotations
 
 import glob
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -19,10 +20,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import BdfmError, CancelledError, InputNotFoundError, OutputExistsError, TakeFormatError, WriteError
-from .take import Take
+from .errors import (
+    BdfmError,
+    CancelledError,
+    InputNotFoundError,
+    OutputExistsError,
+    TakeFormatError,
+    WriteError,
+    unexpected,
+)
+from .take import Take, is_of_take
 
 SUMMARY: Final = "bdfm-batch.json"
+DRAFT: Final = ".part"
+"""What is added to a take's name while it is being written."""
 FORMAT_VERSION: Final = 1
 VIDEO_SUFFIXES: Final = (
     *(".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"),
@@ -45,7 +56,7 @@ class Clip:
     @property
     def draft(self) -> Path:
         """The take's table while it is being written."""
-        return self.take.with_suffix(".part.csv")
+        return self.take.with_name(f"{self.take.stem}{DRAFT}.csv")
 
 
 @dataclass(frozen=True)
@@ -57,8 +68,8 @@ class Result:
         take: the take's table; where ``status`` is not ``done`` or ``skipped``, the rows that were kept, or empty.
         status: ``done``, ``skipped`` (complete before), ``failed`` or ``cancelled``.
         frames, without_face: rows of the take, and those that show no face.
-        code: name of the error, or empty.
-        message: what went wrong and what to do, or empty.
+        code: name of the error or, of a take that is ``done``, of the last warning; or empty.
+        message: what went wrong and what to do, or that warning; or empty.
     """
 
     source: str
@@ -96,7 +107,8 @@ def clips_of(inputs: Iterable[str], folder: Path) -> tuple[list[Clip], list[Resu
         source: source.stem if shared[source.stem.casefold()] == 1 else f"{source.parent.name}-{source.name}"
         for source in sources
     }
-    taken = Counter([*(name.casefold() for name in names.values()), Path(SUMMARY).stem])
+    used = [used for name in names.values() for used in (name.casefold(), f"{name.casefold()}{DRAFT}")]
+    taken = Counter([*used, Path(SUMMARY).stem])
     clips: list[Clip] = []
     for source, name in names.items():
         if taken[name.casefold()] == 1:
@@ -182,9 +194,14 @@ def _capture(clip: Clip, before: dict[str, str], options: Sequence[str], cancel:
             raise CancelledError("{clip}: not begun. Start the same command again.", clip=clip.source)
         if (old := _complete(clip, before)) is not None:
             return old
+        _check_draft(clip.draft)
         return _work(clip, options, cancel)
-    except (BdfmError, OSError) as error:
-        return _failed(str(clip.source), error if isinstance(error, BdfmError) else _not_written(clip.draft, error))
+    except BdfmError as error:
+        return _failed(str(clip.source), error)
+    except OSError as error:
+        return _failed(str(clip.source), _not_written(clip.draft, error))
+    except Exception as error:
+        return _failed(str(clip.source), unexpected(error))
 
 
 def _complete(clip: Clip, before: dict[str, str]) -> Result | None:
@@ -202,7 +219,8 @@ def _complete(clip: Clip, before: dict[str, str]) -> Result | None:
             "{take} exists, but is not a whole take. Choose another folder.", take=clip.take.with_suffix("")
         )
     take = Take.read(clip.take)
-    origin = before.get(clip.take.name, take.facts.get("source", {}).get("name", ""))
+    source = take.facts.get("source")
+    origin = before.get(clip.take.name, source.get("name", "") if isinstance(source, dict) else "")
     if origin not in (str(clip.source), clip.source.name):
         raise OutputExistsError(
             "{take} is the take of another clip, {origin}. Choose another folder.", take=clip.take, origin=origin
@@ -215,9 +233,15 @@ def _complete(clip: Clip, before: dict[str, str]) -> Result | None:
     return Result(str(clip.source), str(clip.take), "skipped", len(take), lost)
 
 
+def _check_draft(draft: Path) -> None:
+    """Raise an :class:`OutputExistsError` where the name of a draft is that of a table that no batch has begun."""
+    if draft.exists() and draft.stat().st_size > 0 and not is_of_take(draft.with_suffix(".json")):
+        raise OutputExistsError("{path} is needed for a draft. Move it away, or choose another folder.", path=draft)
+
+
 def _work(clip: Clip, options: Sequence[str], cancel: threading.Event) -> Result:
     """Run one worker process and give its take its name."""
-    command = [sys.executable, "-m", __package__, "capture", "-o", str(clip.draft), "--overwrite"]
+    command = [sys.executable, "-P", "-m", __package__, "capture", "-o", str(clip.draft), "--overwrite"]
     with subprocess.Popen(
         [*command, "--progress", "json", *options, "--", str(clip.source)],
         stdin=subprocess.PIPE,
@@ -226,12 +250,14 @@ def _work(clip: Clip, options: Sequence[str], cancel: threading.Event) -> Result
         text=True,
         encoding="utf-8",
         errors="replace",
+        env=_environment(),
     ) as process:
-        last = _last_event(process, cancel)
+        last, warning = _last_events(process, cancel)
     if last.get("event") == "done":
         clip.draft.with_suffix(".json").replace(clip.take.with_suffix(".json"))
         clip.draft.replace(clip.take)
-        return Result(str(clip.source), str(clip.take), "done", last["frames"], last["without_face"])
+        said = {name: warning.get(name, "") for name in ("code", "message")}
+        return Result(str(clip.source), str(clip.take), "done", last["frames"], last["without_face"], **said)
     code = last.get("code", BdfmError.code)
     return Result(
         str(clip.source),
@@ -243,16 +269,28 @@ def _work(clip: Clip, options: Sequence[str], cancel: threading.Event) -> Result
     )
 
 
-def _last_event(process: subprocess.Popen[str], cancel: threading.Event) -> dict[str, Any]:
-    """The worker's last word; empty where it died. A worker whose stdin is closed stops."""
+def _environment() -> dict[str, str]:
+    """The worker's environment. Its modules are not searched for in the current folder, where anything may lie, so it
+    is told where this package is, unless every Python looks there."""
+    home = Path(__file__).resolve().parents[1]
+    if home.name in ("site-packages", "dist-packages"):
+        return dict(os.environ)
+    known = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), *([known] if known else [])])}
+
+
+def _last_events(process: subprocess.Popen[str], cancel: threading.Event) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The worker's last word and last warning; empty where it died, or had none. One whose stdin is closed stops."""
     assert process.stdin is not None and process.stdout is not None
     last: dict[str, Any] = {}
+    warning: dict[str, Any] = {}
     for line in process.stdout:
         event = json.loads(line)
         last = event if event["event"] in ("done", "error") else last
+        warning = event if event["event"] == "warning" else warning
         if cancel.is_set():
             process.stdin.close()
-    return last
+    return last, warning
 
 
 def _failed(source: str, error: BdfmError) -> Result:

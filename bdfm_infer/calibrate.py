@@ -124,7 +124,7 @@ class Calibration:
         try:
             read = settings or {}
             return cls(*({str(k): float(v) for k, v in read.get(part, {}).items()} for part in ("neutral", "gain")))
-        except ValueError as error:
+        except (OverflowError, ValueError) as error:
             raise TakeFormatError(
                 "The take's calibration cannot be used: {reason}. Set it again.", reason=error
             ) from error

@@ -13,13 +13,15 @@ from typing import Any, Final, TypeVar
 
 from . import __version__
 from .calibrate import Calibration
-from .errors import BdfmError, CancelledError, NoFaceError, NoFramesError
+from .errors import BdfmError, CancelledError, InputNotFoundError, NoFaceError, NoFramesError
 from .faces import Face
 from .frames import Frame, SourceName, open_source
+from .outputs import spare
 from .predictor import Predictor
 from .rows import Row
+from .sequences import first_gap
 from .smooth import Smoothing
-from .take import TakeWriter
+from .take import TakeWriter, csv_path
 
 _REPORTS_PER_SECOND: Final = 10
 
@@ -46,14 +48,18 @@ class CaptureOptions:
 
     Attributes:
         face: which face, where there are several: 0 is the largest in the first frame that shows so many.
-        pick: which face, by where it is at a time; takes the place of ``face``.
+        pick: which face, by where it is at a time; takes the place of ``face``. Of images that are no sequence it is
+            the nearest to that place in each, whatever the time.
         sequence: images are frames of one clip, in which a face is followed, and have a video's smoothing.
         start, end: seconds; frames with ``start <= time < end`` are read. Frame numbers remain the source's.
         threads: frames that are read at the same time, 1 to 4 of use; rows do not depend on it. None: the CPU's cores.
-        image_fps: images a second, for the times of a folder or pattern.
+        image_fps: images a second, for the times of a folder or pattern; finite and above 0.
         overwrite: replace an older take of the same name.
         smoothing: setting written into the take; None is zero-phase for a video and nothing for images.
         calibration: setting written into the take.
+
+    Raises:
+        ValueError: a number is out of range.
     """
 
     face: int = 0
@@ -68,8 +74,10 @@ class CaptureOptions:
     calibration: Calibration = field(default_factory=Calibration)
 
     def __post_init__(self) -> None:
-        if self.face < 0 or not self.start >= 0 or not self.end > self.start or not self.image_fps > 0:
-            raise ValueError("face and start must not be negative, end must follow start, image_fps must be above 0")
+        if self.face < 0 or not self.start >= 0 or not self.end > self.start:
+            raise ValueError("face and start must not be negative, end must follow start")
+        if not 0 < self.image_fps < float("inf"):
+            raise ValueError("image_fps must be a finite number above 0")
         if self.threads is not None and self.threads < 1:
             raise ValueError("at least one thread is needed")
 
@@ -139,11 +147,19 @@ class Run:
         self._cancel = cancel
 
     def writer(self, output: str | os.PathLike[str], face: int | None = None) -> TakeWriter:
-        """Writes a take of this capture, of the face of that number where all are captured."""
+        """Writes a take of this capture, of the face of that number where all are captured.
+
+        Raises:
+            OutputExistsError: its files are there and may not be overwritten, or are what is read.
+            WriteError: they cannot be written.
+        """
+        table = csv_path(output)
+        for path in (table, table.with_suffix(".json")):
+            spare(path, self.source.paths)
         facts = self.facts
         if face is not None:
             facts = {**facts, "settings": {**facts["settings"], "face": face}}
-        return TakeWriter(output, facts, with_files=not self.source.is_video, overwrite=self.options.overwrite)
+        return TakeWriter(table, facts, with_files=not self.source.is_video, overwrite=self.options.overwrite)
 
     def each(self, results: Generator[tuple[Frame, T], None, None], put: Callable[[Frame, T], bool]) -> Summary:
         """Hand what was found in each frame to ``put``, which returns whether there is a face, until the end.
@@ -152,16 +168,17 @@ class Run:
             CancelledError, NoFramesError, NoFaceError, and what the source raises.
         """
         meter = self._meter
+        self._tell_of_a_gap()
         with closing(results):
             for frame, found in results:
-                if frame.problem is not None and self._warn is not None:
-                    self._warn(frame.problem)
+                self._tell(frame.problem)
                 meter.count(put(frame, found))
                 if self._is_cancelled():
                     break
         if self._is_cancelled():
             raise CancelledError("Stopped after {count} frames; their rows are kept.", count=meter.frames)
         meter.report()
+        self._tell(self.source.warning)
         name = self.facts["source"]["name"]
         if meter.frames == 0:
             raise NoFramesError(
@@ -175,6 +192,21 @@ class Run:
                 count=meter.frames,
             )
         return Summary(meter.frames, meter.frames - meter.with_face)
+
+    def _tell(self, problem: BdfmError | None) -> None:
+        if problem is not None and self._warn is not None:
+            self._warn(problem)
+
+    def _tell_of_a_gap(self) -> None:
+        missing = first_gap(self.source.paths) if self.options.sequence else None
+        if missing is not None:
+            gap = InputNotFoundError(
+                "{name}: {missing} is missing; what comes after it follows at once. Add the missing images to keep "
+                "the time.",
+                name=self.source.facts["name"],
+                missing=missing,
+            )
+            self._tell(gap)
 
     def _is_cancelled(self) -> bool:
         return self._cancel is not None and self._cancel.is_set()

@@ -9,16 +9,18 @@ import json
 import os
 import platform
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from . import __version__, cli_capture, cli_pictures
-from .cli_common import ACCURATE_HELP, draw_avatar, positive, spare, stoppable
-from .errors import BdfmError
+from .cli_common import ACCURATE_HELP, draw_avatar, files_of_take, positive, stoppable
+from .errors import BdfmError, stopped
 from .export import FORMATS
+from .outputs import spare
 from .smooth import METHODS
-from .take import Take, csv_path
+from .take import Take
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,15 +33,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
     try:
         code: int = options.run(options)
+    except KeyboardInterrupt:
+        code = _report(stopped(), options)
     except BdfmError as error:
-        print(f"bdfm-infer: {error}", file=sys.stderr)
-        code = error.exit_code
+        code = _report(error, options)
     except OSError as error:
-        print(
-            f"bdfm-infer: {error.filename or 'files'}: {error.strerror or error}. Name another path.", file=sys.stderr
-        )
-        code = BdfmError.exit_code
+        path, reason = error.filename or "files", error.strerror or error
+        code = _report(BdfmError("{path}: {reason}. Name another path.", path=path, reason=reason), options)
     return code
+
+
+def _report(error: BdfmError, options: argparse.Namespace) -> int:
+    """Say what ended a command, in a JSON line where it speaks in these; returns the exit code."""
+    if getattr(options, "progress", None) == "json" or getattr(options, "lines", False):
+        from .worker import Lines, report
+
+        return report(error, Lines(sys.stdout, threading.Event()))
+    print(f"bdfm-infer: {error}", file=sys.stderr)
+    return error.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -96,6 +107,8 @@ def _batch(options: argparse.Namespace) -> int:
     def report(result: batch.Result) -> None:
         if result.good:
             print(f"{result.take}: {result.status}, {result.frames} frames, {result.without_face} without a face")
+            if result.message:
+                print(f"bdfm-infer: warning: {result.message}", file=sys.stderr)
         else:
             print(f"bdfm-infer: {result.message}", file=sys.stderr)
 
@@ -144,7 +157,7 @@ def _export(options: argparse.Namespace) -> int:
     from .export import export
 
     take = Take.read(options.take)
-    spare(options.output, csv_path(options.take), csv_path(options.take).with_suffix(".json"))
+    spare(options.output, files_of_take(options.take))
     rows = export(take if options.raw else take.processed(), options.to, options.output, options.overwrite)
     print(f"{options.output}: {rows} rows")
     return 0

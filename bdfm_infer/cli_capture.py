@@ -16,15 +16,16 @@ from .cli_common import (
     ACCURATE_HELP,
     LIST_HELP,
     draw_avatar,
+    files_of_take,
     natural,
     positive,
     rate,
     seconds,
     source_of,
-    spare,
     stoppable,
 )
 from .errors import BdfmError
+from .outputs import spare, takes_of_faces
 from .smooth import METHODS, Smoothing
 from .take import csv_path
 
@@ -66,7 +67,8 @@ def add_commands(commands: Any) -> None:
     _add_input(faces)
     faces.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where the pictures go")
     faces.add_argument("--at", type=seconds, default=0.0, metavar="S", help="second at which to look (0)")
-    faces.add_argument("--json", action="store_true", help="JSON lines, as of capture")
+    faces.add_argument("--overwrite", action="store_true", help="replace older pictures in that folder")
+    faces.add_argument("--json", dest="lines", action="store_true", help="JSON lines, as of capture")
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
@@ -85,12 +87,16 @@ def _capture(options: argparse.Namespace) -> int:
         return 2
     source = source_of(options.input, options.list)
     output = csv_path(options.output or _default_output(options.input))
+    for path in (*files_of_take(output), *takes_of_faces(output)):
+        spare(path, [Path(options.input)])
     avatar = None
     if options.avatar is not None:  # what is wrong with it is said before the work
         from .avatar import Avatar, check_output
+        from .frames import open_source
 
         check_output(options.avatar, options.overwrite)
-        spare(options.avatar, Path(options.input))
+        spare(options.avatar, [Path(options.input)])
+        spare(options.avatar, open_source(source).paths)
         avatar = Avatar(options.weights)
     from .predictor import Predictor
 
@@ -167,14 +173,16 @@ def _capture_for_people(
 
 
 def _faces(options: argparse.Namespace) -> int:
-    from .find_faces import find_faces
+    from .find_faces import find_faces, older_files
 
     source = source_of(options.input, options.list)
+    for path in older_files(options.output):
+        spare(path, [Path(options.input)])
 
     def find() -> dict[str, Any]:
-        return find_faces(source, options.at, options.output, options.image_fps, options.weights)
+        return find_faces(source, options.at, options.output, options.image_fps, options.weights, options.overwrite)
 
-    if options.json:
+    if options.lines:
         from .worker import answer
 
         return answer(find)

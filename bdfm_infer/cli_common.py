@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import InputNotFoundError, OutputExistsError
+from .errors import InputNotFoundError
+from .outputs import spare
 from .take import Take, csv_path
 
 if TYPE_CHECKING:
@@ -34,30 +35,22 @@ def stoppable() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def spare(output: Path, *sources: Path) -> None:
-    """See that an output is none of the files that are read, not even where it may overwrite.
-
-    Raises:
-        OutputExistsError: it is one.
-    """
-    for source in sources:
-        try:
-            is_read = output.samefile(source)
-        except (OSError, ValueError):  # one of them is not there
-            continue
-        if is_read:
-            raise OutputExistsError("{path} is what is read. Choose another name.", path=output)
-
-
 def draw_avatar(take: Path, output: Path, avatar: Avatar, overwrite: bool, raw: bool = False) -> int:
     """Write the video of the avatar doing a take, and say so; the exit code is 0."""
     from .avatar import write_avatar
 
     read = Take.read(take)
-    spare(output, csv_path(take), csv_path(take).with_suffix(".json"))
-    frames = write_avatar(read if raw else read.processed(), output, avatar, overwrite)
+    spare(output, files_of_take(take))
+    with stoppable() as cancel:
+        frames = write_avatar(read if raw else read.processed(), output, avatar, overwrite, cancel)
     print(f"{output}: {frames} frames")
     return 0
+
+
+def files_of_take(take: Path) -> tuple[Path, Path]:
+    """A take's table and its JSON file."""
+    table = csv_path(take)
+    return table, table.with_suffix(".json")
 
 
 def source_of(name: str, is_list: bool) -> SourceName:

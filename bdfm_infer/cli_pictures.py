@@ -22,7 +22,7 @@ def add_commands(commands: Any) -> None:
     pictures.add_argument("--list", action="store_true", help=LIST_HELP)
     pictures.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where the pictures go")
     pictures.add_argument("--raw", action="store_true", help="without the take's calibration and smoothing")
-    pictures.add_argument("--json", action="store_true", help="JSON lines, as of capture")
+    pictures.add_argument("--json", dest="lines", action="store_true", help="JSON lines, as of capture")
     pictures.add_argument("--weights", metavar="FOLDER", help="networks of your own")
 
 
@@ -40,13 +40,12 @@ def _pictures(options: argparse.Namespace) -> int:
     def write(cancel: threading.Event, progress: Any = None) -> dict[str, Any]:
         return write_pictures(take, source, options.output, Avatar(options.weights), cancel, progress)
 
-    if options.json:
-        from .worker import Lines, answer, watch
-
-        cancel = threading.Event()
-        threading.Thread(target=watch, args=(sys.stdin, cancel), daemon=True).start()
-        lines = Lines(sys.stdout, cancel)
-        return answer(lambda: write(cancel, lambda row: lines.say("progress", frame=row, of=len(take))))
     with stoppable() as cancel:
+        if options.lines:
+            from .worker import Lines, answer, watch
+
+            threading.Thread(target=watch, args=(sys.stdin, cancel), daemon=True).start()
+            lines = Lines(sys.stdout, cancel)
+            return answer(lambda: write(cancel, lambda row: lines.say("progress", frame=row, of=len(take))))
         print(f"{options.output}: {write(cancel)['frames']} pictures")
     return 0

@@ -30,8 +30,8 @@ def is_broken_off(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(12)
         if head[4:8] in _MP4_FIRST:
-            boxes = list(_mp4_boxes(file, length))
-            return boxes[-1][1] > length or all(name != b"moov" for name, _ in boxes)
+            boxes = list(_mp4_boxes(file, 0, length))
+            return boxes[-1][2] > length or all(name != b"moov" for name, _, _ in boxes)
         if head[:4] == b"RIFF":
             return int.from_bytes(head[4:8], "little") + 8 > length
         if head[:4] == _EBML:
@@ -39,18 +39,47 @@ def is_broken_off(path: Path) -> bool:
     return False
 
 
-def _mp4_boxes(file: BinaryIO, length: int) -> Iterator[tuple[bytes, int]]:
-    """Name and end (bytes from the file's start) of each box at the top level."""
-    start = 0
-    while start + 8 <= length:
+def is_mirrored(path: Path) -> bool:
+    """Whether the display matrix of an MP4's or MOV's first video track mirrors its frames."""
+    length = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(12)[4:8] not in _MP4_FIRST:
+            return False
+        for track in (track for index in _within(file, b"moov", 0, length) for track in _within(file, b"trak", *index)):
+            kinds = [kind for media in _within(file, b"mdia", *track) for kind in _within(file, b"hdlr", *media)]
+            if any(_bytes(file, start + 8, 4) == b"vide" for start, _ in kinds):
+                return any(_mirrors(file, start) for start, _ in _within(file, b"tkhd", *track))
+    return False
+
+
+def _mirrors(file: BinaryIO, start: int) -> bool:
+    """Whether the matrix of a track's header, which begins at ``start``, has a negative determinant."""
+    matrix = start + (52 if _bytes(file, start, 1) == b"\1" else 40)
+    a, b, _, c, d = (int.from_bytes(_bytes(file, matrix + 4 * i, 4), "big", signed=True) for i in range(5))
+    return a * d - b * c < 0
+
+
+def _bytes(file: BinaryIO, start: int, count: int) -> bytes:
+    file.seek(start)
+    return file.read(count)
+
+
+def _within(file: BinaryIO, name: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """Start and end of the contents of the boxes of a name in a stretch of the file."""
+    return [(inner, after) for found, inner, after in _mp4_boxes(file, start, end) if found == name]
+
+
+def _mp4_boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Name, and start of the content and end (bytes from the file's start), of each box in a stretch of the file."""
+    while start + 8 <= end:
         file.seek(start)
-        size, name = int.from_bytes(file.read(4), "big"), file.read(4)
+        size, name, header = int.from_bytes(file.read(4), "big"), file.read(4), 8
         if size == 1:
-            size = int.from_bytes(file.read(8), "big")
+            size, header = int.from_bytes(file.read(8), "big"), 16
         elif size == 0:
-            size = length - start
-        start += max(size, 8)
-        yield name, start
+            size = end - start
+        inner, start = start + header, start + max(size, 8)
+        yield name, inner, start
 
 
 def _matroska_end(file: BinaryIO) -> int:

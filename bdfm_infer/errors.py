@@ -137,6 +137,16 @@ class NoFramesError(BdfmError):
     exit_code = 22
 
 
+def stopped() -> CancelledError:
+    """For a run that was ended by Ctrl-C where it keeps nothing."""
+    return CancelledError("Stopped. Start the same command again to go on.")
+
+
+def unexpected(error: Exception) -> BdfmError:
+    """For what was not foreseen."""
+    return BdfmError("Unexpected {kind}: {error}", kind=type(error).__name__, error=error)
+
+
 def _is_plain(value: object) -> bool:
     """Whether a value is the same after JSON."""
     return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))

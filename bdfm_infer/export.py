@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import OutputExistsError, WriteError
+from .errors import WriteError
+from .outputs import refuse_existing
 from .parameters import AU_NAMES
 
 if TYPE_CHECKING:
@@ -49,12 +50,15 @@ def export(take: Take, to: str, output: str | os.PathLike[str], overwrite: bool 
         Number of rows written.
 
     Raises:
+        ValueError: ``to`` is no format.
         OutputExistsError: the file exists and ``overwrite`` is false.
         WriteError: it cannot be written.
     """
     output = Path(output)
-    if output.exists() and not overwrite:
-        raise OutputExistsError("{path} exists. Choose another name, or ask for it to be overwritten.", path=output)
+    if to not in FORMATS:
+        raise ValueError(f"{to!r} is no format; they are {', '.join(FORMATS)}")
+    if not overwrite:
+        refuse_existing((output,))
     lines = list(_WRITERS[to](take))
     draft = output.with_name(output.name + ".part")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from .alignment import crop
 from .errors import NoFaceError, WriteError
 from .faces import Face
 from .frames import Frame, SourceName, open_source
+from .outputs import refuse_existing, spare
 from .predictor import Image, Predictor
 
 SECONDS: Final = 1.0
@@ -29,6 +31,8 @@ PICTURE: Final = 128
 _MARGIN: Final = 0.7
 """Half a picture's side, in sides of the face's aligned square."""
 
+_NAMES: Final = re.compile(r"faces\.json|face[0-9]+\.png")
+
 
 def find_faces(
     source: SourceName,
@@ -36,6 +40,7 @@ def find_faces(
     folder: str | os.PathLike[str],
     image_fps: float = 1.0,
     weights: str | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Write ``face1.png``, … and ``faces.json`` of the frame with the most faces within a second after a time.
 
@@ -45,6 +50,7 @@ def find_faces(
         folder: for the files; it is made where it is missing.
         image_fps: images a second, for the times of a list of images.
         weights: folder of the networks.
+        overwrite: replace older files of these names; what is read is not replaced.
 
     Returns:
         The content of ``faces.json``: ``time`` (seconds) and ``frame`` of the source, and ``faces``, largest first,
@@ -52,11 +58,17 @@ def find_faces(
 
     Raises:
         NoFaceError: no face is seen there.
+        OutputExistsError: the folder holds files of these names and ``overwrite`` is false, or one is what is read.
         WriteError: the folder cannot be written.
         BdfmError: the source cannot be opened.
     """
+    older = older_files(Path(folder))
+    if not overwrite:
+        refuse_existing(older)
     predictor = Predictor(weights)
     opened = open_source(source, at, at + SECONDS, image_fps)
+    for path in older:
+        spare(path, opened.paths)
     step = max(1, opened.estimated_frames // LOOKS)
     best: tuple[Frame, list[Face]] | None = None
     for number, frame in enumerate(opened):
@@ -70,6 +82,11 @@ def find_faces(
             "{source}: no face is seen about {time:.2f} s. Choose another time.", source=opened.facts["name"], time=at
         )
     return _write(Path(folder), *best)
+
+
+def older_files(folder: Path) -> list[Path]:
+    """What an earlier look left in a folder, or is named as if it had."""
+    return sorted(path for path in folder.iterdir() if _NAMES.fullmatch(path.name)) if folder.is_dir() else []
 
 
 def _write(folder: Path, frame: Frame, faces: list[Face]) -> dict[str, Any]:

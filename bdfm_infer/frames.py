@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .containers import is_broken_off, is_media
+from .containers import is_broken_off, is_media, is_mirrored
 from .errors import (
     BdfmError,
     EmptyFolderError,
@@ -36,6 +36,9 @@ MINIMUM_SIDE: Final = 32
 VARIABLE_RATE: Final = 0.1
 """A clip's rate is variable where its frame times differ by more than this part of their mean; rounding to
 milliseconds stays below it up to 50 frames a second."""
+
+_WHOLE: Final = 0.9
+"""Part of the stated frames that have to be there; edit lists may leave out some."""
 
 _TURN: Final = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
@@ -62,6 +65,12 @@ class Frame:
 class VideoSource:
     """A video file. Iterate once; ``facts`` is complete after the last frame.
 
+    Attributes:
+        paths: the file.
+        facts: of the take's JSON file.
+        estimated_frames: how many are to come; 0 where it is not known.
+        warning: after the last frame, what the user should know of it; None where there is nothing.
+
     Args:
         path: the file.
         start, end: seconds; frames with ``start <= time < end`` are given.
@@ -83,7 +92,9 @@ class VideoSource:
         threads: int = 1,
         cancel: threading.Event | None = None,
     ) -> None:
-        self.path = path
+        self.paths = (path,)
+        self.warning: BdfmError | None = None
+        self._path = path
         self._start, self._end = start, end
         self._cancel = cancel
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
@@ -94,10 +105,12 @@ class VideoSource:
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         rotation = int(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
         self._turn = _TURN.get(rotation)
+        self._is_mirrored = is_mirrored(path)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self._fps = fps if np.isfinite(fps) and fps > 0 else 25.0
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        duration = max(count, 0.0) / self._fps
+        self._stated_frames = round(count) if np.isfinite(count) and count > 0 else 0
+        duration = self._stated_frames / self._fps
         size = [int(self._capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
         _check_size(size[0], size[1], path)
         self.facts: dict[str, Any] = {
@@ -122,23 +135,43 @@ class VideoSource:
                     continue
                 found, image = self._capture.retrieve()
                 if found:
-                    yield Frame(times.count - 1, time, image if self._turn is None else cv2.rotate(image, self._turn))
+                    yield Frame(times.count - 1, time, self._upright(image))
             if times.count == 0:
                 raise NotAVideoError(
                     "{path}: no frame can be decoded. Convert it to MP4 (H.264) and try again.",
-                    path=self.path,
+                    path=self._path,
                 )
             self.facts |= {"duration": round(times.duration, 6), "variable": times.variable}
         finally:
             self._capture.release()
-        if is_broken_off(self.path):
+        if is_broken_off(self._path):
             raise TruncatedVideoError(
                 "{path} breaks off after {count} frames ({seconds:.2f} s). These are kept; copy the file again to "
                 "capture the rest.",
-                path=self.path,
+                path=self._path,
                 count=times.count,
                 seconds=times.duration,
             )
+        self.warning = self._early_end(times)
+
+    def _upright(self, image: Image) -> Image:
+        """A frame as players show it; the rotation that is stated is that of its upper edge, mirrored or not."""
+        if self._is_mirrored:
+            image = np.asarray(cv2.flip(image, 0), np.uint8)
+        return image if self._turn is None else np.asarray(cv2.rotate(image, self._turn), np.uint8)
+
+    def _early_end(self, times: _Times) -> BdfmError | None:
+        """What to say where the frames end long before what the container states."""
+        least = _WHOLE * self._stated_frames
+        if not np.isinf(self._end) or times.count >= least or times.duration >= least / self._fps:
+            return None
+        return TruncatedVideoError(
+            "{path} ends after {count} of {of} frames; the file may be damaged. Copy it again, or convert it to MP4 "
+            "(H.264).",
+            path=self._path,
+            count=times.count,
+            of=self._stated_frames,
+        )
 
 
 class _Times:
@@ -177,6 +210,8 @@ class ImageSource:
     """Images that have nothing to do with each other. One that cannot be used is given as a frame without a picture;
     where it is the only one, the error is raised.
 
+    Attributes: ``paths``, ``facts``, ``estimated_frames`` and ``warning`` as of :class:`VideoSource`.
+
     Args:
         paths: the files, in order.
         name: of the source in the take.
@@ -189,7 +224,8 @@ class ImageSource:
     def __init__(
         self, paths: Sequence[Path], name: str, fps: float = 1.0, start: float = 0.0, end: float = float("inf")
     ) -> None:
-        self._all = len(paths)
+        self.paths = tuple(paths)
+        self.warning: BdfmError | None = None
         self._chosen = [(i, i / fps, path) for i, path in enumerate(paths) if start <= i / fps < end]
         self.facts: dict[str, Any] = {
             "name": name,
@@ -208,7 +244,7 @@ class ImageSource:
                 image = load_image(path)
                 _check_size(image.shape[1], image.shape[0], path)
             except BdfmError as error:
-                if self._all == 1:
+                if len(self.paths) == 1:
                     raise
                 yield Frame(index, time, None, path.name, error)
                 continue
@@ -219,7 +255,7 @@ class ImageSource:
 
 Source = VideoSource | ImageSource
 
-SourceName = str | os.PathLike[str] | Sequence[Path]
+SourceName = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """A path, a pattern, or the paths of images."""
 
 
@@ -247,7 +283,8 @@ def open_source(
     if not isinstance(source, (str, os.PathLike)):
         if not source:
             raise EmptyFolderError("The list names no image.")
-        return ImageSource(source, source[0].parent.name or source[0].name, image_fps, start, end)
+        images = [Path(image) for image in source]
+        return ImageSource(images, images[0].parent.name or images[0].name, image_fps, start, end)
     try:
         return _open_path(source, start, end, image_fps, threads, cancel)
     except OSError as error:

@@ -13,7 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from .errors import InputNotFoundError, NotAVideoError
 
 IMAGE_SUFFIXES: Final = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm", ".tga", ".jp2"}
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif"),
+        *(".pgm", ".ppm", ".pnm", ".tga", ".jp2"),
+    }
 )
 VIDEO_FORMATS: Final = frozenset({"MPEG", "GIF"})
 """What Pillow names but a video decoder has to read."""

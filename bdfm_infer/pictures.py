@@ -14,7 +14,7 @@ import numpy as np
 
 from . import png
 from .avatar import SIZE, Avatar
-from .errors import WriteError
+from .errors import CancelledError, WriteError
 from .frames import Image, SourceName, open_source
 from .take import Take
 
@@ -45,13 +45,14 @@ def write_pictures(
         source: the clip or the images that it was read from, see :func:`.frames.open_source`.
         folder: for the pictures; it is made where it is missing.
         avatar: draws the right half.
-        cancel: ends the work when set.
+        cancel: ends the work when set; pictures that are done are kept.
         progress: called with the number of rows that are done.
 
     Returns:
         ``frames``, the number of pictures in the folder.
 
     Raises:
+        CancelledError: ``cancel`` was set.
         WriteError: the folder cannot be written.
         BdfmError: the source cannot be opened.
     """
@@ -64,7 +65,7 @@ def write_pictures(
         for frame in opened:
             row = rows.get(frame.index)
             if cancel is not None and cancel.is_set():
-                break
+                raise CancelledError("Stopped; the pictures in {folder} are kept.", folder=folder)
             if row is None or frame.image is None:
                 continue
             path = folder / f"{row:06d}.png"
@@ -86,7 +87,7 @@ def _rate(take: Take) -> float:
     """Images a second of a folder; the number of the frame tells its row whatever it is."""
     source = take.facts.get("source")
     rate = source.get("fps") if isinstance(source, dict) else None
-    return float(rate) if isinstance(rate, int | float) and rate > 0 else 1.0
+    return float(rate) if isinstance(rate, int | float) and 0 < rate < 1e6 else 1.0
 
 
 def _window(take: Take) -> tuple[float, float, float] | None:

@@ -15,7 +15,7 @@ from .frames import Frame, SourceName
 from .predictor import Predictor
 from .rows import Row
 from .several import read_picked
-from .take import Take
+from .take import Take, whole_facts
 from .tracking import follow, read_images
 
 
@@ -33,7 +33,7 @@ def capture(
     """Capture a video, an image, a folder of images, a pattern or a list of images, and return the take.
 
     Args:
-        source: path or pattern, or the paths of images.
+        source: path or pattern, or the paths of images in their order.
         output: the take's name (``.csv`` and ``.json`` are written); None keeps it in memory only.
         options: see :class:`CaptureOptions`.
         predictor: to use; by default a new one with the package's own weights.
@@ -43,15 +43,16 @@ def capture(
         cancel: when set, the run ends with the next row.
 
     Raises:
-        BdfmError: one of :mod:`bdfm_infer.errors`. Rows that were done by then are in the files.
+        BdfmError: one of :mod:`bdfm_infer.errors`. Rows that were done by then are in the files; where there are none,
+            no file is left.
     """
     if output is not None:
         record(source, output, options, predictor=predictor, progress=progress, on_row=on_row, warn=warn, cancel=cancel)
         return Take.read(output)
     run = Run(source, options or CaptureOptions(), predictor, progress, warn, cancel)
     rows: list[Row] = []
-    _read_one(run, _each(rows.append, on_row))
-    return Take.from_rows(rows, run.facts)
+    summary = _read_one(run, _each(rows.append, on_row))
+    return Take.from_rows(rows, whole_facts(run.facts, True, summary.frames, summary.without_face))
 
 
 def record(
@@ -83,7 +84,7 @@ def _each(*calls: Callable[[Row], object] | None) -> Callable[[Row], None]:
 
 def _read_one(run: Run, put: Callable[[Row], None]) -> Summary:
     """Hand each row of the chosen face to ``put`` as it is done."""
-    if run.options.pick is not None and run.is_clip:
+    if run.options.pick is not None:
         return read_picked(run, run.options.pick, put)
 
     def row_of(frame: Frame, face: Face | None) -> bool:

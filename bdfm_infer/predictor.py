@@ -87,7 +87,10 @@ class Predictor:
 
         Raises:
             InputNotFoundError, NotAVideoError: the file is missing or no image.
+            TypeError, ValueError: see :meth:`faces`, or ``face`` is negative.
         """
+        if face < 0:
+            raise ValueError(f"face {face} is negative; 0 is the largest")
         found = self.faces(image, at_least=face + 1)
         return found[face] if face < len(found) else None
 
@@ -97,11 +100,17 @@ class Predictor:
         Args:
             image: (h, w) grey or (h, w, 3) BGR uint8, or an image file.
             at_least: once so many are found for sure, smaller ones are not searched for.
+
+        Raises:
+            InputNotFoundError, NotAVideoError: the file is missing or no image.
+            TypeError: the image is no array of uint8, nor a path.
+            ValueError: the array has another shape, or no pixel.
         """
         if isinstance(image, (str, os.PathLike)):
             from .images import load_image
 
             image = load_image(Path(image))
+        _check(image)
         found: list[Face] = []
         for longer_side in self._sides(image):
             finds = [self._settle(image, points, _PASSES_OF_A_FIND) for points in self._detector(image, longer_side)]
@@ -192,6 +201,14 @@ def _different(faces: list[Face]) -> list[Face]:
         if all(face.distance(other.place) > _SAME_FACE for other in kept):
             kept.append(face)
     return kept
+
+
+def _check(image: object) -> None:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
+        raise TypeError(f"an image is a path or an array of uint8, not {kind}")
+    if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or image.size == 0:
+        raise ValueError(f"an image is (h, w) grey or (h, w, 3) BGR, not {image.shape}")
 
 
 def _grey(image: Image) -> Image:

@@ -7,7 +7,7 @@ import os
 import threading
 from array import array
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -16,9 +16,10 @@ from typing import Final
 import numpy as np
 
 from .capture_run import CaptureOptions, Pick, Progress, Run, Summary, as_row
-from .errors import BdfmError, NoFaceError, OutputExistsError
+from .errors import BdfmError, NoFaceError
 from .faces import FloatArray
 from .frames import Frame, SourceName
+from .outputs import refuse_existing, takes_of_faces
 from .predictor import Predictor
 from .rows import Row
 from .take import TakeWriter, csv_path
@@ -66,14 +67,12 @@ def record_all(
         on_take: called with the table of each take as it is begun.
 
     Raises:
-        OutputExistsError: there is a take of a face of that name, and ``overwrite`` is false.
+        OutputExistsError: there is a take of any face of that name, and ``overwrite`` is false.
         BdfmError: as in :func:`bdfm_infer.pipeline.capture`. Rows that were done by then are in the files.
     """
     options = options or CaptureOptions()
-    if not options.overwrite and face_path(output, 1).exists():
-        raise OutputExistsError(
-            "{take} exists. Choose another name, or ask for it to be overwritten.", take=face_path(output, 1)
-        )
+    if not options.overwrite:
+        refuse_existing(takes_of_faces(csv_path(output)))
     run = Run(source, options, predictor, progress, warn, cancel)
     with ExitStack() as stack:
 
@@ -94,18 +93,59 @@ def record_all(
 def read_picked(run: Run, pick: Pick, put: Callable[[Row], None]) -> Summary:
     """Hand the rows of the face that is nearest to a place at a time to ``put``. Until then all faces are followed.
 
+    Of images that have nothing to do with each other it is the face nearest to that place in each.
+
     Raises:
-        NoFaceError: no face is near that place.
+        NoFaceError: no face is near that place; ``put`` was not called.
         BdfmError: as in :func:`bdfm_infer.pipeline.capture`.
     """
+    if not run.is_clip:
+        return _read_nearest(run, pick, put)
     tracks = Tracks(run.predictor, run.source, run.options.n_threads)
     picked = _Picked(pick, tracks, put)
     try:
         frames = run.each(iter(tracks), picked.put).frames
-    finally:
-        picked.finish()
-    picked.check()
+    except Exception:
+        with suppress(NoFaceError):
+            picked.choose()
+        raise
+    picked.choose()
     return Summary(frames, frames - picked.found)
+
+
+def _read_nearest(run: Run, pick: Pick, put: Callable[[Row], None]) -> Summary:
+    """The face nearest to a place in each picture; rows are held back until one is near."""
+    before: list[Row] = []
+    found = 0
+
+    def choose(frame: Frame, faces: Faces) -> bool:
+        nonlocal found
+        near = [face for face in faces if face is not None and _sides_away(face.place, pick) <= _NEAR]
+        chosen = min(near, key=lambda face: _sides_away(face.place, pick), default=None)
+        found += chosen is not None
+        before.append(as_row(frame, chosen))
+        if found:
+            for row in before:
+                put(row)
+            before.clear()
+        return bool(faces)
+
+    frames = run.each(_faces(run), choose).frames
+    if not found:
+        raise _nobody(pick)
+    return Summary(frames, frames - found)
+
+
+def _sides_away(place: FloatArray, pick: Pick) -> float:
+    """How far a face at a place (3,) is from a pick, in its sides."""
+    x, y, side = place
+    return float(np.hypot(x - pick.x, y - pick.y) / side)
+
+
+def _nobody(pick: Pick) -> NoFaceError:
+    return NoFaceError(
+        "No face is near x {x:.0f}, y {y:.0f} at {time:.2f} s. Pick it again.", x=pick.x, y=pick.y, time=pick.time
+    )
 
 
 def _faces(run: Run) -> Generator[tuple[Frame, Faces], None, None]:
@@ -163,18 +203,11 @@ class _Past:
         for i, (frame, time) in enumerate(zip(self._frames, self._times, strict=True)):
             yield track.rows.get(i) or Row(frame, time, 0.0, file=self._files[i] if self._files else None)
 
-    def nearest(self, pick: Pick) -> tuple[_Track, int]:
-        """The face that was seen last near a place, and its number; one that was never seen where there is none."""
-
-        def distance(track: _Track) -> float:
-            x, y, side = track.place
-            return float(np.hypot(x - pick.x, y - pick.y) / side)
-
-        near = [(distance(track), number) for number, track in enumerate(self.tracks) if distance(track) <= _NEAR]
-        if not near:
-            return _Track(), 0
-        number = min(near)[1]
-        return self.tracks[number], number
+    def nearest(self, pick: Pick) -> int | None:
+        """Number of the face that was seen last near a place; None where there is none."""
+        away = [_sides_away(track.place, pick) for track in self.tracks]
+        number = min(range(len(away)), key=away.__getitem__, default=None)
+        return None if number is None or not away[number] <= _NEAR else number
 
 
 class _Picked:
@@ -201,28 +234,21 @@ class _Picked:
             return face is not None
         self._past.add(frame, faces)
         if frame.time >= self._pick.time:
-            self._choose()
-            self.check()
+            self.choose()
         return any(face is not None for face in faces)
 
-    def finish(self) -> None:
-        """Choose from what there is where the time of the pick was not reached."""
-        if self._place is None and len(self._past):
-            self._choose()
+    def choose(self) -> None:
+        """Choose from what there is, unless that is done, and hand over the rows up to now.
 
-    def check(self) -> None:
-        """Raise a NoFaceError where no face is near."""
-        if not self.found:
-            pick = self._pick
-            raise NoFaceError(
-                "No face is near x {x:.0f}, y {y:.0f} at {time:.2f} s. Pick it again.",
-                x=pick.x,
-                y=pick.y,
-                time=pick.time,
-            )
-
-    def _choose(self) -> None:
-        track, self._place = self._past.nearest(self._pick)
+        Raises:
+            NoFaceError: no face is near.
+        """
+        if self._place is not None:
+            return
+        self._place = self._past.nearest(self._pick)
+        if self._place is None:
+            raise _nobody(self._pick)
+        track = self._past.tracks[self._place]
         self.found = track.found
         for row in self._past.rows(track):
             self._put(row)

@@ -47,6 +47,8 @@ _FULL_SPEED: Final = {"head": 60.0, "brows": 3.0, "lids": 3.0, "face": 3.0}
 """Speed at which one_euro reaches the whole cut-off: degrees or intensity a second."""
 
 _SPEED_CUTOFF_HZ: Final = 1.0
+_LEAST_STEP_S: Final = 1e-6
+"""What the step between two frames of equal times counts for."""
 _GAUSSIAN: Final = float(np.sqrt(np.log(2.0)) / (2.0 * np.pi))
 """Standard deviation in time times cut-off frequency, for half of the power at the cut-off."""
 
@@ -57,7 +59,7 @@ class Smoothing:
 
     Attributes:
         method: ``none``, ``one_euro`` or ``zero_phase``.
-        cutoff_hz: by name of group (:data:`GROUPS`), above 0; those that are absent have :data:`CUTOFF_HZ`.
+        cutoff_hz: by name of group (:data:`GROUPS`), finite and above 0; those that are absent have :data:`CUTOFF_HZ`.
 
     Raises:
         ValueError: an unknown method or group, or a cut-off out of range.
@@ -72,8 +74,8 @@ class Smoothing:
         for group, value in self.cutoff_hz.items():
             if group not in GROUPS:
                 raise ValueError(f"{group!r} is no group; they are {', '.join(GROUPS)}")
-            if not value > 0:
-                raise ValueError(f"{group}: the cut-off {value} must be above 0")
+            if not 0 < value < np.inf:
+                raise ValueError(f"{group}: the cut-off {value} must be a finite number above 0")
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any] | None) -> Smoothing:
@@ -86,7 +88,7 @@ class Smoothing:
             read = settings or {}
             cutoff = {str(group): float(value) for group, value in read.get("cutoff_hz", {}).items()}
             return cls(str(read.get("method", "none")), cutoff)
-        except ValueError as error:
+        except (OverflowError, ValueError) as error:
             raise TakeFormatError(
                 "The take's smoothing cannot be used: {reason}. Set it again.", reason=error
             ) from error
@@ -125,7 +127,7 @@ def zero_phase(times: FloatArray, values: FloatArray, cutoff_hz: float) -> Float
     """Weighted mean of neighbours by a Gaussian in time.
 
     Args:
-        times: (n,) seconds, ascending.
+        times: (n,) seconds, ascending; neighbours may be equal.
         values: (n, c), no NaN.
         cutoff_hz: frequency at which half of the power is left.
     """
@@ -147,10 +149,11 @@ def zero_phase(times: FloatArray, values: FloatArray, cutoff_hz: float) -> Float
 
 
 def _time_share(times: FloatArray, most: float) -> FloatArray:
-    """The time that each frame stands for, so that a burst of frames weighs no more than a few; at most ``most``."""
+    """The time that each frame stands for, so that a burst of frames weighs no more than a few; at most ``most``, and
+    never nothing."""
     if len(times) < 2:
         return np.ones(len(times))
-    steps = np.minimum(np.diff(times), most)
+    steps = np.clip(np.diff(times), _LEAST_STEP_S, max(most, _LEAST_STEP_S))
     return (np.r_[steps[0], steps] + np.r_[steps, steps[-1]]) / 2
 
 
@@ -167,7 +170,7 @@ def one_euro(
     """
     out = values.copy()
     speed = np.zeros(values.shape[1])
-    steps = np.maximum(np.diff(times), 1e-6)
+    steps = np.maximum(np.diff(times), _LEAST_STEP_S)
     slopes = np.diff(values, axis=0) / steps[:, None]
     at_rest, per_speed = cutoff_hz * _ONE_EURO_REST, cutoff_hz * (1.0 - _ONE_EURO_REST) / full_speed
     for i, step in enumerate(steps.tolist()):

@@ -173,11 +173,11 @@ class _Cells:
 def _whole_lines(text: str) -> list[str]:
     lines = text.split("\n")
     last = lines.pop()
-    if last and len(lines) > 1:
+    if last and lines:
         separator = max(SEPARATORS, key=lines[0].count)
-        before, ends = lines[-1].split(separator), [line.rpartition(separator)[2] for line in lines[1:]]
+        before, cells = lines[-1].split(separator), last.split(separator)
+        ends = [line.rpartition(separator)[2] for line in lines[1:]] or cells[-2:-1]
         captured = all(map(_OUR_NUMBER.fullmatch, ends))
-        cells = last.split(separator)
         if len(cells) == len(before) and (not captured or _OUR_NUMBER.fullmatch(cells[-1])):
             lines.append(last)
     return lines
@@ -268,16 +268,20 @@ def _known_columns() -> frozenset[str]:
 
 
 def _seconds(cells: _Cells) -> list[float]:
-    """Seconds of each row after the first. The time code's rate is the least common one that its frames fit."""
+    """Seconds of each row after the first.
+
+    The time code's rate is the common one whose last frame of a second is the highest that there is, else 60: where
+    faces are lost, frames of a second are missing."""
     parts = []
     for line, row in cells.rows:
-        match = _TIMECODE.fullmatch(row["Timecode"].strip())
+        code = row.get("Timecode", "").strip()
+        match = _TIMECODE.fullmatch(code)
         if match is None:
             cells.fail(
                 "{table}, line {line}, column {column}: {code!r} is not HH:MM:SS:FF. Correct it, or capture again.",
                 line,
                 "Timecode",
-                code=row["Timecode"],
+                code=code,
             )
         hours, minutes, seconds, frames = (float(part.replace(",", ".")) for part in match.groups())
         parts.append((3600 * hours + 60 * minutes + seconds, frames))
@@ -285,7 +289,7 @@ def _seconds(cells: _Cells) -> list[float]:
         return []
     highest = max(frames for _, frames in parts)
     whole_seconds = parts[-1][0] - parts[0][0] >= 2
-    rate = next((rate for rate in _RATES if whole_seconds and highest < rate), TIMECODE_FPS)
+    rate = next((rate for rate in _RATES if whole_seconds and rate - 1 <= highest < rate), TIMECODE_FPS)
     at = np.array([seconds + frames / rate for seconds, frames in parts])
     at += _DAY_S * np.cumsum(np.r_[0, np.diff(at) < -_DAY_S / 2])
     for row in np.flatnonzero(np.maximum.accumulate(at) - at > _WAVER_S)[:1]:

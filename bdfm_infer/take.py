@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from .calibrate import Calibration
 from .errors import OutputExistsError, TakeFormatError, WriteError
+from .outputs import refuse_existing
 from .parameters import AU_NAMES, N_AU, ROTATION
 from .rows import FACE, VALUES, Row
 from .smooth import Smoothing
@@ -30,12 +32,16 @@ from .table import read_table
 FORMAT_VERSION: Final = 1
 _LINE_BREAKS: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
+_ARRAYS: Final = ("frames", "timestamps", "confidence", "success", "rotation", "face", "action_units")
+
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Take:
     """A whole performance. Values are raw; :meth:`processed` applies the settings of the JSON file.
+
+    Arrays are read-only: :meth:`with_values` gives a copy with others.
 
     Attributes:
         frames: (n,) int64, frame numbers in the source.
@@ -46,7 +52,7 @@ class Take:
         face: (n, 3) float64, centre x, y and size in pixels; NaN where no face was found.
         action_units: (n, 23) float64 in [0, 1], order of ``parameters.AU_NAMES``; NaN where no face was found.
         files: names of the images, or None for a video.
-        facts: the content of ``NAME.json`` (source, model, settings, counts).
+        facts: the content of ``NAME.json`` (format_version, source, model, version, settings, complete, counts).
     """
 
     frames: NDArray[np.int64]
@@ -59,13 +65,25 @@ class Take:
     files: tuple[str, ...] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in _ARRAYS:
+            fixed = getattr(self, name).view()
+            fixed.flags.writeable = False
+            object.__setattr__(self, name, fixed)
+
     def __len__(self) -> int:
         return len(self.frames)
 
     def channel(self, name: str) -> FloatArray:
-        """Values of one column, (n,): an action unit, ``yaw``, ``pitch`` or ``roll``."""
+        """Values of one column, (n,), read-only: an action unit, ``yaw``, ``pitch`` or ``roll``.
+
+        Raises:
+            ValueError: there is no such column.
+        """
         if name in ROTATION:
             return self.rotation[:, ROTATION.index(name)]
+        if name not in AU_NAMES:
+            raise ValueError(f"{name!r} is no channel; they are {', '.join((*ROTATION, *AU_NAMES))}")
         return self.action_units[:, AU_NAMES.index(name)]
 
     def processed(self) -> Take:
@@ -81,8 +99,7 @@ class Take:
     def chosen(self, rows: NDArray[np.bool_]) -> Take:
         """The take with those rows alone, (n,) bool."""
         files = None if self.files is None else tuple(name for name, kept in zip(self.files, rows, strict=True) if kept)
-        arrays = ("frames", "timestamps", "confidence", "success", "rotation", "face", "action_units")
-        return replace(self, files=files, **{name: getattr(self, name)[rows] for name in arrays})
+        return replace(self, files=files, **{name: getattr(self, name)[rows] for name in _ARRAYS})
 
     def with_values(self, rotation: FloatArray | None = None, action_units: FloatArray | None = None) -> Take:
         """A copy with other values, everything else shared."""
@@ -172,7 +189,8 @@ class Take:
 class TakeWriter:
     """Writes a take as it comes: the JSON at the start, each row flushed as it is appended, the counts at the end.
 
-    A killed run leaves a readable take. Use it as a context manager.
+    A killed run leaves a readable take. Use it as a context manager: where an error ends it before the first row, the
+    files that it made are removed.
 
     Args:
         path: where to write; ``.csv`` and ``.json`` take the place of its extension.
@@ -181,7 +199,7 @@ class TakeWriter:
         overwrite: replace an older take of that name.
 
     Raises:
-        OutputExistsError: a take of that name exists and ``overwrite`` is false.
+        OutputExistsError: a file of that name exists and ``overwrite`` is false, or the JSON file is not of a take.
         WriteError: the folder cannot be written, or the disk is full; what was written stays.
     """
 
@@ -189,20 +207,25 @@ class TakeWriter:
         self, path: str | os.PathLike[str], facts: Mapping[str, Any], with_files: bool = False, overwrite: bool = False
     ) -> None:
         self.path = csv_path(path)
-        self._facts = {"format_version": FORMAT_VERSION, **facts}
+        self._facts = facts
         self._columns = ["frame", *(["file"] if with_files else []), "timestamp", "confidence", "success", *VALUES]
         self._frames = 0
         self._without_face = 0
         try:
-            if not overwrite and self.path.exists():
-                raise OutputExistsError(
-                    "{path} exists. Choose another name, or ask for it to be overwritten.", path=self.path
-                )
+            if overwrite:
+                self._refuse_foreign()
+            else:
+                refuse_existing((self.path, self._json))
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._is_new = not self.path.exists() and not self._json.exists()
+            self._file = self._open(overwrite)
+        except OSError as error:
+            raise self._failure(error) from error
+        try:
             self._write_facts(complete=False)
-            self._file: TextIO = self.path.open("w", encoding="utf-8", newline="")
             self._put(",".join(self._columns))
         except OSError as error:
+            self._discard()
             raise self._failure(error) from error
 
     def append(self, row: Row) -> None:
@@ -241,19 +264,47 @@ class TakeWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None and self._frames == 0 and self._is_new:
+            self._discard()
+            return
         try:
             self.close(complete=kind is None)
         except WriteError:
             if error is None:
                 raise
 
+    @property
+    def _json(self) -> Path:
+        return self.path.with_suffix(".json")
+
+    def _refuse_foreign(self) -> None:
+        if self._json.exists() and not is_of_take(self._json):
+            raise OutputExistsError(
+                "{path} is not of a take and would be replaced. Choose another name.", path=self._json
+            )
+
+    def _open(self, overwrite: bool) -> TextIO:
+        try:
+            return self.path.open("w" if overwrite else "x", encoding="utf-8", newline="")
+        except FileExistsError:  # another capture was faster
+            refuse_existing((self.path,))
+            raise
+
+    def _discard(self) -> None:
+        """Remove what was made, unless it took the place of an older take."""
+        with suppress(OSError):
+            self._file.close()
+        if self._is_new:
+            for path in (self.path, self._json):
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+
     def _put(self, line: str) -> None:
         self._file.write(line + "\n")
         self._file.flush()
 
     def _write_facts(self, complete: bool) -> None:
-        counts = {"frames": self._frames, "without_face": self._without_face}
-        _write_facts(self.path.with_suffix(".json"), {**self._facts, "complete": complete, "counts": counts})
+        _write_facts(self._json, whole_facts(self._facts, complete, self._frames, self._without_face))
 
     def _failure(self, error: OSError) -> WriteError:
         return WriteError(
@@ -265,6 +316,18 @@ class TakeWriter:
         )
 
 
+def whole_facts(facts: Mapping[str, Any], complete: bool, frames: int, without_face: int) -> dict[str, Any]:
+    """The content of a take's JSON file.
+
+    Args:
+        facts: everything of it but what is added here.
+        complete: whether the source was read to its end.
+        frames, without_face: rows, and those without a face.
+    """
+    counts = {"frames": frames, "without_face": without_face}
+    return {"format_version": FORMAT_VERSION, **facts, "complete": complete, "counts": counts}
+
+
 def csv_path(path: str | os.PathLike[str]) -> Path:
     """The table of a take that is named by either of its files, or by their common name without extension.
 
@@ -274,9 +337,24 @@ def csv_path(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if not path.name:
         raise TakeFormatError("{path!r} names no file. Choose a take's .csv file.", path=str(path))
-    if path.suffix.lower() in (".csv", ".json"):
+    if path.suffix.lower() == ".csv":
+        return path
+    if path.suffix.lower() == ".json":
         return path.with_suffix(".csv")
     return path.with_name(path.name + ".csv")
+
+
+def is_of_take(path: Path) -> bool:
+    """Whether a file is a take's JSON file, of whatever version.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (FileNotFoundError, ValueError, RecursionError):
+        return False
+    return isinstance(facts, dict) and "format_version" in facts
 
 
 def _quote(text: str) -> str:

@@ -12,13 +12,13 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
 from .capture_run import CaptureOptions, Progress
-from .errors import BdfmError
+from .errors import BdfmError, stopped, unexpected
 from .frames import SourceName
 from .parameters import AU_NAMES, ROTATION
 from .pipeline import record
@@ -89,7 +89,7 @@ def run(
 
     def work() -> dict[str, Any]:
         reader = predictor()
-        name = str(source) if isinstance(source, (str, os.PathLike)) else str(source[0].parent)
+        name = str(source) if isinstance(source, (str, os.PathLike)) else str(Path(source[0]).parent)
         lines.say("start", source=name, take=str(output), model=reader.model["id"])
         hooks: dict[str, Any] = {
             "predictor": reader,
@@ -113,15 +113,21 @@ def answer(work: Callable[[], dict[str, Any]], stdout: TextIO | None = None) -> 
 def _speak(lines: Lines, work: Callable[[], dict[str, Any]], left: Callable[[], dict[str, Any]]) -> int:
     try:
         done = work()
+    except KeyboardInterrupt:
+        return report(stopped(), lines, left())
     except BdfmError as error:
-        lines.say("error", **error.to_json(), **left())
-        return error.exit_code
+        return report(error, lines, left())
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
-        lines.say("error", **BdfmError("Unexpected {kind}: {error}", kind=type(error).__name__, error=error).to_json())
-        return BdfmError.exit_code
+        return report(unexpected(error), lines, left())
     lines.say("done", **done)
     return 0
+
+
+def report(error: BdfmError, lines: Lines, left: Mapping[str, Any] | None = None) -> int:
+    """Say what ended the run and, by ``left``, which rows were kept; returns the exit code."""
+    lines.say("error", **error.to_json(), **(left or {}))
+    return error.exit_code
 
 
 def watch(stdin: TextIO | None, cancel: threading.Event) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bdfm_infer.outputs import takes_of_faces
+
 from ..core.paths import is_there
 
 ALL_FACES = "all"
@@ -99,9 +101,9 @@ def pictures_command(take: Path, source: Path | tuple[Path, ...], folder: Path) 
 
 
 def free_take(path: Path) -> Path:
-    """``path``, or the first of ``NAME-2``, ``NAME-3``, … of which there is neither a take nor one of a face."""
+    """``path``, or the first of ``NAME-2``, ``NAME-3``, … of which there is no file of a take, nor of one of a face."""
     candidate, number = path, 1
-    while any(is_there(other) for other in (candidate, candidate.with_stem(f"{candidate.stem}-face1"))):
+    while is_there(candidate) or is_there(candidate.with_suffix(".json")) or takes_of_faces(candidate):
         number += 1
         candidate = path.with_stem(f"{path.stem}-{number}")
     return candidate

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bdfm_infer.errors import BdfmError
+from bdfm_infer.errors import BdfmError, OutputExistsError
 
 from ..core.paths import is_there
 from .requests import Command
@@ -39,7 +39,8 @@ class Outcome:
     """How a worker ended.
 
     Attributes:
-        takes: the tables of its takes, whole or as far as it came; empty if nothing was written.
+        takes: the tables of its takes, whole or as far as it came; empty if nothing was written. One that was there
+            already, of another capture that was faster, is none of them.
         frames: rows of the longest of them.
         cancelled: the user stopped it.
         error: what went wrong and what to do; None if nothing did.
@@ -159,7 +160,8 @@ class Worker:
         error = self._error
         if code != 0 and error is None and not self._cancelled:
             error = _explain(code, details)
-        takes = tuple(path for path in self._takes if is_there(path))
+        named_by_it = self._takes[1:] if code == OutputExistsError.exit_code else self._takes
+        takes = tuple(path for path in named_by_it if is_there(path))
         frames = max(map(_rows, takes), default=0)
         self.outcome = Outcome(takes, frames, self._cancelled, error, details, self._answer)
 

@@ -144,4 +144,6 @@ def test_takes_never_overwrite_each_other(part, tmp_path):
         assert path.name == expected
         path.touch()
     (tmp_path / "clip-4-face1.csv").touch()
-    assert free_take(tmp_path / "clip.csv").name == "clip-5.csv"
+    (tmp_path / "clip-5-face2.csv").touch()
+    (tmp_path / "clip-6.json").touch()
+    assert free_take(tmp_path / "clip.csv").name == "clip-7.csv"

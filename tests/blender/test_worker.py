@@ -167,6 +167,19 @@ def test_what_was_kept_is_said(start, part, tmp_path):
     assert worker.outcome.takes == () and describe_end(worker.outcome).endswith("Nothing was captured.")
 
 
+def test_a_take_of_another_capture_is_not_its_own(start):
+    worker = start(
+        SPEAK
+        + """
+open(sys.argv[1], "w").write("head\\nrow\\n")
+say("error", code="output_exists", message="It exists."); sys.exit(19)
+"""
+    )
+    listen(worker)
+    assert str(worker.outcome.error) == "It exists."
+    assert (worker.outcome.takes, worker.outcome.frames) == ((), 0)
+
+
 def test_takes_of_faces_are_found_though_the_worker_dies(start, part, tmp_path):
     worker = start(
         SPEAK

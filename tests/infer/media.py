@@ -39,10 +39,14 @@ def set_frame_times(path: Path, times: Sequence[float]) -> None:
 
 def set_rotation(path: Path, degrees: int) -> None:
     """Give an MP4 the display matrix that turns its frames clockwise, as phones write it."""
+    set_matrix(path, *{90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees])
+
+
+def set_matrix(path: Path, *parts: int) -> None:
+    """Give an MP4 a display matrix: what is at x, y is shown at ``a x + c y``, ``b x + d y``."""
     data = bytearray(path.read_bytes())
     place = data.index(b"tkhd") + 4 + 40
-    one = 1 << 16
-    a, b, c, d = {90: (0, one, -one, 0), 180: (-one, 0, 0, -one), 270: (0, -one, one, 0)}[degrees]
+    a, b, c, d = (part << 16 for part in parts)
     struct.pack_into(">9i", data, place, a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(bytes(data))
 

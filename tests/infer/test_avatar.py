@@ -260,3 +260,6 @@ def test_shipped_avatar_does_what_it_is_told(own: Avatar) -> None:
     assert read([0, 0, 0], AU01=1.0, AU02=1.0)[1]["AU02"] > rest["AU02"] + 0.3
     closed = read([0, 0, 0], eye_closed_left=1.0, eye_closed_right=1.0)[1]
     assert min(closed[side] - rest[side] for side in ("eye_closed_left", "eye_closed_right")) > 0.3
+    for one, other in (("left", "right"), ("right", "left")):
+        wink = read([0, 0, 0], **{f"eye_closed_{one}": 1.0})[1]
+        assert wink[f"eye_closed_{one}"] > 0.6 and wink[f"eye_closed_{other}"] < 0.2

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from media import write_video
 
 from bdfm_infer.cli import main
 from bdfm_infer.errors import (
@@ -22,6 +23,7 @@ from bdfm_infer.parameters import N_AU
 from bdfm_infer.rows import Row
 from bdfm_infer.take import TakeWriter
 
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "screenshots" / "01-tab.png"
 LONG = "a" * 300
 CODES = {
     InputNotFoundError.exit_code,
@@ -60,8 +62,7 @@ def test_paths_that_cannot_be_used(
     Path("loop.mp4").symlink_to("loop.mp4")
     Path("other.mp4").write_text("ffconcat version 1.0\nfile loop.mp4\n")
     Path("playlist.mp4").write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/clip.ts\n")
-    picture = Path(__file__).resolve().parents[2] / "docs" / "screenshots" / "01-tab.png"
-    Path("picture.png").write_bytes(picture.read_bytes())
+    Path("picture.png").write_bytes(PICTURE.read_bytes())
     assert main(words) in CODES
     assert capsys.readouterr().err.startswith("bdfm-infer: ")
 
@@ -71,7 +72,10 @@ def test_paths_that_cannot_be_used(
     [
         ["export", "take", "--to", "openface", "-o", "take.csv"],
         ["export", "take.csv", "--to", "livelinkface", "-o", "folder/../take.json"],
-        ["avatar", "take.csv", "-o", "take.csv"],
+        ["capture", "names.csv", "--list", "-o", "names.csv"],
+        ["capture", "new-face1.csv", "--list", "-o", "new", "--face", "all"],
+        ["capture", "cl*.mp4", "-o", "new", "--avatar", "clip.mp4"],
+        ["capture", "names.csv", "--list", "-o", "new", "--avatar", "folder/1.mp4"],
         ["capture", "clip.mp4", "-o", "new", "--avatar", "clip.mp4"],
     ],
     ids=" ".join,
@@ -81,13 +85,17 @@ def test_what_is_read_is_never_written_over(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
+    for name in ("1.mp4", "2.png"):
+        (tmp_path / "folder" / name).write_bytes(PICTURE.read_bytes())
+    for name in ("names.csv", "new-face1.csv"):
+        Path(name).write_text("folder/1.mp4\nfolder/2.png\n")
     with TakeWriter("take", {}) as writer:
         writer.append(Row(0, 0.0, 0.9, np.zeros(3), np.ones(3), np.zeros(N_AU)))
-    Path("clip.mp4").write_bytes(b"a clip")
-    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    write_video(tmp_path / "clip.mp4", [np.zeros((64, 64, 3), np.uint8)] * 3)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert main([*words, "--overwrite"]) == OutputExistsError.exit_code
     assert "is what is read" in capsys.readouterr().err
-    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no such rights on Windows")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from synthetic_face import picture
 from test_command_line import command
 
 from bdfm_infer import Take, errors
-from bdfm_infer.batch import SOME_FAILED, SUMMARY, clips_of
+from bdfm_infer.batch import SOME_FAILED, SUMMARY, Clip, clips_of, run_batch
 
 N = 12
 
@@ -121,6 +122,58 @@ def test_a_stopped_batch_goes_on_where_it_was(clip: Path, weights: Path, tmp_pat
     assert summary(out)["counts"] == {"skipped": 1, "done": 1}
     assert len(Take.read(out / "long.csv")) == N
     assert not draft.exists()
+
+
+def test_a_draft_takes_the_place_of_nothing(clip: Path, weights: Path, tmp_path: Path) -> None:
+    one, part = shots(clip, tmp_path / "in", "one.mp4", "one.part.mp4")
+    clips, refused = clips_of([str(one), str(part)], tmp_path / "takes")
+    assert [each.source.name for each in clips] == ["one.mp4"]
+    assert [Path(each.source).name for each in refused] == ["one.part.mp4"]
+    out = tmp_path / "takes"
+    out.mkdir()
+    for name, mine in (("one.part.csv", "a,b\n1,2\n"), ("one.part.json", "{}")):
+        (out / name).write_text(mine)
+        done = command("batch", one, "-o", out, "--weights", weights)
+        assert done.returncode == SOME_FAILED and "Move it away" in done.stderr + summary(out)["clips"][0]["message"]
+        assert (out / name).read_text() == mine
+
+
+def test_whatever_ends_one_clip_the_others_go_on(clip: Path, weights: Path, tmp_path: Path) -> None:
+    odd, good = shots(clip, tmp_path / "in", "odd.mp4", "good.mp4")
+    out = tmp_path / "takes"
+    assert command("batch", odd, "-o", out, "--weights", weights).returncode == 0
+    facts = out / "odd.json"
+    facts.write_text(json.dumps(json.loads(facts.read_text()) | {"source": None}))
+    (out / SUMMARY).unlink()
+    done = command("batch", odd, good, "-o", out, "--weights", weights)
+    assert (done.returncode, "Traceback" in done.stderr) == (SOME_FAILED, False)
+    assert summary(out)["counts"] == {"failed": 1, "done": 1}
+
+
+def test_an_exception_is_the_result_of_its_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("bdfm_infer.batch._work", broken)
+    (result,) = run_batch([Clip(tmp_path / "a.mp4", tmp_path / "out" / "a.csv")], tmp_path / "out")
+    assert (result.status, result.message) == ("failed", "Unexpected RuntimeError: broken")
+
+
+@pytest.mark.parametrize("is_checkout", [False, True])
+def test_no_module_of_the_current_folder_is_run(clip: Path, weights: Path, tmp_path: Path, is_checkout: bool) -> None:
+    """From a checkout's root the package is found by the current folder; in any other, nothing is."""
+    root = Path(__file__).parents[2]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if not is_checkout:
+        environment["PYTHONPATH"] = str(root)
+        (tmp_path / "cv2.py").write_text("open('ran', 'w')")
+    words = ["batch", clip, "-o", tmp_path / "takes", "--weights", weights]
+    done = subprocess.run(
+        [sys.executable, *([] if is_checkout else ["-P"]), "-m", "bdfm_infer", *map(str, words)],
+        cwd=root if is_checkout else tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "ran").exists()
 
 
 def test_inputs(clip: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from media import cut, move_index_to_front, set_frame_times, set_rotation, write_sound, write_video
+from media import cut, move_index_to_front, set_frame_times, set_matrix, set_rotation, write_sound, write_video
 from PIL import Image
 
 from bdfm_infer.errors import (
@@ -76,6 +76,34 @@ def test_rotation_flag_turns_frames_clockwise(clip: Path, degrees: int, place: t
     assert corner(frame.image) == place
     assert list(frame.image.shape[1::-1]) == source.facts["size"] == ([128, 96] if degrees == 180 else [96, 128])
     assert source.facts["rotation"] == degrees
+
+
+@pytest.mark.parametrize(
+    ("matrix", "place"),
+    [
+        ((-1, 0, 0, 1), (False, True)),
+        ((1, 0, 0, -1), (True, False)),
+        ((0, 1, 1, 0), (False, False)),
+        ((0, -1, -1, 0), (True, True)),
+    ],
+    ids=str,
+)
+def test_mirrored_frames_are_shown_as_in_a_player(
+    clip: Path, matrix: tuple[int, ...], place: tuple[bool, bool]
+) -> None:
+    set_matrix(clip, *matrix)
+    source = open_source(clip)
+    image = next(iter(source)).image
+    assert image is not None
+    assert corner(image) == place
+    assert list(image.shape[1::-1]) == source.facts["size"]
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".avif"])
+def test_more_kinds_of_images_in_a_folder(tmp_path: Path, suffix: str) -> None:
+    Image.fromarray(shaded(3)).save(tmp_path / f"1{suffix}")
+    (frame,) = open_source(tmp_path)
+    assert frame.image is not None and frame.image.shape == (96, 128, 3)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -13,7 +13,7 @@ from media import write_video
 
 from bdfm_infer.avatar import Avatar
 from bdfm_infer.cli import main
-from bdfm_infer.errors import BdfmError, WriteError
+from bdfm_infer.errors import BdfmError, CancelledError, WriteError
 from bdfm_infer.parameters import AU_NAMES, N_AU
 from bdfm_infer.pictures import write_pictures
 from bdfm_infer.rows import Row
@@ -77,7 +77,9 @@ def test_pictures_that_are_there_are_kept_and_cancelling_ends_it(clip: Path, tmp
     assert (tmp_path / "000001.png").read_bytes() == b"mine"
     cancel = threading.Event()
     cancel.set()
-    assert write_pictures(take_of(range(FRAMES)), clip, tmp_path, avatar, cancel) == {"frames": 3}
+    with pytest.raises(CancelledError, match="are kept"):
+        write_pictures(take_of(range(FRAMES)), clip, tmp_path, avatar, cancel)
+    assert len(list(tmp_path.glob("*.png"))) == 3
 
 
 def test_what_cannot_be_read_or_written_is_an_error(clip: Path, tmp_path: Path, avatar: Avatar) -> None:

@@ -97,6 +97,14 @@ def test_one_euro_uses_no_frame_that_follows() -> None:
     np.testing.assert_array_equal(whole[:25], one_euro(times[:25], values[:25], 8.0, 3.0))
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("times", [[0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 1.0]])
+def test_rows_of_equal_times_stay_numbers(method: str, times: list[float]) -> None:
+    values = RNG.uniform(0, 1, len(times))
+    done = Smoothing(method).apply(take(np.array(times), values))
+    assert ((done.action_units >= values.min()) & (done.action_units <= values.max())).all()
+
+
 def test_through_json() -> None:
     for smoothing in (Smoothing(), Smoothing("one_euro"), Smoothing("zero_phase", {"head": 2.0})):
         again = Smoothing.from_settings(json.loads(json.dumps(smoothing.to_settings())))
@@ -105,7 +113,14 @@ def test_through_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"method": "best"}, {"cutoff_hz": {"ears": 1}}, {"cutoff_hz": {"head": 0}}, {"cutoff_hz": 1}, "x"]
+    "settings",
+    [
+        {"method": "best"},
+        {"cutoff_hz": {"ears": 1}},
+        *({"cutoff_hz": {"head": value}} for value in (0, float("inf"), float("nan"), 10**400)),
+        {"cutoff_hz": 1},
+        "x",
+    ],
 )
 def test_settings_that_make_no_sense(settings: object) -> None:
     with pytest.raises(TakeFormatError, match="smoothing"):

@@ -295,3 +295,46 @@ def test_facts_that_an_editor_marked_as_utf_8(tmp_path: Path) -> None:
         writer.append(Row(0, 0.0, 0.0))
     (tmp_path / "t.json").write_text((tmp_path / "t.json").read_text(), encoding="utf-8-sig")
     assert Take.read(writer.path).facts["version"] == "0"
+
+
+@pytest.mark.parametrize("with_face", [True, False])
+def test_one_row_without_a_newline(tmp_path: Path, with_face: bool) -> None:
+    with TakeWriter(tmp_path / "a", {}) as writer:
+        values = (np.zeros(3), np.ones(3), np.full(N_AU, 0.25)) if with_face else ()
+        writer.append(Row(0, 0.0, 0.9 * with_face, *values))
+    text = (tmp_path / "a.csv").read_text().rstrip("\n")
+    (tmp_path / "a.csv").write_text(text)
+    assert len(Take.read(tmp_path / "a")) == 1
+    (tmp_path / "a.csv").write_text(text[:-1])
+    assert len(Take.read(tmp_path / "a")) == 0
+
+
+def test_a_suffix_in_capitals(take: Take, tmp_path: Path) -> None:
+    export(take, "openface", tmp_path / "F.CSV")
+    assert len(Take.read(tmp_path / "F.CSV")) == len(take)
+
+
+def test_faces_that_are_lost_late_in_each_second_leave_the_rate(take: Take, tmp_path: Path) -> None:
+    """Of our own export, which counts 60 frames a second whatever the clip's rate."""
+    rows = [Row(i, i / 30, 0.9, np.zeros(3), np.ones(3), np.zeros(N_AU)) for i in range(120)]
+    rows = [row if row.timestamp % 1 < 0.35 else Row(row.frame, row.timestamp, 0.0) for row in rows]
+    sparse = Take.from_rows(rows)
+    export(sparse, "livelinkface", tmp_path / "l.csv")
+    read = Take.read(tmp_path / "l.csv")
+    np.testing.assert_allclose(read.timestamps, sparse.timestamps[sparse.success], atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [24, 25, 30])
+def test_a_recording_at_another_rate(tmp_path: Path, rate: int) -> None:
+    codes = [f"10:00:{i // rate:02d}:{i % rate:02d}" for i in range(3 * rate)]
+    take = Take.read(recording(tmp_path / "a.csv", codes))
+    np.testing.assert_allclose(take.timestamps, np.arange(3 * rate) / rate, atol=1e-9)
+
+
+def test_a_short_row_of_a_recording_is_named(tmp_path: Path) -> None:
+    path = recording(tmp_path / "a.csv", ["10:00:00:00", "10:00:00:01"])
+    lines = [",".join([*line.split(",")[1:], line.split(",")[0]]) for line in path.read_text().splitlines()]
+    lines[2] = lines[2].rpartition(",")[0]
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(TakeFormatError, match="line 3, column Timecode"):
+        Take.read(path)
