@@ -32,6 +32,7 @@ from . import (
     preferences,
     presets,
     preview,
+    project,
     settings,
     sources,
     take_panel,
@@ -75,8 +76,9 @@ CLASSES = (
 )
 
 HANDLERS = (
+    ("save_pre", project.remember_home),
     ("load_pre", capture.stop_capture),
-    ("load_post", takes.reload_take),
+    ("load_post", takes.reload_takes),
     ("load_post", capture.forget_captures),
     ("load_post", checks.forget_checks),
     ("undo_post", checks.forget_checks),
@@ -91,6 +93,7 @@ def register() -> None:
     settings.attach()
     for moment, handler in HANDLERS:
         getattr(bpy.app.handlers, moment).append(handler)
+    bpy.app.timers.register(takes.reload_takes, first_interval=0)
     command.register()
     preview.attach()
     pictures.attach()
@@ -106,6 +109,9 @@ def unregister() -> None:
     faces.forget_faces()
     for moment, handler in HANDLERS:
         getattr(bpy.app.handlers, moment).remove(handler)
+    if bpy.app.timers.is_registered(takes.reload_takes):
+        bpy.app.timers.unregister(takes.reload_takes)
+    takes.forget_takes()
     posing.forget_pictures()
     settings.detach()
     for cls in reversed(CLASSES):

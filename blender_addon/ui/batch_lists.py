@@ -24,6 +24,7 @@ from .characters import is_selected, selected_characters
 from .gains import draw_folded_gains
 from .operators import ReportingOperator, check_name
 from .preferences import library
+from .project import located
 from .sidebar import RowList, draw_move_buttons
 from .takes import performance_of, scene_performance
 
@@ -147,7 +148,7 @@ class BDFM_OT_batch_add_takes(ReportingOperator):
 
     def run(self, context: Context) -> None:
         batch = context.scene.bdfm.batch
-        folder = Path(bpy.path.abspath(self.directory))
+        folder = located(self.directory)
         paths = sorted({csv_path(folder / file.name) for file in self.files if file.name})
         for path in paths:
             check_name(path)

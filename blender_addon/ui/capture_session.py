@@ -23,7 +23,8 @@ from ..jobs.worker import Outcome, Worker
 from .capture_queue import BDFM_PG_capture, BDFM_PG_queued, capture_state, scene_of
 from .operators import check_name
 from .progress import describe, describe_end, share
-from .sources import Source, SourceError, absolute, face_of, resolve
+from .project import absolute, located
+from .sources import Source, SourceError, face_of, resolve
 from .takes import load, set_take
 
 Report = Callable[[set[str], str], None]
@@ -176,10 +177,11 @@ def take_folder(scene: Scene, source: Source) -> Path:
 
     Raises:
         SourceError: nothing can be written there; the message names a folder that can be.
+        AddonError: it is relative to a file that is not saved.
         FileNameError: its name is not in UTF-8.
     """
     chosen = scene.bdfm.take_folder
-    folder = absolute(chosen) if chosen else source.folder
+    folder = located(chosen) if chosen else source.folder
     check_name(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

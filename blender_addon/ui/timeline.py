@@ -21,7 +21,8 @@ from ..core.timing import MAX_FRAME
 from ..jobs.requests import Footage
 from .bake_settings import take_time
 from .operators import ReportingOperator
-from .sources import BDFM_PG_source, SourceError, absolute, is_chosen, resolve_in
+from .project import absolute
+from .sources import BDFM_PG_source, SourceError, is_chosen, resolve_in
 from .takes import LoadedTake, TakeOperator, loaded_take
 
 LOST, FOUND = n_("Face Lost"), n_("Face Found")
