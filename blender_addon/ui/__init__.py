@@ -78,6 +78,7 @@ CLASSES = (
 HANDLERS = (
     ("save_pre", project.remember_home),
     ("load_pre", capture.stop_capture),
+    ("load_pre", faces.forget_faces),
     ("load_post", takes.reload_takes),
     ("load_post", capture.forget_captures),
     ("load_post", checks.forget_checks),
