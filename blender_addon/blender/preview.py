@@ -31,12 +31,12 @@ Numbers = tuple[float | None, ...]
 TABLE = 100
 """Frames that are worked out at once; numpy takes hardly longer for them than for one."""
 
-_COLLECTIONS = {"OBJECT": "objects", "KEY": "shape_keys", "ARMATURE": "armatures"}
+_COLLECTIONS = {"OBJECT": "objects", "KEY": "shape_keys", "ARMATURE": "armatures", "SCENE": "scenes"}
 _GONE = (KeyError, AttributeError, IndexError, TypeError)
 """What Blender raises where a name leads nowhere any more."""
 
 
-class _Block:
+class Block:
     """A data-block, found again by its name where an undo replaced it."""
 
     def __init__(self, block: bpy.types.ID) -> None:
@@ -69,7 +69,7 @@ class _Value:
         custom: whether it is a custom property.
     """
 
-    block: _Block
+    block: Block
     owner: str
     name: str
     index: int | None
@@ -137,7 +137,7 @@ class Preview:
 
     def __init__(self, character: Character, mapping: Mapping, head: HeadPlacement) -> None:
         self.name = character.name
-        self._top = _Block(character.top)
+        self._top = Block(character.top)
         self._retargeting = Retargeting(placed(character, mapping, head))
         rest = self._retargeting.channels(np.zeros((1, 26)))
         bones = character.armature.pose.bones if character.armature is not None else {}
@@ -190,13 +190,18 @@ class Preview:
         self._write(owners, [before if now == shown else None for now, shown, before in moments])
         self._before = self._shown = ()
 
-    def clean(self) -> None:
-        """After an undo: where the scene came back as it was while something was shown, put back what stood there."""
+    def clean(self, was_on: bool) -> None:
+        """After an undo: where the scene came back as it was while something was shown, put back what stood there.
+
+        Args:
+            was_on: whether this preview was on in the scene that came back.
+        """
         self._before = self._shown = ()
-        owners = self._owners()
-        before = self._traces.get(hash(self._read(owners)))
-        if before is not None:
-            self._write(owners, before)
+        if was_on:
+            owners = self._owners()
+            before = self._traces.get(hash(self._read(owners)))
+            if before is not None:
+                self._write(owners, before)
 
     def _numbers(self, keys: Keys, frames: NDArray[Any], gains: Gains) -> FloatArray:
         """What F-curves with these keys would say at frames (m,): (m, k)."""
@@ -225,4 +230,4 @@ def _values_of(character: Character, channel: Channel) -> Iterator[_Value]:
         if custom:
             name = channel.name
             owner = place.path.removesuffix(f'["{bpy.utils.escape_identifier(name)}"]')
-        yield _Value(_Block(place.id_block), owner, name, None if single else place.index, custom)
+        yield _Value(Block(place.id_block), owner, name, None if single else place.index, custom)

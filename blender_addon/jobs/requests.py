@@ -13,7 +13,8 @@ from pathlib import Path
 from ..core.paths import is_there
 
 ALL_FACES = "all"
-WORKER = (sys.executable, "-s", "-m", "bdfm_infer")
+WORKER = (sys.executable, "-s", "-P", "-m", "bdfm_infer")
+"""Without packages of the user's own, and without what lies in the current folder, which is often the project's."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,8 @@ class Worker:
             creationflags=_quiet_process(),
         )
         _step_back(self._process.pid)
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self.outcome: Outcome | None = None
 
     @property
@@ -123,13 +124,14 @@ class Worker:
             killer.start()
 
     def stop(self) -> None:
-        """Cancel and wait until the process is gone, killing it after a while."""
+        """Cancel and wait until the process is gone, killing it after a while. The next poll sets :attr:`outcome`."""
         self.cancel()
         try:
             self._process.wait(CANCEL_GRACE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._reader.join()
         self._tidy()
 
     def _hang_up(self) -> None:
@@ -195,8 +197,8 @@ def _environment() -> dict[str, str]:
         spec = importlib.util.find_spec(package)
         if spec is not None and spec.origin is not None:
             folders.append(str(Path(spec.origin).resolve().parent.parent))
-    inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join(dict.fromkeys([*folders, *([inherited] if inherited else [])]))
+    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    path = os.pathsep.join(dict.fromkeys([*folders, *filter(None, inherited)]))  # an empty one is the current folder
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 
 

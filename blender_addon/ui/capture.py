@@ -22,17 +22,57 @@ REDRAW_S = 0.5
 """Least time between two drawings of the progress: a sidebar that is drawn takes the 3D view behind it along. Once
 it is cancelled nothing is drawn until the end, which comes the sooner."""
 
+WATCH_S = 30.0
+"""How long a modal operator watches: while one runs, Blender saves nothing by itself."""
+ASIDE_S = 0.1
+"""How long there is none then. Blender looks each hundredth of a second whether it may save."""
+
 _session: Session | None = None
+_timer: bpy.types.Timer | None = None
+_window: bpy.types.Window | None = None
+"""That from which it was begun."""
 
 
 @bpy.app.handlers.persistent
 def stop_capture(*_: object) -> None:
-    """End a running capture: another file is opened, or the add-on is disabled."""
+    """End a running capture: another file is opened, or the add-on is disabled. What was done is kept and loaded, for
+    a file that cannot be opened leaves the scene where it is."""
     global _session
-    if _session is not None:
-        _session.stop()
-        _session = None
+    session, _session = _session, None
+    try:
+        if session is not None:
+            session.report = lambda level, text: None  # the operator may be gone
+            session.stop(bpy.context)
+            session.load(bpy.context)
+    finally:
+        leave(bpy.context)
+
+
+def leave(context: Context) -> None:
+    """Nothing runs any more, and nothing shows that something did."""
+    _stop_watching(context)
     hide_status()
+    capture_state(context).end()
+    redraw(context)
+
+
+def _stop_watching(context: Context) -> None:
+    global _timer
+    if _timer is not None:
+        context.window_manager.event_timer_remove(_timer)
+        _timer = None
+
+
+def _watch_again() -> float | None:
+    """Watch a running capture from the window where it was begun; from another where that one is closed."""
+    if _session is None:
+        return None
+    windows = list(bpy.context.window_manager.windows)
+    if not windows:
+        return ASIDE_S
+    with bpy.context.temp_override(window=_window if _window in windows else windows[0]):
+        bpy.ops.bdfm.watch_capture("INVOKE_DEFAULT")
+    return None
 
 
 @bpy.app.handlers.persistent
@@ -66,8 +106,7 @@ class BDFM_OT_choose_video(ReportingOperator):
 class _Capturing(bpy.types.Operator):
     """Works off the queue: with a timer where there is a window, else waiting until it is done."""
 
-    _timer: bpy.types.Timer | None = None
-    _drawn = 0.0
+    _began = _drawn = 0.0
 
     def prepare(self, context: Context) -> None:
         """What is to be done before the first clip."""
@@ -85,13 +124,18 @@ class _Capturing(bpy.types.Operator):
         if self._step(context):
             return self._finish(context)
         show_status()
-        self._timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
+        return self.watch(context)
+
+    def watch(self, context: Context) -> set[str]:
+        """Look after the capture from this window, for a while."""
+        global _timer, _window
+        self._began, _window = time.monotonic(), context.window
+        _timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Context, event: Event) -> set[str]:
         if _session is None:
-            self._leave(context)
             return {"CANCELLED"}
         if (
             event.type == "ESC"
@@ -102,12 +146,15 @@ class _Capturing(bpy.types.Operator):
             return {"RUNNING_MODAL"}
         if event.type == "TIMER" and self._step(context):
             return self._finish(context)
+        if event.type == "TIMER" and time.monotonic() - self._began > WATCH_S:
+            self.cancel(context)
+            return {"CANCELLED"}
         return {"PASS_THROUGH"}
 
     def cancel(self, context: Context) -> None:
-        """The window is closing."""
-        stop_capture()
-        self._leave(context)
+        """Another operator goes on: this one has watched long enough, or its window is closing."""
+        _stop_watching(context)
+        bpy.app.timers.register(_watch_again, first_interval=ASIDE_S)
 
     def _start(self, context: Context) -> None:
         global _session
@@ -121,8 +168,7 @@ class _Capturing(bpy.types.Operator):
         try:
             is_done = _session.step(context)
         except BaseException:
-            stop_capture()
-            self._leave(context)  # else the button stays grey for ever
+            stop_capture()  # else the button stays grey for ever
             raise
         if not _session.is_cancelled and time.monotonic() - self._drawn > REDRAW_S:
             self._drawn = time.monotonic()
@@ -136,16 +182,8 @@ class _Capturing(bpy.types.Operator):
             loaded = _session.load(context)
         finally:
             _session = None
-            self._leave(context)
+            leave(context)
         return {"FINISHED"} if loaded else {"CANCELLED"}
-
-    def _leave(self, context: Context) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-        hide_status()
-        capture_state(context).end()
-        redraw(context)
 
 
 class BDFM_OT_capture(_Capturing):
@@ -191,6 +229,23 @@ class BDFM_OT_capture_queue(_Capturing):
         return True
 
 
+class BDFM_OT_watch_capture(_Capturing):
+    """Goes on watching a capture that runs."""
+
+    bl_idname = "bdfm.watch_capture"
+    bl_label = "Capture"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return _session is not None and _timer is None
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        assert _session is not None
+        _session.report = self.report
+        return self.watch(context)
+
+
 class BDFM_OT_enqueue(bpy.types.Operator):
     """Put the clip that is chosen at the end of the queue"""
 
@@ -225,4 +280,11 @@ class BDFM_OT_cancel_capture(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (BDFM_OT_choose_video, BDFM_OT_capture, BDFM_OT_capture_queue, BDFM_OT_enqueue, BDFM_OT_cancel_capture)
+CLASSES = (
+    BDFM_OT_choose_video,
+    BDFM_OT_capture,
+    BDFM_OT_capture_queue,
+    BDFM_OT_watch_capture,
+    BDFM_OT_enqueue,
+    BDFM_OT_cancel_capture,
+)

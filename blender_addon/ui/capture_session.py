@@ -54,13 +54,14 @@ class Session:
         report: as an operator's.
 
     Attributes:
+        report: that of the operator that looks after it now.
         worker: of the clip that is running; None between clips.
         is_cancelled: no other clip is begun.
     """
 
     def __init__(self, report: Report) -> None:
         self.worker: Worker | None = None
-        self._report = report
+        self.report = report
         self._source: Source | None = None
         self._done: list[_Done] = []
         self.is_cancelled = False
@@ -85,11 +86,12 @@ class Session:
         if self.worker is not None:
             self.worker.cancel()
 
-    def stop(self) -> None:
+    def stop(self, context: Context) -> None:
         """As :meth:`cancel`, and wait until the process is gone."""
         self.cancel()
         if self.worker is not None:
             self.worker.stop()
+            self.step(context)
 
     def load(self, context: Context) -> bool:
         """List the takes that were captured, and make the last one that of its scene. Returns whether there is one."""
@@ -107,7 +109,7 @@ class Session:
         try:
             set_take(scene, last.first_take)
         except BdfmError as error:
-            self._report({"ERROR"}, artist_text(error))
+            self.report({"ERROR"}, artist_text(error))
             return False
         if last.start_frame is not None:
             scene.bdfm.start_frame = last.start_frame
@@ -138,7 +140,7 @@ class Session:
             if event["event"] == "progress":
                 state.factor, state.text = share(event), describe(event)
             elif event["event"] == "warning":
-                self._report({"WARNING"}, artist_text(BdfmError.from_json(event)))
+                self.report({"WARNING"}, artist_text(BdfmError.from_json(event)))
 
     def _settle(self, context: Context, outcome: Outcome) -> None:
         """Note what became of the clip that was running, and which takes it left."""
@@ -162,14 +164,14 @@ class Session:
         for item in state.queue:
             if str(take) in {captured.path for captured in item.takes}:
                 item.message = f"{item.message} {message}"
-        self._report({"WARNING"}, message)
+        self.report({"WARNING"}, message)
 
     def _end(self, context: Context, item: BDFM_PG_queued, state: str, message: str) -> None:
         message = shown(message)
         item.state, item.message, item.is_recent = state, message, True
         others = capture_state(context).first("WAITING") is not None
         level = "INFO" if state != "FAILED" else "WARNING" if others else "ERROR"
-        self._report({level}, message)
+        self.report({level}, message)
 
 
 def take_folder(scene: Scene, source: Source) -> Path:

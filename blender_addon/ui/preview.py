@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 import bpy
 from bpy.app.translations import pgettext_tip as tip_
@@ -17,7 +18,7 @@ from bpy.app.translations import pgettext_tip as tip_
 from bdfm_infer.errors import BdfmError
 
 from ..blender import gains, rig_choice
-from ..blender.preview import Preview
+from ..blender.preview import Block, Preview
 from ..blender.rig import Character, character_of
 from ..blender.texts import artist_text
 from ..core.errors import TimingError
@@ -28,19 +29,26 @@ from .bake_settings import take_time
 from .characters import choose_mapping, is_selected, selected_characters
 from .takes import loaded_take, scene_cleaning
 
-_scene = ""
+_shown_in: Block | None = None
+"""The scene, whatever its name is by now."""
+_mark = ""
+"""What that scene bears while the preview is on, and with it each undo step of that time."""
 _running: list[Preview] = []
 _choices: tuple[object, ...] = ()
 """What the artist had chosen when they began."""
 _resampled: tuple[Performance, SceneTime, Keys | None] | None = None
 """What was last shown, and its keys; None where there are none."""
-_ended: list[Preview] = []
-"""Previews of this file that are over: an undo may bring a state back in which they were on."""
+_ended: dict[str, list[Preview]] = {}
+"""Previews of this file that are over, by their mark: an undo may bring a state back in which they were on."""
 
 
 def is_running(scene: bpy.types.Scene) -> bool:
     """Whether the take is being shown on characters of this scene."""
-    return bool(_running) and scene.name == _scene
+    return bool(_running) and scene == _scene()
+
+
+def _scene() -> bpy.types.Scene | None:
+    return None if _shown_in is None else _shown_in.find()
 
 
 def names() -> list[str]:
@@ -50,16 +58,21 @@ def names() -> list[str]:
 
 def stop(*_: object) -> None:
     """End the preview and put everything back."""
-    global _resampled
+    global _shown_in, _mark, _resampled
     _take_back()
-    _ended.extend(_running)
+    if _running:
+        _ended[_mark] = list(_running)
+        for old in list(_ended)[: -bpy.context.preferences.edit.undo_steps]:
+            del _ended[old]
+    if (scene := _scene()) is not None:
+        scene.bdfm.preview = ""
     _running.clear()
-    _resampled = None
+    _shown_in, _mark, _resampled = None, "", None
 
 
 def refresh(*_: object) -> None:
     """Show the current frame again: an edit or a choice has changed."""
-    scene = bpy.data.scenes.get(_scene)
+    scene = _scene()
     if _running and scene is not None and _chosen(scene) != _choices:
         rebuild()
     _show(tabled=False)
@@ -67,7 +80,7 @@ def refresh(*_: object) -> None:
 
 def rebuild() -> None:
     """Begin again on the same characters: a mapping or a rig has changed. One that no mapping fits is left out."""
-    scene = bpy.data.scenes.get(_scene)
+    scene = _scene()
     tops = [preview.top for preview in _running]
     stop()
     if scene is not None:
@@ -88,7 +101,7 @@ def aside() -> Iterator[None]:
 
 def _begin(scene: bpy.types.Scene, characters: Iterable[Character]) -> list[str]:
     """Begin the preview. Returns why there is none of some characters."""
-    global _scene, _choices
+    global _shown_in, _mark, _choices
     refused = []
     for character in characters:
         try:
@@ -96,8 +109,11 @@ def _begin(scene: bpy.types.Scene, characters: Iterable[Character]) -> list[str]
             _running.append(Preview(character, mapping, scene.bdfm.bake.head))
         except BdfmError as error:
             refused.append(artist_text(error))
-    _scene, _choices = scene.name, _chosen(scene)
-    _show(tabled=False)
+    if _running:
+        _shown_in, _mark = Block(scene), uuid4().hex
+        scene.bdfm.preview = _mark
+        _choices = _chosen(scene)
+        _show(tabled=False)
     return refused
 
 
@@ -125,7 +141,7 @@ def _keys(scene: bpy.types.Scene) -> Keys | None:
 
 def _show(tabled: bool) -> None:
     """Show the current frame. With ``tabled``, the frames around are worked out with it, for those that come next."""
-    scene = bpy.data.scenes.get(_scene)
+    scene = _scene()
     if not _running or scene is None:
         return
     keys = _keys(scene)
@@ -165,8 +181,14 @@ def _after_save(*_: object) -> None:
 
 @bpy.app.handlers.persistent
 def _after_undo(*_: object) -> None:
-    for preview in (*_ended, *_running):
-        preview.clean()
+    marked = {scene.bdfm.preview: scene for scene in bpy.data.scenes if scene.bdfm.preview}
+    for mark, previews in ({_mark: _running} | _ended).items():
+        for preview in previews:
+            preview.clean(was_on=mark in marked)
+    for scene in marked.values():
+        scene.bdfm.preview = ""
+    if _running and (scene := _scene()) is not None:
+        scene.bdfm.preview = _mark
     refresh()
 
 

@@ -60,6 +60,7 @@ class BDFM_PG_settings(bpy.types.PropertyGroup):
         search=_mapping_ids,
         update=changed,
     )
+    preview: bpy.props.StringProperty(description="Tells the preview that is on from others", options={"HIDDEN"})
     own_mapping: bpy.props.PointerProperty(type=BDFM_PG_own_mapping)
     cleaning: bpy.props.PointerProperty(type=BDFM_PG_cleaning)
     bake: bpy.props.PointerProperty(type=BDFM_PG_bake)

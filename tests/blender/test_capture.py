@@ -10,6 +10,10 @@ import bpy
 import cv2
 import numpy as np
 import pytest
+from conftest import ADDON
+from footage import sample_frames, write_clip
+
+from bdfm_infer.take import Take
 
 SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "clip" / "sample.mp4"
 
@@ -94,6 +98,43 @@ def test_opening_another_file_ends_the_capture(waiting, part):
     while waiting.outcome is None:
         waiting.poll()
     assert waiting.outcome.cancelled
+
+
+@pytest.fixture
+def begun(settings, part, tmp_path):
+    """A capture in the operators' hands that has some rows; what it is called."""
+    capture, state = part("ui.capture"), bpy.context.window_manager.bdfm_capture
+    settings.source = str(write_clip(tmp_path / "long.avi", sample_frames(60) * 20))
+    part("ui.capture_queue").enqueue(bpy.context, settings.capture, bpy.context.scene, is_next=True)
+    session = capture._session = part("ui.capture_session").Session(lambda level, text: None)
+    while state.factor == 0:
+        assert not session.step(bpy.context)
+    yield str(tmp_path / "takes" / "long.csv")
+    capture.stop_capture()
+    bpy.context.window_manager.bdfm_capture.queue.clear()
+
+
+def test_a_file_that_cannot_be_opened_keeps_what_was_captured(begun, part, tmp_path):
+    (tmp_path / "none.blend").write_bytes(b"no file of Blender's")
+    with pytest.raises(RuntimeError):
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "none.blend"))
+    check_what_was_kept(begun, part)
+
+
+def test_disabling_the_add_on_keeps_what_was_captured(begun, part):
+    bpy.ops.preferences.addon_disable(module=ADDON)
+    bpy.ops.preferences.addon_enable(module=ADDON)
+    check_what_was_kept(begun, part)
+
+
+def check_what_was_kept(take, part):
+    state = bpy.context.window_manager.bdfm_capture
+    assert part("ui.capture")._session is None and not state.running
+    assert [item.state for item in state.queue] == ["CANCELLED"] and "long.csv" in state.queue[0].message
+    assert bpy.context.scene.bdfm.take == take
+    assert [item.path for item in bpy.context.scene.bdfm.batch.takes] == [take]
+    assert 0 < len(Take.read(take)) < 1200
+    assert not bpy.ops.bdfm.cancel_capture.poll() and bpy.ops.bdfm.capture.poll()
 
 
 def test_takes_never_overwrite_each_other(part, tmp_path):

@@ -53,7 +53,7 @@ def session(part):
     session = part("ui.capture_session").Session(lambda level, text: said.append((*level, text)))
     session.said = said
     yield session
-    session.stop()
+    session.stop(bpy.context)
 
 
 def run(session, until=lambda state: False, limit=40):

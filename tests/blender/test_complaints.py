@@ -96,7 +96,7 @@ def session(part, tmp_path):
         assert not session.step(bpy.context)
         time.sleep(0.02)
     yield session
-    session.stop()
+    session.stop(bpy.context)
 
 
 def test_2_blender_freezes_or_dies_while_it_processes(session, tmp_path):

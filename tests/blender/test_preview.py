@@ -228,6 +228,47 @@ def test_undo_while_it_runs_and_after_it(face):
     assert face() == before
 
 
+def test_an_undo_after_the_bake_leaves_what_was_baked(face):
+    """A bake gives the very values that the preview showed, and they are no trace of it."""
+    bpy.ops.ed.undo_push(message="start")
+    bpy.ops.bdfm.preview()
+    bpy.context.scene.frame_set(25)
+    bpy.ops.bdfm.bake()
+    bpy.context.scene.frame_set(25)
+    baked = face()
+    assert smile() == pytest.approx(0.5)
+    bpy.ops.ed.undo_push(message="bake")
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.ed.undo_push(message="cube")
+    bpy.ops.ed.undo()
+    assert face() == baked
+
+
+def test_previews_that_are_over_are_kept_for_as_many_steps_as_can_be_undone(face, part):
+    over, steps = part("ui.preview")._ended, bpy.context.preferences.edit.undo_steps
+    for _ in range(steps + 3):
+        bpy.ops.bdfm.preview()
+        bpy.ops.bdfm.preview()
+    assert len(over) == steps
+
+
+def test_a_scene_that_is_renamed_or_gone(face):
+    before, scene = face(), bpy.context.scene
+    bpy.ops.bdfm.preview()
+    scene.name = "Take 2"
+    scene.frame_set(25)
+    assert smile() == pytest.approx(0.5)
+    scene.frame_set(5)
+    assert smile() == pytest.approx(4 / FPS / 2, abs=1e-4)
+    bpy.ops.bdfm.preview()
+    assert face() == before and not scene.bdfm.preview
+    bpy.ops.bdfm.preview()
+    scene.frame_set(25)
+    bpy.context.window.scene = bpy.data.scenes.new("Other")
+    bpy.data.scenes.remove(scene)
+    assert not bpy.ops.bdfm.preview.poll()
+
+
 def test_animation_beneath_is_seen_again(face):
     block = bpy.data.objects["Face"].data.shape_keys.key_blocks["smile"]
     for frame, value in ((1, 0.0), (41, 1.0)):

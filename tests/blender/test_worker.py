@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 SPEAK = """
 import json, sys, threading, time
@@ -234,3 +235,17 @@ def test_blender_gets_no_sigpipe_from_a_worker_that_is_gone(start):
     finally:
         signal.signal(signal.SIGPIPE, before)
     assert not received
+
+
+@pytest.mark.parametrize("inherited", ["", os.pathsep])
+def test_what_lies_in_the_current_folder_is_not_run(part, tmp_path, monkeypatch, inherited):
+    for name in ("random", "cv2", "bdfm_infer"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [inherited, str(ROOT)])) + inherited)
+    requests = part("jobs.requests")
+    footage = requests.Footage(ROOT / "examples" / "clip" / "sample.mp4", end=0.1)
+    worker = part("jobs.worker").Worker(requests.capture_command(footage, tmp_path / "t.csv"), tmp_path / "t.csv")
+    listen(worker)
+    assert worker.outcome.error is None and worker.outcome.frames == 3
+    assert not (tmp_path / "ran").exists()

@@ -73,6 +73,28 @@ def cancel_capture(hands: Hands) -> Acts[None]:
     settings.source = chosen
 
 
+def save_by_itself(hands: Hands) -> Acts[None]:
+    """While clips are captured Blender goes on saving by itself, and the capture goes on after that."""
+    settings, state, files = bpy.context.scene.bdfm, capture_state(), bpy.context.preferences.filepaths
+    chosen, settings.source = settings.source, str(long_clip())
+    for _ in range(10):
+        bpy.ops.bdfm.enqueue()
+    saved = lambda: set(Path(bpy.app.tempdir).parent.glob("*autosave*"))  # noqa: E731
+    before = saved()
+    files.auto_save_time = 1
+    yield from hands.click_button("bdfm.capture()")
+    yield from hands.until(lambda: saved() - before, 150, "Blender saves by itself")
+    factor, item = state.factor, len([item for item in state.queue if item.state == "DONE"])
+    gets_on = lambda: (len([i for i in state.queue if i.state == "DONE"]), state.factor) > (item, factor)  # noqa: E731
+    yield from hands.until(gets_on, 20, "the capture gets on afterwards")
+    check(state.running, "the capture ended before Blender saved")
+    yield from hands.click_button("bdfm.cancel_capture()", across=EDGE)
+    yield from hands.until(lambda: not state.running, 5, "the capture is cancelled")
+    check(settings.take, "the cancelled capture left no take")
+    state.queue.clear()
+    files.auto_save_time, settings.source = 5, chosen
+
+
 def capture(hands: Hands) -> Acts[None]:
     """The whole clip."""
     first = bpy.context.scene.bdfm.take

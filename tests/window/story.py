@@ -212,6 +212,7 @@ def add_second_character() -> None:
 STEPS = (
     clips.choose_video,
     clips.cancel_capture,
+    clips.save_by_itself,
     clips.capture,
     cleaning.scrub,
     cleaning.calibrate,
