@@ -15,6 +15,7 @@ from bpy.types import Context, Event, PropertyGroup, UILayout, UIList
 
 from ..core.errors import AddonError
 from .operators import ReportingOperator, check_name
+from .project import located
 from .sidebar import RowList
 from .sources import BDFM_PG_source, chosen, copy_choice, images_of
 
@@ -130,7 +131,7 @@ class BDFM_OT_queue_add(ReportingOperator):
         return {"RUNNING_MODAL"}
 
     def run(self, context: Context) -> None:
-        folder = Path(bpy.path.abspath(self.directory))
+        folder = located(self.directory)
         paths = sorted({folder / element.name for element in self.files if element.name})
         if not paths:
             raise AddonError(rpt_("No file is selected. Select one or more videos."))

@@ -157,9 +157,15 @@ def test_a_path_of_the_files_folder_is_refused_until_the_file_has_one(tmp_path, 
     write_take(tmp_path / "t.csv", TIMES)
     settings = bpy.context.scene.bdfm
     settings.source, settings.take_folder = "//clip.mp4", "//takes"
-    for press in (bpy.ops.bdfm.capture, lambda: bpy.ops.bdfm.load_take(filepath="//t.csv")):
+    named = {"directory": "//", "files": [{"name": "t.csv"}]}
+    for press, options in (
+        (bpy.ops.bdfm.capture, {}),
+        (bpy.ops.bdfm.load_take, {"filepath": "//t.csv"}),
+        (bpy.ops.bdfm.queue_add, named),
+        (bpy.ops.bdfm.batch_add_takes, named),
+    ):
         with pytest.raises(RuntimeError, match="begins in the folder of the file, which is not saved yet"):
-            press()
+            press(**options)
     settings.source = str(tmp_path / "clip.mp4")
     with pytest.raises(RuntimeError, match="//takes begins in the folder"):
         bpy.ops.bdfm.capture()
