@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,20 @@ from .parameters import AU_NAMES, ROTATION
 FACE: Final = ("face_x", "face_y", "face_size")
 VALUES: Final = (*ROTATION, *FACE, *AU_NAMES)
 """The columns that are empty where no face was found."""
+COLUMNS: Final = ("frame", "timestamp", "confidence", "success", *VALUES)
+
+FRAMES: Final = (-(2**31), 2**31)
+"""Least and highest number of a frame."""
+DEGREES: Final = (-720.0, 720.0)
+PIXELS: Final = (-1e6, 1e6)
+LIMITS: Final = {
+    **dict.fromkeys(COLUMNS, (-math.inf, math.inf)),
+    "frame": FRAMES,
+    **dict.fromkeys(ROTATION, DEGREES),
+    **dict.fromkeys(FACE, PIXELS),
+    **dict.fromkeys(("confidence", *AU_NAMES), (0, 1)),
+}
+"""Least and highest number in each column."""
 
 FloatArray = NDArray[np.float64]
 

@@ -18,11 +18,12 @@ from typing import Final, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from .captured import captured_rows
 from .errors import TakeFormatError
 from .export import OPENFACE_AUS, OPENFACE_FULL, TIMECODE_FPS, arkit_table
 from .from_arkit import units_from_arkit
 from .parameters import AU_NAMES, ROTATION
-from .rows import FACE, VALUES, Row
+from .rows import COLUMNS, DEGREES, FACE, FRAMES, PIXELS, Row
 
 FloatArray = NDArray[np.float64]
 
@@ -30,13 +31,8 @@ SEPARATORS: Final = ",;\t"
 _FOR_EXCEL: Final = re.compile(r"sep=.?\n")
 """A line above the table that tells Excel the separator."""
 
-COLUMNS: Final = ("frame", "timestamp", "confidence", "success", *VALUES)
-
 _OUR_NUMBER: Final = re.compile(r"\d\.\d{4}|")
 """How a capture writes the last column of a row."""
-
-_FRAMES: Final = (-(2**31), 2**31)
-"""Least and highest number of a frame."""
 
 _OPENFACE: Final = ("frame", "timestamp", "confidence", "success", "AU45_r")
 _POSE: Final = ("pose_Rx", "pose_Ry", "pose_Rz")
@@ -49,9 +45,6 @@ _WAVER_S: Final = 0.5
 
 _STRENGTH: Final = (-1.0, 2.0)
 """Least and highest strength of a shape or unit, of full, that other tools write; a percentage lies beyond."""
-
-_DEGREES: Final = (-720.0, 720.0)
-_PIXELS: Final = (-1e6, 1e6)
 
 
 def read_table(table: Path, text: str) -> tuple[list[Row], str]:
@@ -70,6 +63,9 @@ def read_table(table: Path, text: str) -> tuple[list[Row], str]:
         if text.strip():
             raise TakeFormatError("{table}: no table. Choose a take's .csv file, or capture again.", table=table)
         raise TakeFormatError("{table}: the file is empty. Choose a take's .csv file, or capture again.", table=table)
+    captured = captured_rows(lines)
+    if captured is not None:
+        return captured, "bdfm"
     separator = max(SEPARATORS, key=lines[0].count)
     try:
         rows = csv.reader(lines, delimiter=separator)
@@ -191,11 +187,11 @@ def _bdfm(cells: _Cells) -> list[Row]:
         found = cells.number(line, row, "success") == 1
         made.append(
             Row(
-                frame=int(cells.number(line, row, "frame", *_FRAMES)),
+                frame=int(cells.number(line, row, "frame", *FRAMES)),
                 timestamp=time,
                 confidence=cells.number(line, row, "confidence", 0, 1),
-                rotation=np.array([cells.number(line, row, name, *_DEGREES) for name in ROTATION]) if found else None,
-                face=np.array([cells.number(line, row, name, *_PIXELS) for name in FACE]) if found else None,
+                rotation=np.array([cells.number(line, row, name, *DEGREES) for name in ROTATION]) if found else None,
+                face=np.array([cells.number(line, row, name, *PIXELS) for name in FACE]) if found else None,
                 action_units=np.array([cells.number(line, row, name, 0, 1) for name in AU_NAMES]) if found else None,
                 file=row.get("file") or None,
             )
@@ -220,7 +216,7 @@ def _openface(cells: _Cells) -> list[Row]:
         if cells.number(line, row, "success") == 1:
             rotation = np.zeros(len(ROTATION))
             if has_pose:
-                pitch, yaw, roll = (cells.number(line, row, name, *np.radians(_DEGREES)) for name in _POSE)
+                pitch, yaw, roll = (cells.number(line, row, name, *np.radians(DEGREES)) for name in _POSE)
                 rotation = np.degrees([-yaw, -pitch, roll])
             values = np.zeros(len(AU_NAMES))
             values[places] = [cells.number(line, row, f"{unit}_r", *limits) / OPENFACE_FULL for unit in units]
@@ -228,7 +224,7 @@ def _openface(cells: _Cells) -> list[Row]:
             values = np.clip(values, 0.0, 1.0)
         made.append(
             Row(
-                frame=int(cells.number(line, row, "frame", *_FRAMES)) - 1,
+                frame=int(cells.number(line, row, "frame", *FRAMES)) - 1,
                 timestamp=cells.time(line, row, made),
                 confidence=cells.number(line, row, "confidence", 0, 1),
                 rotation=rotation,
@@ -246,7 +242,7 @@ def _livelinkface(cells: _Cells) -> list[Row]:
     found = [bool(row.get(names[0], "").strip()) for _, row in cells.rows]
     seen_rows = [row for row, seen in zip(cells.rows, found, strict=True) if seen]
     shapes = [[cells.number(line, row, name, *_STRENGTH) for name in names] for line, row in seen_rows]
-    angles = [[cells.number(line, row, name, *np.radians(_DEGREES)) for name in _HEAD] for line, row in seen_rows]
+    angles = [[cells.number(line, row, name, *np.radians(DEGREES)) for name in _HEAD] for line, row in seen_rows]
     values = zip(np.degrees(angles), units_from_arkit(np.array(shapes).reshape(-1, len(names))), strict=True)
     rows = []
     for number, (time, seen) in enumerate(zip(times, found, strict=True)):

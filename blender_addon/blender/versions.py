@@ -12,6 +12,8 @@ from typing import Any
 import bpy
 
 LAYERED_ACTIONS = bpy.app.version >= (4, 4, 0)
+BLEND_RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Options of a property of the add-on whose path may begin with ``//``."""
 STRIPS_ALL = "strips_all" if bpy.app.version >= (4, 4, 0) else "sequences_all"
 """The property of a sequence editor that holds all strips, those within meta strips included."""
 

@@ -32,6 +32,7 @@ from . import (
     preferences,
     presets,
     preview,
+    project,
     settings,
     sources,
     take_panel,
@@ -74,16 +75,26 @@ CLASSES = (
     *batch.CLASSES,
 )
 
+HANDLERS = (
+    ("save_pre", project.remember_home),
+    ("load_pre", capture.stop_capture),
+    ("load_pre", faces.forget_faces),
+    ("load_post", takes.reload_takes),
+    ("load_post", capture.forget_captures),
+    ("load_post", checks.forget_checks),
+    ("undo_post", checks.forget_checks),
+    ("redo_post", checks.forget_checks),
+)
+
 
 def register() -> None:
     """Make the add-on known to Blender."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     settings.attach()
-    bpy.app.handlers.load_pre.append(capture.stop_capture)
-    bpy.app.handlers.load_post.append(takes.reload_take)
-    bpy.app.handlers.load_post.append(capture.forget_captures)
-    bpy.app.handlers.load_post.append(checks.forget_checks)
+    for moment, handler in HANDLERS:
+        getattr(bpy.app.handlers, moment).append(handler)
+    bpy.app.timers.register(takes.reload_takes, first_interval=0)
     command.register()
     preview.attach()
     pictures.attach()
@@ -97,10 +108,11 @@ def unregister() -> None:
     pictures.detach()
     curves.detach()
     faces.forget_faces()
-    bpy.app.handlers.load_post.remove(checks.forget_checks)
-    bpy.app.handlers.load_post.remove(capture.forget_captures)
-    bpy.app.handlers.load_post.remove(takes.reload_take)
-    bpy.app.handlers.load_pre.remove(capture.stop_capture)
+    for moment, handler in HANDLERS:
+        getattr(bpy.app.handlers, moment).remove(handler)
+    if bpy.app.timers.is_registered(takes.reload_takes):
+        bpy.app.timers.unregister(takes.reload_takes)
+    takes.forget_takes()
     posing.forget_pictures()
     settings.detach()
     for cls in reversed(CLASSES):

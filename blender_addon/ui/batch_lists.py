@@ -24,6 +24,7 @@ from .characters import is_selected, selected_characters
 from .gains import draw_folded_gains
 from .operators import ReportingOperator, check_name
 from .preferences import library
+from .project import absolute, located
 from .sidebar import RowList, draw_move_buttons
 from .takes import performance_of, scene_performance
 
@@ -147,7 +148,7 @@ class BDFM_OT_batch_add_takes(ReportingOperator):
 
     def run(self, context: Context) -> None:
         batch = context.scene.bdfm.batch
-        folder = Path(bpy.path.abspath(self.directory))
+        folder = located(self.directory)
         paths = sorted({csv_path(folder / file.name) for file in self.files if file.name})
         for path in paths:
             check_name(path)
@@ -211,7 +212,7 @@ def listed_jobs(scene: bpy.types.Scene) -> list[Job]:
     items = [(item.called, item.top) for item in batch.characters]
     if batch.pairing == "ALL":
         return [Job(name, top, partial(scene_performance, scene)) for name, top in items]
-    paths = [bpy.path.abspath(take.path) for take in batch.takes][: len(items)]
+    paths = [str(absolute(take.path)) for take in batch.takes][: len(items)]
     return [Job(name, top, partial(_performance, path)) for (name, top), path in zip_longest(items, paths)]
 
 

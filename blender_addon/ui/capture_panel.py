@@ -10,7 +10,7 @@ from bpy.types import Context, UILayout
 from ..blender.versions import STRIPS_ALL, sequencer_scene
 from .capture_queue import STATE_ICONS, capture_state
 from .faces import draw_faces
-from .sidebar import TAB, SidebarPanel, draw_move_buttons, draw_text
+from .sidebar import TAB, SidebarPanel, draw_move_buttons, draw_text, redraw_sidebars
 from .sources import images_of, may_be_sequence, rate_of
 
 
@@ -193,11 +193,7 @@ def is_over_panel(screen: bpy.types.Screen, x: int, y: int) -> bool:
 
 def redraw(context: Context) -> None:
     """Draw the sidebars and the status bar again."""
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            for region in area.regions if area.type == "VIEW_3D" else ():
-                if region.type == "UI":
-                    region.tag_redraw()
+    redraw_sidebars()
     if _is_shown:
         _redraw_status()
 

@@ -15,6 +15,7 @@ from bpy.types import Context, Event, PropertyGroup, UILayout, UIList
 
 from ..core.errors import AddonError
 from .operators import ReportingOperator, check_name
+from .project import located
 from .sidebar import RowList
 from .sources import BDFM_PG_source, chosen, copy_choice, images_of
 
@@ -38,8 +39,8 @@ class BDFM_PG_queued(PropertyGroup):
     """A clip of the queue; ``name`` is what the list calls it."""
 
     source: bpy.props.PointerProperty(type=BDFM_PG_source)
-    scene: bpy.props.StringProperty(description="Scene that gets the take")
-    strips_scene: bpy.props.StringProperty(description="Scene of the sequencer")
+    scene: bpy.props.IntProperty(description="Scene that gets the take")
+    strips_scene: bpy.props.IntProperty(description="Scene of the sequencer")
     state: bpy.props.EnumProperty(name="State", items=STATES)
     message: bpy.props.StringProperty(name="Message", description="What became of it")
     is_recent: bpy.props.BoolProperty(description="It ended since Capture was pressed last")
@@ -79,6 +80,11 @@ def capture_state(context: Context) -> BDFM_PG_capture:
     return context.window_manager.bdfm_capture
 
 
+def scene_of(session_uid: int) -> bpy.types.Scene | None:
+    """A scene, whatever it is called by now; None where it is gone."""
+    return next((scene for scene in bpy.data.scenes if scene.session_uid == session_uid), None)
+
+
 def enqueue(
     context: Context, choice: BDFM_PG_source, strips_scene: bpy.types.Scene, is_next: bool = False
 ) -> BDFM_PG_queued:
@@ -87,7 +93,7 @@ def enqueue(
     item = state.queue.add()
     copy_choice(choice, item.source)
     item.name = Path(chosen(choice)[1]).name
-    item.scene, item.strips_scene = context.scene.name, strips_scene.name
+    item.scene, item.strips_scene = context.scene.session_uid, strips_scene.session_uid
     waiting = [place for place, other in enumerate(state.queue) if other.state == "WAITING"]
     state.active = waiting[0] if is_next else len(state.queue) - 1
     state.queue.move(len(state.queue) - 1, state.active)
@@ -125,7 +131,7 @@ class BDFM_OT_queue_add(ReportingOperator):
         return {"RUNNING_MODAL"}
 
     def run(self, context: Context) -> None:
-        folder = Path(bpy.path.abspath(self.directory))
+        folder = located(self.directory)
         paths = sorted({folder / element.name for element in self.files if element.name})
         if not paths:
             raise AddonError(rpt_("No file is selected. Select one or more videos."))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +15,17 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, Scene
 
 from bdfm_infer.errors import BdfmError
-from bdfm_infer.take import Take
 
 from ..blender.texts import artist_text
 from ..core.paths import shown
 from ..jobs.requests import capture_command, free_take
 from ..jobs.worker import Outcome, Worker
-from .capture_queue import BDFM_PG_capture, BDFM_PG_queued, capture_state
+from .capture_queue import BDFM_PG_capture, BDFM_PG_queued, capture_state, scene_of
 from .operators import check_name
 from .progress import describe, describe_end, share
-from .sources import Source, SourceError, absolute, face_of, resolve
-from .takes import set_take
+from .project import absolute, located
+from .sources import Source, SourceError, face_of, resolve
+from .takes import load, set_take
 
 Report = Callable[[set[str], str], None]
 
@@ -34,13 +35,13 @@ class _Done:
     """A take that was captured.
 
     Attributes:
-        scene: name of the scene that gets it; scenes themselves do not outlive an undo.
+        scene: that gets it, see :func:`.capture_queue.scene_of`; scenes themselves do not outlive an undo.
         take: its table.
         first_take: that of the first face, where the clip has several.
         start_frame: scene frame of its second 0, where the clip has one.
     """
 
-    scene: str
+    scene: int
     take: Path
     first_take: Path
     start_frame: int | None
@@ -94,14 +95,17 @@ class Session:
 
     def load(self, context: Context) -> bool:
         """List the takes that were captured, and make the last one that of its scene. Returns whether there is one."""
+        last = scene = None
         for done in self._done:
-            listed = _scene(context, done.scene).bdfm.batch.takes
-            if str(done.take) not in {item.path for item in listed}:
-                listed.add().path = str(done.take)
-        if not self._done:
+            found = scene_of(done.scene)
+            if found is None:
+                self._tell_homeless(capture_state(context), done.take)
+                continue
+            last, scene = done, found
+            if done.take not in {absolute(item.path) for item in scene.bdfm.batch.takes}:
+                scene.bdfm.batch.takes.add().path = str(done.take)
+        if last is None or scene is None:
             return False
-        last = self._done[-1]
-        scene = _scene(context, last.scene)
         try:
             set_take(scene, last.first_take)
         except BdfmError as error:
@@ -112,9 +116,9 @@ class Session:
         return True
 
     def _begin(self, context: Context, item: BDFM_PG_queued) -> None:
-        scene = _scene(context, item.scene)
+        scene = scene_of(item.scene) or context.scene
         try:
-            source = resolve(item.source, scene, _scene(context, item.strips_scene))
+            source = resolve(item.source, scene, _strips_scene(item) or scene)
             take = free_take(take_folder(scene, source) / f"{source.name}.csv")
             face, accurate = face_of(item.source, source), item.source.accurate
             self.worker = Worker(capture_command(source.footage, take, face, accurate), take)
@@ -155,6 +159,13 @@ class Session:
             context, item, "FAILED" if failed else "CANCELLED" if outcome.cancelled else "DONE", describe_end(outcome)
         )
 
+    def _tell_homeless(self, state: BDFM_PG_capture, take: Path) -> None:
+        message = rpt_("{take} is no scene's take: the scene it was captured for is gone.").format(take=take.name)
+        for item in state.queue:
+            if str(take) in {captured.path for captured in item.takes}:
+                item.message = f"{item.message} {message}"
+        self.report({"WARNING"}, message)
+
     def _end(self, context: Context, item: BDFM_PG_queued, state: str, message: str) -> None:
         message = shown(message)
         item.state, item.message, item.is_recent = state, message, True
@@ -168,10 +179,11 @@ def take_folder(scene: Scene, source: Source) -> Path:
 
     Raises:
         SourceError: nothing can be written there; the message names a folder that can be.
+        AddonError: it is relative to a file that is not saved.
         FileNameError: its name is not in UTF-8.
     """
     chosen = scene.bdfm.take_folder
-    folder = absolute(chosen) if chosen else source.folder
+    folder = located(chosen) if chosen else source.folder
     check_name(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -186,13 +198,30 @@ def take_folder(scene: Scene, source: Source) -> Path:
     return folder
 
 
-def _scene(context: Context, name: str) -> Scene:
-    return bpy.data.scenes.get(name) or context.scene
+def _strips_scene(item: BDFM_PG_queued) -> Scene | None:
+    """The scene of the sequencer.
+
+    Raises:
+        SourceError: it is gone, and the source is one of its strips.
+    """
+    scene = scene_of(item.strips_scene)
+    if scene is None and item.source.kind == "STRIP":
+        raise SourceError(
+            rpt_("The scene of the strip {strip!r} is gone. Choose another source.").format(strip=item.source.strip)
+        )
+    return scene
 
 
 def _has_face(path: Path) -> bool:
-    """Whether a take can be used."""
+    """Whether a take can be used, as its JSON file counts; a worker that was killed has counted nothing."""
     try:
-        return bool(Take.read(path).success.any())
+        counts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["counts"]
+        frames, without_face = int(counts["frames"]), int(counts["without_face"])
+    except (OSError, ValueError, TypeError, LookupError):
+        frames = without_face = 0
+    if frames:
+        return frames > without_face
+    try:
+        return bool(load(str(path)).take.success.any())
     except BdfmError:
         return False

@@ -55,7 +55,7 @@ last_checks: dict[str, Checked] = {}
 
 @bpy.app.handlers.persistent
 def forget_checks(*_: object) -> None:
-    """After a file was opened: what was found is of another one."""
+    """After a file was opened, an undo or a redo: what was found need not be there any more."""
     last_checks.clear()
     forget_rows()
 

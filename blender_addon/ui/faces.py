@@ -23,7 +23,9 @@ from ..blender.texts import artist_text
 from ..jobs.requests import faces_command
 from ..jobs.worker import Worker
 from .icons import fill
-from .sources import Source, chosen, is_chosen, resolve_in
+from .operators import ReportingOperator
+from .sidebar import draw_text, redraw_sidebars
+from .sources import SourceError, chosen, is_chosen, resolve_in
 
 POLL_S = 0.1
 COLUMNS = 3
@@ -49,8 +51,20 @@ class Found:
     pictures: bpy.utils.previews.ImagePreviewCollection
 
 
+@dataclass(frozen=True)
+class _Search:
+    """A search under way; see :class:`Found`. Its pictures lie in a folder of its own until they are taken in."""
+
+    chosen: tuple[str, str]
+    key: str
+    folder: Path
+    worker: Worker
+
+
 _found: Found | None = None
-_worker: Worker | None = None
+_search: _Search | None = None
+_failure: tuple[tuple[str, str], str] | None = None
+"""What was chosen when the last search failed, and why it did, for the panel."""
 
 
 def found_faces() -> Found | None:
@@ -58,31 +72,108 @@ def found_faces() -> Found | None:
     return _found
 
 
+@bpy.app.handlers.persistent
 def forget_faces(*_: object) -> None:
-    """Free the pictures, and end a search."""
-    global _found, _worker
-    if _worker is not None:
-        _worker.stop()
-        _worker = None
+    """Free the pictures, and end a search: another file is opened, or the add-on is disabled."""
+    global _search, _failure
+    if bpy.app.timers.is_registered(_look):
+        bpy.app.timers.unregister(_look)
+    if _search is not None:
+        _search.worker.stop()
+        shutil.rmtree(_search.folder, ignore_errors=True)
+    _search = _failure = None
+    _show(None)
+
+
+def _show(found: Found | None) -> None:
+    """Put these faces in the place of those that were found before."""
+    global _found
     if _found is not None:
         bpy.utils.previews.remove(_found.pictures)
-        _found = None
+    _found = found
 
 
-class BDFM_OT_find_faces(bpy.types.Operator):
+def _begin(context: Context) -> None:
+    """Raises:
+    BdfmError: nothing can be looked at.
+    """
+    global _search, _failure
+    _failure = None
+    choice = context.scene.bdfm.capture
+    source = resolve_in(choice, context)
+    folder = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="faces-", dir=bpy.app.tempdir or None))
+        command = faces_command(source.footage, source.footage.start + choice.look_at, folder)
+        _search = _Search(chosen(choice), source.key, folder, Worker(command, folder / "none.csv"))
+    except OSError as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise SourceError(rpt_("Faces cannot be looked for: {error}.").format(error=error)) from error
+
+
+def _is_done() -> bool:
+    if _search is None:
+        return True
+    _search.worker.poll()
+    return _search.worker.outcome is not None
+
+
+def _take_in() -> Found | None:
+    """What the search has found; None where it was stopped. Its pictures go from disk.
+
+    Raises:
+        BdfmError: it has failed.
+    """
+    global _search
+    if _search is None or _search.worker.outcome is None:
+        return None
+    search, outcome, _search = _search, _search.worker.outcome, None
+    try:
+        if outcome.cancelled:
+            return None
+        if outcome.error is not None:
+            raise outcome.error
+        faces = outcome.answer["faces"]
+        images = [png.decode((search.folder / face["picture"]).read_bytes()) for face in faces]
+    except (OSError, ValueError) as error:
+        raise SourceError(rpt_("The pictures cannot be read: {error}").format(error=error)) from error
+    finally:
+        shutil.rmtree(search.folder, ignore_errors=True)
+    pictures = bpy.utils.previews.new()
+    for number, image in enumerate(images, 1):
+        fill(pictures.new(str(number)), image)
+    places = tuple((face["x"], face["y"]) for face in faces)
+    _show(Found(search.chosen, search.key, outcome.answer["time"], places, pictures))
+    return _found
+
+
+def _look() -> float | None:
+    """See whether the search has ended. A timer: while an operator runs Blender saves nothing by itself."""
+    global _failure
+    if not _is_done():
+        return POLL_S
+    searched = _search.chosen if _search is not None else ("", "")
+    try:
+        _take_in()
+    except BdfmError as error:
+        _failure = searched, artist_text(error)
+    redraw_sidebars()
+    return None
+
+
+class BDFM_OT_find_faces(ReportingOperator):
     """Show pictures of the faces at a moment of the clip, to pick one of them"""
 
     bl_idname = "bdfm.find_faces"
     bl_label = "Find Faces"
+    bl_options = set()
 
-    _timer: bpy.types.Timer | None = None
-    _chosen: tuple[str, str]
-    _source: Source
-    _folder: Path
+    _waits = True
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if _worker is not None:
+        if _search is not None:
             cls.poll_message_set(tip_("Faces are being looked for already"))
             return False
         if not is_chosen(context.scene.bdfm.capture):
@@ -90,102 +181,48 @@ class BDFM_OT_find_faces(bpy.types.Operator):
             return False
         return True
 
-    def execute(self, context: Context) -> set[str]:
-        if not self._start(context):
-            return {"CANCELLED"}
-        while not self._is_done():
-            time.sleep(POLL_S / 4)
-        return self._finish(context)
-
     def invoke(self, context: Context, event: Event) -> set[str]:
-        if bpy.app.background or context.window is None:
-            return self.execute(context)
-        if not self._start(context):
-            return {"CANCELLED"}
-        self._timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
+        self._waits = bpy.app.background or context.window is None
+        return self.execute(context)
 
-    def modal(self, context: Context, event: Event) -> set[str]:
-        if event.type == "TIMER" and self._is_done():
-            return self._finish(context)
-        return {"PASS_THROUGH"}
-
-    def cancel(self, context: Context) -> None:
-        """The window is closing."""
-        forget_faces()
-        self._leave(context)
-
-    def _start(self, context: Context) -> bool:
-        global _worker
-        choice = context.scene.bdfm.capture
-        try:
-            self._chosen, self._source = chosen(choice), resolve_in(choice, context)
-            at = self._source.footage.start + choice.look_at
-            self._folder = Path(tempfile.mkdtemp(prefix="faces-", dir=bpy.app.tempdir or None))
-            _worker = Worker(faces_command(self._source.footage, at, self._folder), self._folder / "none.csv")
-        except (BdfmError, OSError) as error:
-            self.report({"ERROR"}, artist_text(error))
-            return False
-        return True
-
-    def _is_done(self) -> bool:
-        if _worker is None:
-            return True
-        _worker.poll()
-        return _worker.outcome is not None
-
-    def _finish(self, context: Context) -> set[str]:
-        self._leave(context)
-        try:
-            return self._keep()
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _keep(self) -> set[str]:
-        """Take in what the worker found; its pictures go from disk after this."""
-        global _found, _worker
-        if _worker is None or _worker.outcome is None:
-            return {"CANCELLED"}
-        outcome = _worker.outcome
-        _worker = None
-        if outcome.error is not None:
-            self.report({"ERROR"}, artist_text(outcome.error))
-            return {"CANCELLED"}
-        faces = outcome.answer["faces"]
-        try:
-            images = [png.decode((self._folder / face["picture"]).read_bytes()) for face in faces]
-        except (OSError, ValueError) as error:
-            self.report({"ERROR"}, rpt_("The pictures cannot be read: {error}").format(error=error))
-            return {"CANCELLED"}
-        forget_faces()
-        pictures = bpy.utils.previews.new()
-        for number, image in enumerate(images, 1):
-            fill(pictures.new(str(number)), image)
-        places = tuple((face["x"], face["y"]) for face in faces)
-        _found = Found(self._chosen, self._source.key, outcome.answer["time"], places, pictures)
+    def run(self, context: Context) -> None:
+        _begin(context)
+        if not self._waits:
+            bpy.app.timers.register(_look, first_interval=POLL_S)
+            return
+        while not _is_done():
+            time.sleep(POLL_S / 4)
+        found = _take_in()
+        assert found is not None
         self.report(
             {"INFO"},
-            rpt_("{count} faces at {seconds:.2f} s").format(count=len(places), seconds=_found.time)
-            if len(places) > 1
+            rpt_("{count} faces at {seconds:.2f} s").format(count=len(found.places), seconds=found.time)
+            if len(found.places) > 1
             else "One face",
         )
+
+
+class BDFM_OT_stop_finding_faces(bpy.types.Operator):
+    """Stop looking for faces"""
+
+    bl_idname = "bdfm.stop_finding_faces"
+    bl_label = "Stop Finding Faces"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return _search is not None
+
+    def execute(self, context: Context) -> set[str]:
+        if _search is not None:
+            _search.worker.cancel()
         return {"FINISHED"}
 
-    def _leave(self, context: Context) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-        for area in context.screen.areas if context.screen else ():
-            area.tag_redraw()
 
-
-class BDFM_OT_pick_face(bpy.types.Operator):
+class BDFM_OT_pick_face(ReportingOperator):
     """Capture this face"""
 
     bl_idname = "bdfm.pick_face"
     bl_label = "Pick Face"
-    bl_options = {"REGISTER", "UNDO"}
 
     number: bpy.props.IntProperty(name="Face", description="Number of the picture, from 1", default=1, min=1)
 
@@ -196,15 +233,16 @@ class BDFM_OT_pick_face(bpy.types.Operator):
             return False
         return True
 
-    def execute(self, context: Context) -> set[str]:
-        if _found is None or self.number > len(_found.places):
-            self.report({"ERROR"}, rpt_("There is no face {number}.").format(number=self.number))
-            return {"CANCELLED"}
+    def run(self, context: Context) -> None:
+        if not _is_of_source(context):
+            raise SourceError(rpt_("The faces are of another clip. Find the faces of this one first."))
+        assert _found is not None
+        if self.number > len(_found.places):
+            raise SourceError(rpt_("There is no face {number}.").format(number=self.number))
         choice = context.scene.bdfm.capture
         choice.face = "PICKED"
         choice.pick_source, choice.pick_time = _found.key, _found.time
         choice.pick_place = _found.places[self.number - 1]
-        return {"FINISHED"}
 
 
 def draw_faces(layout: UILayout, context: Context) -> None:
@@ -214,8 +252,12 @@ def draw_faces(layout: UILayout, context: Context) -> None:
         return
     row = layout.row(align=True)
     row.prop(choice, "look_at")
-    row.operator("bdfm.find_faces", icon="VIEWZOOM", text="Looking…" if _worker is not None else "Find Faces")
-    if _found is None or _found.chosen != chosen(choice):
+    row.operator("bdfm.find_faces", icon="VIEWZOOM", text="Looking…" if _search is not None else "Find Faces")
+    if _search is not None:
+        row.operator("bdfm.stop_finding_faces", text="", icon="X")
+    if _failure is not None and _failure[0] == chosen(choice):
+        draw_text(layout.column(align=True), _failure[1], "ERROR")
+    if _found is None or not _is_of_source(context):
         return
     grid = layout.grid_flow(row_major=True, columns=COLUMNS, even_columns=True, align=True)
     for number, place in enumerate(_found.places, 1):
@@ -231,8 +273,17 @@ def draw_faces(layout: UILayout, context: Context) -> None:
         ).number = number
 
 
+def _is_of_source(context: Context) -> bool:
+    """Whether the faces that were found are of what is chosen: strips of several scenes may have one name."""
+    choice = context.scene.bdfm.capture
+    try:
+        return _found is not None and _found.chosen == chosen(choice) and _found.key == resolve_in(choice, context).key
+    except BdfmError:
+        return False
+
+
 def _near(a: tuple[float, float], b: tuple[float, float]) -> bool:
     return max(abs(a[0] - b[0]), abs(a[1] - b[1])) < 0.5
 
 
-CLASSES = (BDFM_OT_find_faces, BDFM_OT_pick_face)
+CLASSES = (BDFM_OT_find_faces, BDFM_OT_stop_finding_faces, BDFM_OT_pick_face)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import bpy
 
 from ..blender import gains
+from ..blender.versions import BLEND_RELATIVE
 from ..core.timing import MAX_FRAME
 from .bake_settings import BDFM_PG_bake, changed
 from .batch_lists import BDFM_PG_batch
@@ -38,9 +39,13 @@ class BDFM_PG_settings(bpy.types.PropertyGroup):
         set=_set_source,
     )
     take_folder: bpy.props.StringProperty(
-        name="Takes", description="Folder for new takes; empty: beside the video", subtype="DIR_PATH"
+        name="Takes",
+        description="Folder for new takes; empty: beside the video. // is the folder of the saved file",
+        subtype="DIR_PATH",
+        options=BLEND_RELATIVE,
     )
     take: bpy.props.StringProperty(name="Take", description="The loaded take")
+    home: bpy.props.StringProperty(options={"HIDDEN"})
     start_frame: bpy.props.IntProperty(
         name="Start Frame",
         description="Scene frame of the clip's second 0: the take begins there, or later where its clip was trimmed",

@@ -71,6 +71,16 @@ def draw_move_buttons(column: UILayout, operator: str, **options: Any) -> None:
             setattr(button, name, value)
 
 
+def redraw_sidebars() -> None:
+    """Draw the sidebars of all 3D views again."""
+    for manager in bpy.data.window_managers:
+        for window in manager.windows:
+            for area in window.screen.areas:
+                for region in area.regions if area.type == "VIEW_3D" else ():
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
 def room(margin: float) -> int:
     """Pixels that the region being drawn has for a text.
 

@@ -20,6 +20,7 @@ from ..core.numbered import numbered_from
 from ..core.paths import changed_at, is_folder, is_there
 from ..jobs.requests import ALL_FACES, Footage, Pick
 from .operators import check_name
+from .project import absolute, located
 
 KINDS = (
     ("FILE", "File", "A video, an image, a folder of images, or a pattern of names"),
@@ -120,6 +121,7 @@ def resolve(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source
 
     Raises:
         SourceError: it is not there, or cannot be captured.
+        AddonError: it is relative to a file that is not saved.
         FileNameError: its name is not in UTF-8.
     """
     found = {"FILE": _file, "STRIP": _strip, "CLIP": _clip}[choice.kind](choice, scene, strips_scene)
@@ -203,13 +205,8 @@ def _numbered(first: Path, folder_changed_at: int | None) -> tuple[Path, ...]:
         return (first,)
 
 
-def absolute(path: str, library: bpy.types.Library | None = None) -> Path:
-    """A path as Blender keeps it, perhaps relative to the file or to a library, as one from the root."""
-    return Path(bpy.path.abspath(path, library=library)).absolute()
-
-
 def _file(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
-    path, images = absolute(choice.file), images_of(choice)
+    path, images = located(choice.file), images_of(choice)
     is_sequence = may_be_sequence(choice) and choice.is_sequence
     files = images if is_sequence and len(images) > 1 else path
     name = path.name if is_folder(path) else path.stem
@@ -230,12 +227,12 @@ def _strip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
         )
     first, skipped, shown = strip_span(strip)
     if strip.type == "MOVIE":
-        path = absolute(strip.filepath)
+        path = located(strip.filepath)
         files: Path | tuple[Path, ...] = path
         rate = float(strip.fps) or rate_of(strips_scene)
         folder = path.parent
     else:
-        folder = absolute(strip.directory)
+        folder = located(strip.directory)
         files = tuple(folder / element.filename for element in strip.elements)
         rate = rate_of(strips_scene)
         if len(files) == 1:
@@ -250,7 +247,7 @@ def _clip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
         raise SourceError(
             rpt_("There is no movie clip {clip!r} in this file. Choose another one.").format(clip=choice.clip)
         )
-    path = absolute(clip.filepath, clip.library)
+    path = located(clip.filepath, clip.library)
     is_movie = clip.source == "MOVIE"
     rate = float(clip.fps) if is_movie and clip.fps > 0 else rate_of(scene)
     try:

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # mypy: disable-error-code="valid-type"
-"""The loaded take: read once, kept in memory, looked up by its path; and what it becomes by the artist's cleaning."""
+"""The loaded take: read once, kept in memory, looked up by its path; and what it becomes by the artist's cleaning.
+
+A scene comes by a take in many ways: a file is opened, the add-on enabled, a scene appended, a step undone. Whatever it
+was, a take that is asked for while it is not in memory is read soon after, by a timer: drawing waits for no file.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +22,16 @@ from bdfm_infer.parameters import AU_NAMES, N_AU
 from bdfm_infer.take import Take, csv_path
 
 from ..blender.texts import artist_text
+from ..blender.versions import BLEND_RELATIVE
 from ..core.cleaning import Cleaning
 from ..core.edits import Edits
 from ..core.paths import changed_at, shown
 from ..core.performance import Performance
 from .capture_queue import capture_state
-from .cleaning import read_cleaning, write_cleaning
+from .cleaning import listeners, read_cleaning, write_cleaning
 from .operators import ReportingOperator, check_name
+from .project import absolute, follow_home, located
+from .sidebar import redraw_sidebars
 
 
 class LoadedTake:
@@ -86,6 +93,10 @@ KEPT = 8
 """Takes that stay in memory although no scene shows them; a batch reads many."""
 
 _loaded: dict[str, LoadedTake] = {}
+_awaited: set[str] = set()
+"""Takes of scenes to be read by the timer."""
+_refused: set[str] = set()
+"""Those that could not be read. They are read again once a press asks for them, or a file is opened."""
 
 
 def load(path: str) -> LoadedTake:
@@ -96,16 +107,26 @@ def load(path: str) -> LoadedTake:
     """
     if path not in _loaded or _loaded[path].stamp != _stamp(path):
         take = LoadedTake(path)
-        shown = {bpy.path.abspath(scene.bdfm.take) for scene in bpy.data.scenes}
+        shown = {_path(scene) for scene in bpy.data.scenes}
         for other in [other for other in _loaded if other not in shown][: -KEPT + 1]:
             del _loaded[other]
         _loaded[path] = take
+        _refused.discard(path)
     return _loaded[path]
 
 
 def loaded_take(scene: bpy.types.Scene) -> LoadedTake | None:
-    """The scene's take where it is in memory. Cheap: the panel asks at each redraw."""
-    return _loaded.get(bpy.path.abspath(scene.bdfm.take))
+    """The scene's take where it is in memory. Cheap: the panel asks at each redraw. One that is not is read soon after,
+    or at once where nothing is drawn.
+    """
+    path = _path(scene)
+    if path and path not in _loaded and path not in _refused:
+        _awaited.add(path)
+        if bpy.app.background:
+            _read_awaited()
+        elif not bpy.app.timers.is_registered(_read_awaited):
+            bpy.app.timers.register(_read_awaited, first_interval=0)
+    return _loaded.get(path)
 
 
 def set_take(scene: bpy.types.Scene, path: Path) -> LoadedTake:
@@ -122,14 +143,14 @@ def set_take(scene: bpy.types.Scene, path: Path) -> LoadedTake:
 
 
 def scene_take(scene: bpy.types.Scene) -> LoadedTake:
-    """The scene's take, read from disk where it is not in memory.
+    """The scene's take, read from disk where it is not in memory or has changed.
 
     Raises:
         BdfmError: there is none, or it cannot be read.
     """
     if not scene.bdfm.take:
         raise BdfmError(rpt_("There is no take yet. Capture a video or load a take first."))
-    return loaded_take(scene) or load(bpy.path.abspath(scene.bdfm.take))
+    return load(str(located(scene.bdfm.take)))
 
 
 def scene_cleaning(scene: bpy.types.Scene, take: LoadedTake) -> Cleaning:
@@ -159,17 +180,47 @@ def performance_of(path: str | Path, edits: Edits | None = None) -> Performance:
 
 
 @bpy.app.handlers.persistent
-def reload_take(*_: object) -> None:
-    """After a file was opened: read its take again. One that is gone is asked for when it is needed."""
-    _loaded.clear()
+def reload_takes(*_: object) -> None:
+    """After a file was opened: read the take of the scene that is shown. Others are read once they are asked for."""
+    forget_takes()
+    follow_home()
+    path = _path(bpy.context.scene)
+    if path:
+        _read(path)
+
+
+def forget_takes() -> None:
+    """Keep none in memory, and await none."""
+    if bpy.app.timers.is_registered(_read_awaited):
+        bpy.app.timers.unregister(_read_awaited)
+    for takes in (_loaded, _awaited, _refused):
+        takes.clear()
+
+
+def _read_awaited() -> float | None:
+    """Read one of the takes that are awaited; a timer, so that Blender is free in between."""
+    _read(_awaited.pop())
+    for listener in listeners:
+        listener()
+    redraw_sidebars()
+    return 0.0 if _awaited else None
+
+
+def _read(path: str) -> None:
+    """Read a take of scenes. One that cannot be read is asked for when it is needed."""
+    try:
+        take = load(path)
+    except BdfmError as error:
+        _refused.add(path)
+        print(f"BDFM Face Capture: {error}")
+        return
     for scene in bpy.data.scenes:
-        if scene.bdfm.take:
-            try:
-                take = load(bpy.path.abspath(scene.bdfm.take))
-                if scene.bdfm.cleaning.take != scene.bdfm.take:
-                    _adopt(scene, take)
-            except BdfmError as error:
-                print(f"BDFM Face Capture: {error}")
+        if _path(scene) == path and scene.bdfm.cleaning.take != scene.bdfm.take:
+            _adopt(scene, take)
+
+
+def _path(scene: bpy.types.Scene) -> str:
+    return str(absolute(scene.bdfm.take)) if scene.bdfm.take else ""
 
 
 def _adopt(scene: bpy.types.Scene, take: LoadedTake) -> None:
@@ -199,7 +250,7 @@ class BDFM_OT_load_take(ReportingOperator):
     bl_idname = "bdfm.load_take"
     bl_label = "Load Take"
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", *BLEND_RELATIVE})
     filter_glob: bpy.props.StringProperty(default="*.csv;*.json", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -210,7 +261,7 @@ class BDFM_OT_load_take(ReportingOperator):
         state = capture_state(context)
         state.refused = ""
         try:
-            take = set_take(context.scene, Path(bpy.path.abspath(self.filepath)))
+            take = set_take(context.scene, located(self.filepath))
         except BdfmError as error:
             state.refused = artist_text(error)
             raise

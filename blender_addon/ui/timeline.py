@@ -21,7 +21,8 @@ from ..core.timing import MAX_FRAME
 from ..jobs.requests import Footage
 from .bake_settings import take_time
 from .operators import ReportingOperator
-from .sources import BDFM_PG_source, SourceError, absolute, is_chosen, resolve_in
+from .project import absolute
+from .sources import BDFM_PG_source, SourceError, is_chosen, resolve_in
 from .takes import LoadedTake, TakeOperator, loaded_take
 
 LOST, FOUND = n_("Face Lost"), n_("Face Found")
@@ -75,9 +76,15 @@ def lost_stretches(loaded: LoadedTake) -> Iterator[tuple[float, float | None]]:
         yield float(times[first]), float(times[after]) if after < len(times) else None
 
 
+def _kept(name: str) -> str:
+    """What Blender keeps of a marker's name: whole letters, as many as there are bytes for."""
+    most = bpy.types.TimelineMarker.bl_rna.properties["name"].length_max - 1
+    return name.encode()[:most].decode(errors="ignore")
+
+
 def _remove_markers(scene: bpy.types.Scene, name: str) -> int:
     """Take away the markers of one take. Returns how many there were."""
-    names = {f"{label}: {name}" for text in (LOST, FOUND) for label in (text, data_(text))}
+    names = {_kept(f"{label}: {name}") for text in (LOST, FOUND) for label in (text, data_(text))}
     ours = [marker for marker in scene.timeline_markers if marker.name in names]
     for marker in ours:
         scene.timeline_markers.remove(marker)

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import bpy
 import pytest
+from addon_texts import shown
 from footage import RATE, two_people, write_clip
 from scenes import pixels_of
 
@@ -80,6 +82,74 @@ def test_no_face_is_a_report(choice, part):
     with pytest.raises(RuntimeError, match=r"gone\.mp4"):
         bpy.ops.bdfm.find_faces()
     assert part("ui.faces").found_faces() is None and bpy.ops.bdfm.find_faces.poll()
+
+
+def search(part, until_it_ends=True):
+    """Begin a search, as the button does in a window."""
+    faces = part("ui.faces")
+    faces._begin(bpy.context)
+    while until_it_ends and faces._look() is not None:
+        time.sleep(0.02)
+
+
+def folders():
+    return list(Path(bpy.app.tempdir).glob("faces-*"))
+
+
+def test_a_search_is_stopped_by_the_x_beside_its_button(choice, part, layout):
+    faces = part("ui.faces")
+    assert not bpy.ops.bdfm.stop_finding_faces.poll()
+    search(part, until_it_ends=False)
+    assert folders() and not bpy.ops.bdfm.find_faces.poll()
+    faces.draw_faces(layout, bpy.context)
+    assert bpy.ops.bdfm.stop_finding_faces() == {"FINISHED"}
+    while faces._look() is not None:
+        time.sleep(0.02)
+    assert faces.found_faces() is None and not folders() and bpy.ops.bdfm.find_faces.poll()
+
+
+def test_why_a_search_failed_stands_in_the_panel_until_the_next_one(choice, part, layout, monkeypatch):
+    monkeypatch.setattr(part("ui.sidebar"), "room", lambda margin: 10_000)
+
+    def drawn():
+        column = layout.column()
+        part("ui.faces").draw_faces(column, bpy.context)
+        return any("Choose another time" in text for text in shown(column))
+
+    choice.look_at = 30
+    search(part)
+    assert drawn() and not folders()
+    choice.look_at = 0
+    search(part)
+    assert not drawn() and len(part("ui.faces").found_faces().places) == 2
+
+
+def test_another_file_forgets_the_faces_and_ends_the_search(choice, part):
+    faces = part("ui.faces")
+    search(part)
+    search(part, until_it_ends=False)
+    assert faces.found_faces() is not None and folders()
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert faces.found_faces() is None and faces._search is None and not folders()
+
+
+def test_faces_are_offered_for_their_clip_alone_though_another_strip_has_its_name(choice, part, layout, clip, tmp_path):
+    editor = bpy.context.scene.sequence_editor_create()
+    strips = editor.strips if bpy.app.version >= (4, 4, 0) else editor.sequences
+    strip = strips.new_movie("Face", str(clip), 1, 1)
+    choice.kind, choice.strip = "STRIP", "Face"
+
+    def offered():
+        column = layout.column()
+        part("ui.faces").draw_faces(column, bpy.context)
+        return {"1", "2"} <= set(shown(column))
+
+    bpy.ops.bdfm.find_faces()
+    assert offered()
+    strip.filepath = str(write_clip(tmp_path / "other.avi", two_people(8)))
+    assert not offered()
+    with pytest.raises(RuntimeError, match="of another clip"):
+        bpy.ops.bdfm.pick_face(number=1)
 
 
 def test_the_pictures_draw(choice, part, capfd, layout):

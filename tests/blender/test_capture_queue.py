@@ -219,6 +219,51 @@ def test_each_face_becomes_a_take(queue, tmp_path):
     assert bpy.context.scene.bdfm.take == str(tmp_path / names[0])
 
 
+def test_of_all_takes_the_one_that_is_loaded_alone_is_read(queue, monkeypatch):
+    tables, read = [], Take.read
+    monkeypatch.setattr(Take, "read", lambda path: tables.append(Path(path).name) or read(path))
+    bpy.context.scene.bdfm.capture.face = "ALL"
+    queue("two", "a")
+    bpy.ops.bdfm.capture_queue()
+    assert len(bpy.context.scene.bdfm.batch.takes) == 3 and tables == ["a-face1.csv"]
+
+
+def test_a_scene_that_is_renamed_meanwhile_gets_its_take(queue, session, tmp_path):
+    scene = bpy.context.scene
+    queue("a")
+    session.step(bpy.context)
+    scene.name, name = "Shot 1", scene.name
+    bpy.context.window.scene = other = bpy.data.scenes.new(name)
+    run(session)
+    assert session.load(bpy.context)
+    assert (scene.bdfm.take, other.bdfm.take) == (str(tmp_path / "a.csv"), "")
+    assert len(scene.bdfm.batch.takes) == 1 and not other.bdfm.batch.takes
+
+
+def test_a_take_whose_scene_is_gone_becomes_that_of_no_other(queue, session, tmp_path):
+    scene, other = bpy.context.scene, bpy.data.scenes.new("Other")
+    state = queue("a")
+    session.step(bpy.context)
+    bpy.context.window.scene = other
+    bpy.data.scenes.remove(scene)
+    run(session)
+    assert not session.load(bpy.context)
+    assert other.bdfm.take == "" and not other.bdfm.batch.takes
+    assert [take.path for take in state.queue[0].takes] == [str(tmp_path / "a.csv")]
+    assert session.said[-1] == ("WARNING", "a.csv is no scene's take: the scene it was captured for is gone.")
+    assert state.queue[0].message.endswith(session.said[-1][1])
+
+
+def test_a_strip_whose_scene_is_gone_is_not_looked_for_elsewhere(queue, session):
+    state = queue("a")
+    edit = bpy.data.scenes.new("Edit")
+    item = state.queue[0]
+    item.source.kind, item.source.strip, item.strips_scene = "STRIP", "a.avi", edit.session_uid
+    bpy.data.scenes.remove(edit)
+    run(session)
+    assert states(state) == {"a": "FAILED"} and "scene of the strip 'a.avi' is gone" in item.message
+
+
 def test_captures_are_no_part_of_undo_and_of_other_files(queue):
     state = queue("a")
     bpy.ops.ed.undo_push(message="start")

@@ -306,6 +306,19 @@ def test_an_undo_takes_an_override_back(own, kinds, linked):
     assert kinds(rig) == {rig.name_full: ["linked"]}
 
 
+def test_an_undo_or_redo_forgets_what_was_found(own, kinds, part):
+    own(SMILE)
+    face = mesh("Face", ["smile"])
+    bpy.ops.ed.undo_push(message="face")
+    face.scale = (1, 1, 1.5)
+    bpy.ops.ed.undo_push(message="scaled")
+    for step in (bpy.ops.ed.undo, bpy.ops.ed.redo):
+        assert kinds(bpy.data.objects["Face"])
+        step()
+        assert not part("ui.checks").last_checks
+    assert kinds(bpy.data.objects["Face"]) == {"Face": ["scale"]}
+
+
 def test_a_local_object_with_a_linked_mesh_gets_an_override_of_the_mesh(own, kinds, tmp_path):
     own(SMILE)
     face = mesh("Face", ["smile"])

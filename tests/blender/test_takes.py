@@ -152,3 +152,16 @@ def test_a_batch_of_takes_does_not_fill_the_memory(part, tmp_path):
         takes.performance_of(write_take(tmp_path / f"{number}.csv", TIMES))
     assert len(takes._loaded) == takes.KEPT + 1
     assert takes.loaded_take(bpy.context.scene) is not None
+
+
+@pytest.mark.parametrize("facts", ["", '{"counts": {"frames": 0, "without_face": 0}}', '{"counts": null}', "[]"])
+def test_a_take_whose_facts_count_nothing_is_read_for_faces(part, tmp_path, facts):
+    has_face = part("ui.capture_session")._has_face
+    for name, lost, expected in (("seen", [], True), ("lost", [0, 1], False)):
+        path = write_take(tmp_path / f"{name}.csv", [0, 1], lost=lost)
+        assert has_face(path) == expected
+        path.with_suffix(".json").unlink()
+        if facts:
+            path.with_suffix(".json").write_text(facts[:-1] + ', "format_version": 1}' if facts[0] == "{" else facts)
+        assert has_face(path) == (expected and facts != "[]")
+    assert not has_face(tmp_path / "gone.csv")

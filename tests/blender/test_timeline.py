@@ -46,6 +46,16 @@ def test_marks_where_the_face_is_lost_and_found(take):
     assert markers() == [(7, "Face Lost")]
 
 
+@pytest.mark.parametrize("name", ["a" * 60, "テイク" * 8, "x" + "é" * 40])
+def test_marks_whose_names_blender_cuts_are_removed(tmp_path, name):
+    bpy.ops.bdfm.load_take(filepath=str(write_take(tmp_path / f"{name}.csv", np.arange(50) / 25, lost=[7, 20])))
+    for _ in range(2):
+        bpy.ops.bdfm.add_markers()
+        assert len(markers()) == 4 and markers()[0][1] != f"Face Lost: {name}"
+    bpy.ops.bdfm.remove_markers()
+    assert not markers()
+
+
 @pytest.mark.parametrize(("speed", "range_"), [(1.0, (101, 150)), (0.4, (101, 224)), (1.5, (101, 134))])
 def test_the_scene_plays_the_take(take, speed, range_):
     scene = bpy.context.scene

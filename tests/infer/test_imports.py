@@ -21,7 +21,9 @@ def modules_after(statement: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("module", ["take", "calibrate", "smooth", "parameters", "errors", "export", "table", "png"])
+@pytest.mark.parametrize(
+    "module", ["take", "calibrate", "smooth", "parameters", "errors", "export", "table", "captured", "png"]
+)
 def test_numpy_alone(module: str) -> None:
     loaded = modules_after(f"import bdfm_infer.{module}")
     assert not loaded & {"cv2", "onnxruntime", "PIL", "tqdm", "torch", "bpy", "scipy", "onnx"}
