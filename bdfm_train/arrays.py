@@ -33,7 +33,6 @@ class Form:
         dtype: as which it is read; numbers of the file may be longer or shorter ones of the same kind.
         least, most: of its numbers, which are finite.
         unknown: whether some may be NaN, for what is not known.
-        among: the only texts that it may hold.
     """
 
     sizes: tuple[int | str, ...]
@@ -41,7 +40,6 @@ class Form:
     least: float = -math.inf
     most: float = math.inf
     unknown: bool = False
-    among: tuple[str, ...] = ()
 
     def check(self, name: str, array: NDArray[Any], found: dict[str, int]) -> NDArray[Any]:
         """The array as it is read.
@@ -64,8 +62,6 @@ class Form:
             raise ValueError(
                 f"{name} is {array.dtype} of {array.shape} where {np.dtype(self.dtype).name} of ({sizes}) should be"
             )
-        if self.among and (other := sorted(set(array.ravel().tolist()) - set(self.among))):
-            raise ValueError(f"{name} is {other[0]!r} where one of {', '.join(self.among)} should be")
         if array.dtype.kind in "fiu" and not np.all(
             (self.least <= array) & (array <= self.most) & np.isfinite(array) | (np.isnan(array) & self.unknown)
         ):

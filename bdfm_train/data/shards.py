@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bdfm_infer.parameters import N_AU, N_PARAMETERS, N_POSE
 from bdfm_train.arrays import Form, read_arrays
 from bdfm_train.errors import ArraysError
-from bdfm_train.face_model.labels import HEADS, LABELS
+from bdfm_train.face_model.labels import LABELS
 
 N_TARGETS: Final = N_POSE + N_AU
 """Pose and action units, the first values of the parameter vector."""
@@ -25,7 +25,7 @@ _FORMS: Final[Mapping[str, Form]] = {
     "parameters": Form(("n", N_PARAMETERS), np.float16, 0.0, 1.0),
     "landmarks": Form(("n", 68, 2), np.float32),
     "labels": Form(("n", "t", "t"), np.uint8, most=len(LABELS) - 1),
-    "head": Form((), np.str_, among=HEADS),
+    "head": Form((), np.str_),
 }
 
 

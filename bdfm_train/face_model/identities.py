@@ -28,7 +28,6 @@ from bdfm_train.errors import IdentityShardError
 
 from .camera import photograph
 from .head import Head
-from .labels import HEADS
 from .looks import Look, random_look, random_view
 from .performance import Performances
 from .render import Renderer
@@ -46,7 +45,7 @@ _FORMS: Final[Mapping[str, Form]] = {
     "landmarks": Form(("n", 68, 2), np.float32),
     "shape": Form(("n", 68, 3), np.float32),
     "identity": Form(("n",), np.int32, least=0),
-    "head": Form((), np.str_, among=HEADS),
+    "head": Form((), np.str_),
 }
 
 FloatArray = NDArray[np.float32]

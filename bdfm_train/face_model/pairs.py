@@ -26,7 +26,6 @@ from bdfm_train.command import run
 from bdfm_train.errors import PairsError
 
 from .head import Head
-from .labels import HEADS
 from .looks import View, default_look
 from .performance import Performances
 from .render import Render, Renderer
@@ -42,7 +41,7 @@ _FORMS: Final[Mapping[str, Form]] = {
     "parameters": Form(("n", N_PARAMETERS), np.float32, 0.0, 1.0),
     "landmarks": Form(("n", 68, 2), np.float32),
     "uniform": Form(("n",), np.bool_),
-    "head": Form((), np.str_, among=HEADS),
+    "head": Form((), np.str_),
 }
 
 FloatArray = NDArray[np.float32]

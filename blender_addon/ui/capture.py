@@ -230,7 +230,7 @@ class BDFM_OT_capture_queue(_Capturing):
 
 
 class BDFM_OT_watch_capture(_Capturing):
-    """Goes on watching a capture that runs."""
+    """Go on watching a capture that runs"""
 
     bl_idname = "bdfm.watch_capture"
     bl_label = "Capture"

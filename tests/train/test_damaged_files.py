@@ -67,7 +67,6 @@ WRONG = {
     "landmarks fewer": (np.zeros((5, 68, 2), np.float32), r"landmarks is float32 of \(5, 68, 2\)"),
     "landmarks flat": (np.zeros((6, 136), np.float32), r"landmarks is float32 of \(6, 136\)"),
     "labels": (np.full((6, 72, 72), 14, np.uint8), "labels holds .* to 13"),
-    "head": (np.array("c"), "head is 'c' where one of a, b should be"),
 }
 
 
