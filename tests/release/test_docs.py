@@ -19,7 +19,8 @@ ARTISTS = (
 )  # fmt: skip
 BLENDERS_OWN = {
     *("Install from Disk", "Sync to Audio", "Library not loaded", "This platform isn't one of …", "CSV UTF-8"),
-    *("must be less than the maximum version", "doesn't meet the minimum supported version", "Ctrl Z", "N", "Info", "Auto Save"),
+    *("must be less than the maximum version", "doesn't meet the minimum supported version", "Ctrl Z", "N", "Info"),
+    "Auto Save",
 }
 """Names and messages of Blender, of systems and of spreadsheets."""
 
