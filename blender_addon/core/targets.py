@@ -136,7 +136,7 @@ class BoneLocation(BoneTarget):
 
 @dataclass(frozen=True, kw_only=True)
 class BoneRotation(BoneTarget):
-    """A pose bone's rotation. Rotations on one bone are added as rotation vectors.
+    """A pose bone's rotation. Rotations on one bone are added as rotation vectors, the head's angles as one of them.
 
     Attributes:
         degrees: for an action unit of 1.
