@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
@@ -96,15 +98,15 @@ def unlock(bone: bpy.types.PoseBone, what: str, index: int | None) -> None:
         locks[axis] = False
 
 
-def unlock_curve(curve: bpy.types.FCurve) -> None:
-    """Let an F-curve take keys, with its group."""
-    for owner in filter(None, (curve, curve.group)):
+def unlock_all(owners: Iterable[bpy.types.FCurve | bpy.types.ActionGroup]) -> None:
+    """Let F-curves take keys, with their groups."""
+    for owner in owners:
         owner.lock = False
 
 
-def unmute_curve(curve: bpy.types.FCurve) -> None:
-    """Let an F-curve move what it is for, with its group."""
-    for owner in filter(None, (curve, curve.group)):
+def unmute_all(owners: Iterable[bpy.types.FCurve | bpy.types.ActionGroup]) -> None:
+    """Let F-curves move what they are for, with their groups."""
+    for owner in owners:
         owner.mute = False
 
 
