@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.errors import AddonError
 from .rig import Character
-from .versions import channels_of
+from .versions import kept_channels_of
 
 HIGHEST_RANGE = 10.0
 """Blender's own limit for the range of a shape key."""
@@ -125,15 +125,24 @@ def to_quaternion(bone: bpy.types.PoseBone) -> None:
     """Turn by a quaternion. Blender keeps the pose.
 
     Raises:
-        MendError: the bone's Euler angles have keyframes, which would move nothing any more.
+        MendError: keyframes or a driver of the bone's Euler angles would move nothing any more.
     """
     path = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].rotation_euler'
-    channels = channels_of(bone.id_data)
-    if channels is not None and any(channels.fcurves.find(path, index=axis) for axis in range(3)):
+    for channels in kept_channels_of(bone.id_data):
+        if any(channels.fcurves.find(path, index=axis) for axis in range(3)):
+            raise MendError(
+                rpt_(
+                    "Bone {bone!r} has keyframes on its Euler angles in the action {action!r}, which quaternions would "
+                    "leave without effect. Choose an order whose middle axis turns least, or remove those keyframes "
+                    "first."
+                ).format(bone=bone.name, action=channels.id_data.name)
+            )
+    animation = bone.id_data.animation_data
+    if animation is not None and any(animation.drivers.find(path, index=axis) for axis in range(3)):
         raise MendError(
             rpt_(
-                "Bone {bone!r} has keyframes on its Euler angles, which quaternions would leave without "
-                "effect. Choose an order whose middle axis turns least, or remove those keyframes first."
+                "Bone {bone!r} has drivers on its Euler angles, which quaternions would leave without effect. Choose "
+                "an order whose middle axis turns least, or remove those drivers first."
             ).format(bone=bone.name)
         )
     bone.rotation_mode = "QUATERNION"

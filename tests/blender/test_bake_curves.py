@@ -62,3 +62,12 @@ def test_a_stopped_bake_leaves_the_artists_curves_without_keys(bake_steps, curve
     assert [modifier.type for modifier in curve_of(rig, "rotation_euler").modifiers] == ["NOISE"]
     assert [modifier.type for modifier in curve_of(rig, ROTATION).modifiers] == ["NOISE"]
     assert curve_of(rig, ROTATION, 1) is None
+
+
+def test_an_armature_without_a_pose_is_no_crash(bake):
+    """One that a script has just made, and that is in no scene."""
+    rig = armature("Rig", {"jaw": "XYZ"})
+    rig.keyframe_insert("location", frame=1)
+    bpy.data.objects.new("New", bpy.data.armatures.new("New"))
+    report = bake(rig, make_performance(TIMES, AU26=TIMES), {"AU26": [JAW]}, target="ACTIVE_ACTION")
+    assert report.curves == 3

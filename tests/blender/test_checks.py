@@ -388,3 +388,28 @@ def test_names_with_quotes_and_newlines(own, kinds):
     assert kinds(face) == {face.name: ["driven"]}
     bpy.ops.bdfm.mend(character=face.name, kind="driven")
     assert kinds(face) == {face.name: []}
+
+
+@pytest.mark.parametrize("where", ["strip", "kept action", "driver", "another rig's action"])
+def test_quaternions_are_refused_where_euler_angles_are_moved_from_elsewhere(own, kinds, where):
+    own({"AU26": [{"kind": "bone_rotation", "bone": "jaw", "axis": "y", "degrees": 85}], **SMILE})
+    rig = armature("Rig", {"jaw": "XYZ"})
+    mesh("Face", ["smile"], rig)
+    path = 'pose.bones["jaw"].rotation_euler'
+    moved = armature("Other", {"jaw": "XYZ"}) if where == "another rig's action" else rig
+    if where == "driver":
+        drive(rig, path, 1)
+    else:
+        moved.keyframe_insert(path, frame=1)
+    if where == "strip":
+        rig.animation_data.nla_tracks.new().strips.new("walk", 1, rig.animation_data.action)
+    if where in ("strip", "kept action"):
+        rig.animation_data.action.use_fake_user = True
+        rig.animation_data.action = None
+    select(rig)
+    if moved != rig:
+        assert bpy.ops.bdfm.mend(character="Rig", kind="gimbal") == {"FINISHED"}
+        return
+    with pytest.raises(RuntimeError, match="drivers" if where == "driver" else "keyframes on its Euler angles"):
+        bpy.ops.bdfm.mend(character="Rig", kind="gimbal")
+    assert rig.pose.bones["jaw"].rotation_mode == "XYZ"
