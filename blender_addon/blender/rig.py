@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import bpy
 from bpy.types import Object
+from mathutils import Matrix
 
 from ..core.retarget import Channel
-from ..core.rig import Bone, OwnerKind, PropertyOwner, Rig, Vector
+from ..core.rig import Axes, Bone, OwnerKind, PropertyOwner, Rig, Vector
 
 ROTATION_PROPERTIES = {"QUATERNION": ("rotation_quaternion", 4), "AXIS_ANGLE": ("rotation_axis_angle", 4)}
 """Property of a pose bone and its length by rotation mode; all other modes are orders of Euler angles."""
@@ -164,8 +165,15 @@ def _armature_of(mesh: Object) -> Object | None:
 
 
 def _read_bone(bone: bpy.types.Bone) -> Bone:
-    x, y, z = bone.matrix_local.to_3x3()
-    return Bone(head=_vector(bone.head_local), length=bone.length, matrix=(_vector(x), _vector(y), _vector(z)))
+    own = _axes(bone.matrix_local)
+    around = _axes(bone.parent.matrix_local if bone.parent is not None else Matrix())
+    along = own if bone.use_local_location else around
+    return Bone(head=_vector(bone.head_local), length=bone.length, matrix=own, location_axes=along)
+
+
+def _axes(matrix: Matrix) -> Axes:
+    x, y, z = matrix.to_3x3()
+    return _vector(x), _vector(y), _vector(z)
 
 
 def _vector(v: Sequence[float]) -> Vector:
