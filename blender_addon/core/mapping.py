@@ -135,17 +135,21 @@ class Mapping:
             ) from error
 
 
-def load_folder(folder: str | os.PathLike[str]) -> tuple[list[Mapping], list[MappingError]]:
-    """The mappings of a folder, by file name, and why others were refused. ``schema.json`` is none."""
-    mappings: list[Mapping] = []
+def load_folder(folder: str | os.PathLike[str]) -> tuple[dict[Path, Mapping], list[MappingError]]:
+    """The mappings of a folder, by file, and why others were refused: of one id the first is taken.
+
+    ``schema.json`` is none.
+    """
+    mappings: dict[Path, Mapping] = {}
+    files: dict[str, Path] = {}
     refused: list[MappingError] = []
     try:
         os.scandir(folder).close()
     except FileNotFoundError:
-        return [], []
+        return {}, []
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        return [], [
+        return {}, [
             MappingError(
                 "{folder}: cannot be read ({reason}). Choose another folder for mappings.", folder=folder, reason=reason
             )
@@ -154,9 +158,22 @@ def load_folder(folder: str | os.PathLike[str]) -> tuple[list[Mapping], list[Map
         if path.name == "schema.json":
             continue
         try:
-            mappings.append(Mapping.load(path))
+            mapping = Mapping.load(path)
         except MappingError as error:
             refused.append(error)
+            continue
+        first = files.setdefault(mapping.id, path)
+        if first == path:
+            mappings[path] = mapping
+        else:
+            refused.append(
+                MappingError(
+                    "{path}: its id {identifier!r} is that of {other} too, which is used. Give one of them another id.",
+                    path=path,
+                    identifier=mapping.id,
+                    other=first.name,
+                )
+            )
     return mappings, refused
 
 

@@ -13,7 +13,7 @@ from bdfm_infer.parameters import AU_NAMES, ROTATION
 
 from .errors import AddonError
 from .json_node import MAX_NAME, is_one_line
-from .mapping import SOURCES, Fingerprint, Mapping
+from .mapping import SOURCES, Fingerprint, Mapping, load_folder
 from .names import Name, NameIndex, normalise
 from .rig import Rig
 from .targets import BoneRotation, BoneTarget, CustomProperty, ShapeKey, Target
@@ -206,6 +206,14 @@ def identifier_for(name: str, taken: Iterable[str] = ()) -> str:
     return identifier
 
 
+def own_path(folder: Path, identifier: str) -> Path:
+    """Where a mapping is saved in the artist's folder: in the file that has its id, else in one of no other mapping."""
+    there, _ = load_folder(folder)
+    held = (path for path, mapping in there.items() if mapping.id == identifier)
+    free = identifier_for(identifier, (path.stem.casefold() for path in there))
+    return next(held, folder / f"{free}.json")
+
+
 def save_own(mapping: Mapping, folder: Path, overwrite: bool = False) -> Path:
     """Write a mapping into the artist's folder, which is made where it is missing. Returns the file.
 
@@ -214,7 +222,7 @@ def save_own(mapping: Mapping, folder: Path, overwrite: bool = False) -> Path:
         MappingError: the file cannot be written.
         AddonError: the folder cannot be made.
     """
-    path = folder / f"{identifier_for(mapping.id)}.json"
+    path = own_path(folder, mapping.id)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

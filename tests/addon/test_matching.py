@@ -20,7 +20,7 @@ from blender_addon.core.matching import choose, rank, resolve, score
 from blender_addon.core.rig import Bone, PropertyOwner, Rig
 from blender_addon.core.targets import BoneTarget, CustomProperty, ShapeKey
 
-SHIPPED = load_folder(MAPPINGS)[0]
+SHIPPED = list(load_folder(MAPPINGS)[0].values())
 SIDES = (("Left", "_L"), ("Right", "_R"))
 CHARACTERS = {
     "rocketbox-female01-facial": "rocketbox_au",
