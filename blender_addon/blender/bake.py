@@ -87,6 +87,7 @@ def bake(
     Raises:
         TimingError: no row of the take shows a face, or none lies in the range.
         NoMappingError: nothing of the mapping is on the character.
+        NotEvaluatedError: strips or the neck have to be seen to move, and are not.
         BakeError: an object is gone, a data-block is linked from a library, its NLA is being tweaked, or nothing of
             the active action can be written.
     """

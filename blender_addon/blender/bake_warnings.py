@@ -10,7 +10,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from .bake_options import BakeOptions
-from .checks import Finding, channel_name
+from .finding import Finding, channel_name
 from .item_curves import ItemCurve, item_curve
 from .mends import play_all_tracks, switch_nla_on, unlock_all, unmute_all
 from .properties import Property
@@ -88,6 +88,14 @@ def _unseen(id_block: bpy.types.ID, who: str, options: BakeOptions) -> Iterator[
             "editor."
         ).format(who=who)
         yield Finding("solo", text, partial(play_all_tracks, id_block))
+    elif animation.use_nla and animation.nla_tracks and options.target != "NLA_STRIP":
+        blend, share = animation.action_blend_type, animation.action_influence
+        if blend != "REPLACE" or share < 1:
+            text = rpt_(
+                "{who}: its NLA lays the active action over the strips by {blend} with an influence of {share:.2f}, so "
+                "that the bake does not show as it is. Choose Replace and 1 (NLA editor, Sidebar, Action)."
+            ).format(who=who, blend=blend.title(), share=share)
+            yield Finding("blended", text)
 
 
 def _written_findings(items: Iterable[Property]) -> list[Finding]:

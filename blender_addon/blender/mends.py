@@ -121,6 +121,11 @@ def play_all_tracks(id_block: bpy.types.ID) -> None:
         track.is_solo = False
 
 
+def show_pose(armature: bpy.types.Armature) -> None:
+    """Let the bones move."""
+    armature.pose_position = "POSE"
+
+
 def to_quaternion(bone: bpy.types.PoseBone) -> None:
     """Turn by a quaternion. Blender keeps the pose.
 

@@ -71,6 +71,10 @@ def break_tweak(face, rig):
     data.use_tweak_mode = True
 
 
+def break_rest(face, rig):
+    rig.data.pose_position = "REST"
+
+
 FACE = SMILE | {"AU26": [{"kind": "bone_rotation", "bone": "jaw", "axis": "x", "degrees": 30}]}
 
 
@@ -79,6 +83,7 @@ FACE = SMILE | {"AU26": [{"kind": "bone_rotation", "bone": "jaw", "axis": "x", "
     [
         ("driven", break_driver), ("muted", break_mute), ("pinned", break_pin), ("absolute", break_absolute),
         ("range", break_range), ("locked", break_lock), ("tweaked", break_tweak),
+        ("rest", break_rest),
     ],
 )  # fmt: skip
 def test_found_mended_and_undone(own, kinds, kind, harm):
