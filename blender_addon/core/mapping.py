@@ -13,7 +13,7 @@ from bdfm_infer.parameters import AU_NAMES, ROTATION
 
 from .errors import MappingError
 from .json_node import Node, check_depth, format_json, read_json
-from .paths import json_files
+from .paths import json_files, write_whole
 from .records import Reader, read_record, write_record
 from .targets import SIDES, BoneLocation, BoneRotation, Target, read_target
 
@@ -124,10 +124,8 @@ class Mapping:
             MappingError: the file cannot be written.
         """
         path = Path(path)
-        draft = path.with_name(path.name + ".part")
         try:
-            draft.write_text(format_json(self.to_dict()) + "\n", encoding="utf-8")
-            draft.replace(path)
+            write_whole(path, format_json(self.to_dict()) + "\n")
         except OSError as error:
             reason = error.strerror or error
             raise MappingError(

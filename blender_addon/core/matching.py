@@ -287,4 +287,5 @@ class _RigIndex:
 
 
 def _chosen(name: str, patterns: tuple[str, ...]) -> bool:
-    return not patterns or any(fnmatchcase(name.casefold(), pattern.casefold()) for pattern in patterns)
+    name = name.casefold()
+    return not patterns or any(name == each or fnmatchcase(name, each) for each in map(str.casefold, patterns))

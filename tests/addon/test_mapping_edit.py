@@ -115,6 +115,13 @@ def test_nothing_is_overwritten_unasked(data, tmp_path):
     assert Mapping.load(path) == mapping
 
 
+def test_a_mapping_that_cannot_be_put_in_its_place_leaves_nothing_behind(data, tmp_path):
+    (tmp_path / "small.json").mkdir()
+    with pytest.raises(MappingError, match="cannot be written"):
+        Mapping.from_dict(data).save(tmp_path / "small.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["small.json"]
+
+
 def test_a_mapping_is_saved_into_the_file_that_has_its_id(data, tmp_path):
     mapping = Mapping.from_dict(data)
     mapping.save(tmp_path / "old name.json")
