@@ -241,6 +241,8 @@ def test_swapped_bones_are_found(own, kinds):
     rig.data.bones["lid_right"].name = "lid_left"
     rig.data.bones["x"].name = "lid_right"
     assert kinds(rig) == {"Rig": ["mirrored"]}
+    bpy.ops.bdfm.swap_sides(character="Rig")
+    assert kinds(rig) == {"Rig": []}
 
 
 def test_swapping_left_and_right_makes_an_own_mapping(own, kinds, part, tmp_path):
