@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import bpy
 
 from .properties import Property
-from .versions import Channels
+from .versions import GROUPS_MUTE, Channels
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class ItemCurve:
 
     @property
     def muted(self) -> bool:
-        """Whether it, or its group, moves nothing."""
-        return any(owner.mute for owner in self.owners)
+        """Whether it moves nothing."""
+        return any(owner.mute for owner in (self.owners if GROUPS_MUTE else [self.curve]) if owner is not None)
 
     @property
     def sampled(self) -> bool:

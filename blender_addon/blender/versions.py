@@ -16,6 +16,9 @@ LAYERED_ACTIONS = bpy.app.version >= (4, 4, 0)
 STRIPS_ALL = "strips_all" if bpy.app.version >= (4, 4, 0) else "sequences_all"
 """The property of a sequence editor that holds all strips, those within meta strips included."""
 
+GROUPS_MUTE = not LAYERED_ACTIONS
+"""Whether a muted group mutes its F-curves as they play. Later its button in the editors mutes each of them instead."""
+
 Channels = Any
 """What holds ``fcurves`` and ``groups``: an ``Action`` before 4.4, an ``ActionChannelbag`` from then on."""
 
