@@ -18,8 +18,8 @@ from ..core.performance import Performance
 from ..core.reduce import reduce_keys, tolerance
 from ..core.timing import Keys, SceneTime
 from .bake_options import BakeOptions
-from .bake_warnings import is_writable
 from .fcurves import KeyWriter
+from .item_curves import NewCurves, item_curve
 from .plan import PLANNED, finished, plan_steps
 from .properties import FloatArray, Property
 from .rig import Character
@@ -87,6 +87,7 @@ def bake(
     Raises:
         TimingError: no row of the take shows a face, or none lies in the range.
         NoMappingError: nothing of the mapping is on the character.
+        NotEvaluatedError: strips or the neck have to be seen to move, and are not.
         BakeError: an object is gone, a data-block is linked from a library, its NLA is being tweaked, or nothing of
             the active action can be written.
     """
@@ -116,21 +117,21 @@ def bake_steps(
     slots = {item.id_block: item.slot for item in reversed(items)}
     places = {id_block: _place(id_block, slot, new, options) for id_block, slot in slots.items()}
     writer = KeyWriter(keys.frames, keys.gap_starts)
+    made = NewCurves()
     written: list[int] = []
     try:
         for number, (item, columns) in enumerate(zip(items, plan.values, strict=True)):
             keep = _kept(item, columns, keys, options)
             for index, column in zip(item.indices, columns.T, strict=True):
-                curve = _curve(places[item.id_block], item, index)
-                if is_writable(curve):
-                    writer.write(curve, column, keep)
+                channels = places[item.id_block]
+                found = item_curve(channels, item, index)
+                if found.writable:
+                    writer.write(found.curve or made.make(channels, item, index), column, keep)
                     written.append(int(keep.sum()))
             yield PLANNED + (1 - PLANNED) * number / len(items)
     except BaseException:
         writer.take_back()
-        for channels in places.values():
-            for curve in [curve for curve in channels.fcurves if curve.is_empty]:
-                channels.fcurves.remove(curve)
+        made.remove()
         new.remove()
         raise
     first, last = int(keys.frames[0]), int(keys.frames[-1])
@@ -172,14 +173,6 @@ def _place(id_block: bpy.types.ID, slot: str, new: ActionSet, options: BakeOptio
     if options.target == "ACTIVE_ACTION" and animation is not None and animation.action is not None:
         return new.active_channels(id_block, slot)
     return new.channels(id_block, slot)
-
-
-def _curve(channels: Channels, item: Property, index: int) -> bpy.types.FCurve:
-    curve = channels.fcurves.find(item.path, index=index)
-    if curve is None:
-        curve = channels.fcurves.new(item.path, index=index)
-        curve.group = channels.groups.get(item.group) or channels.groups.new(item.group)
-    return curve
 
 
 def _kept(item: Property, values: FloatArray, keys: Keys, options: BakeOptions) -> NDArray[np.bool_]:

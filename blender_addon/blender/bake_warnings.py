@@ -10,8 +10,9 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from .bake_options import BakeOptions
-from .checks import Finding, channel_name
-from .mends import play_all_tracks, switch_nla_on, unlock_curve, unmute_curve
+from .finding import Finding, channel_name
+from .item_curves import ItemCurve, item_curve
+from .mends import play_all_tracks, switch_nla_on, unlock_all, unmute_all
 from .properties import Property
 from .versions import channels_of, is_shared
 
@@ -87,11 +88,14 @@ def _unseen(id_block: bpy.types.ID, who: str, options: BakeOptions) -> Iterator[
             "editor."
         ).format(who=who)
         yield Finding("solo", text, partial(play_all_tracks, id_block))
-
-
-def is_writable(curve: bpy.types.FCurve) -> bool:
-    """Whether an F-curve may take keys: not where the artist has locked it, nor where it holds samples."""
-    return not (curve.lock or _of_group(curve, "lock") or len(curve.sampled_points))
+    elif animation.use_nla and animation.nla_tracks and options.target != "NLA_STRIP":
+        blend, share = animation.action_blend_type, animation.action_influence
+        if blend != "REPLACE" or share < 1:
+            text = rpt_(
+                "{who}: its NLA lays the active action over the strips by {blend} with an influence of {share:.2f}, so "
+                "that the bake does not show as it is. Choose Replace and 1 (NLA editor, Sidebar, Action)."
+            ).format(who=who, blend=blend.title(), share=share)
+            yield Finding("blended", text)
 
 
 def _written_findings(items: Iterable[Property]) -> list[Finding]:
@@ -107,36 +111,32 @@ def _written_findings(items: Iterable[Property]) -> list[Finding]:
             ).format(action=animation.action.name)
             return [Finding("linked_action", text, blocks=True)]
         channels = channels_of(item.id_block)
-        curves = [channels.fcurves.find(item.path, index=index) if channels else None for index in item.indices]
-        writable |= any(curve is None or is_writable(curve) for curve in curves)
-        found += [each for curve in filter(None, curves) for each in _curve_findings(curve, channel_name(item.channel))]
+        curves = [item_curve(channels, item, index) for index in item.indices]
+        writable |= any(curve.writable for curve in curves)
+        found += [each for curve in curves for each in _curve_findings(curve, channel_name(item.channel))]
     if not writable:
         text = rpt_("All its channels in the action are locked or hold samples. Unlock them, or bake a new action.")
         found.append(Finding("unwritable", text, blocks=True))
     return found
 
 
-def _curve_findings(curve: bpy.types.FCurve, channel: str) -> Iterator[Finding]:
-    """What the artist should know of an F-curve that moves what is called ``channel``."""
-    if curve.lock or _of_group(curve, "lock"):
+def _curve_findings(curve: ItemCurve, channel: str) -> Iterator[Finding]:
+    """What the artist should know of an F-curve, or of where it will be, that moves what is called ``channel``."""
+    if curve.locked:
         text = rpt_("{channel} is locked in its action, and is left as it is.").format(channel=channel)
-        yield Finding("locked_curve", text, partial(unlock_curve, curve))
-    elif len(curve.sampled_points):
+        yield Finding("locked_curve", text, partial(unlock_all, curve.owners))
+    elif curve.sampled:
         text = rpt_(
             "{channel} holds samples, and is left as it is. Turn them into keyframes first (Graph Editor: Key, "
             "Samples)."
         ).format(channel=channel)
         yield Finding("sampled", text)
-    elif curve.mute or _of_group(curve, "mute"):
+    elif curve.muted:
         text = rpt_("{channel} is muted in its action and will not move.").format(channel=channel)
-        yield Finding("muted_curve", text, partial(unmute_curve, curve))
-    elif any(not modifier.mute for modifier in curve.modifiers):
+        yield Finding("muted_curve", text, partial(unmute_all, curve.owners))
+    elif curve.curve is not None and any(not modifier.mute for modifier in curve.curve.modifiers):
         text = rpt_(
             "{channel} has modifiers, which also change what is baked. Mute them in the Graph Editor where that is not "
             "wanted."
         ).format(channel=channel)
         yield Finding("modified", text)
-
-
-def _of_group(curve: bpy.types.FCurve, attribute: str) -> bool:
-    return curve.group is not None and getattr(curve.group, attribute)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -83,7 +83,6 @@ def run(
     tops = [job.top for job, is_there in zip(jobs, there, strict=True) if is_there]
     by_top = {character.top: character for character in characters_in(tops, scene)}
     characters = [by_top.get(job.top) for job in jobs]
-    moved: dict[bpy.types.ID, str] = {}
     for job, is_there, character in zip(jobs, there, characters, strict=True):
         try:
             if not is_there:
@@ -110,7 +109,7 @@ def run(
             found = "".join(traceback.format_exception_only(error)).strip()
             yield Outcome(job.name, reason=reason.format(character=job.name, error=found))
             continue
-        warnings = [*report.warnings, *_shared(character, moved)]
+        warnings = list(report.warnings)
         if report.missing:
             names = ", ".join(dict.fromkeys(missing.name for missing in report.missing))
             warnings.append(
@@ -118,7 +117,6 @@ def run(
                     mapping=report.mapping, names=names
                 )
             )
-        moved |= dict.fromkeys(_shape_keys(character), character.name)
         yield Outcome(character.name, report, warnings=tuple(warnings))
 
 
@@ -131,21 +129,6 @@ def _bake(
 ) -> Generator[float, None, BakeReport]:
     mapping = choice.mapping
     return (yield from bake_steps(job.performance(), character, mapping, time, options))
-
-
-def _shape_keys(character: Character) -> list[bpy.types.ID]:
-    return [mesh.data.shape_keys for mesh in character.meshes if mesh.data.shape_keys]
-
-
-def _shared(character: Character, moved: dict[bpy.types.ID, str]) -> Iterator[str]:
-    """Characters baked before that use the same mesh, and so the same shape keys."""
-    for other in dict.fromkeys(moved[keys] for keys in _shape_keys(character) if keys in moved):
-        yield (
-            rpt_(
-                "It shares its shape keys with {other}, which now moves as this one does. Make its mesh "
-                "a single user (Object > Relations > Make Single User > Object & Data) and bake again."
-            ).format(other=other)
-        )
 
 
 def _with_name(name: str, text: str) -> str:

@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 
+import bpy
 import numpy as np
-from bpy.app.translations import pgettext_n as n_
 from bpy.app.translations import pgettext_rpt as rpt_
 
-from ..core import rotation
 from ..core.mapping import SOURCES
 from ..core.matching import Resolution
 from ..core.retarget import Channel
+from .bone_checks import bone_findings
+from .finding import Finding, channel_name
 from .mends import (
     allow_value,
     leave_tweak_mode,
@@ -22,8 +22,6 @@ from .mends import (
     make_relative,
     mute_driver,
     show_all_keys,
-    to_quaternion,
-    unlock,
     unmute,
     widen_range,
 )
@@ -31,10 +29,8 @@ from .rig import Character, mesh_named, owner_of, places_of
 from .sides import names_are_swapped
 
 TOLERANCE = 1e-4
-GIMBAL_DEGREES = 80.0
-"""Of the middle one of three Euler angles; at 90 the other two are the same movement."""
-UNEVEN = 0.01
-"""Relative difference of an object's scales that counts."""
+FEWEST_STEPS = 10
+"""Whole numbers that a movement has to go through to look smooth."""
 HEAD_DEGREES = 60.0
 """The furthest that a take turns a head."""
 
@@ -52,27 +48,9 @@ MENDS: dict[str, str] = {
     "gimbal": "Use Quaternions",
     "nla_off": "Switch NLA On",
     "solo": "Play All Tracks",
+    "rest": "Show Pose Position",
 }
 """What the button of each kind of finding says. Other kinds the artist mends, ``mirrored`` in the mapping."""
-
-MOVE_NAMES = {"bone_location": n_("location"), "bone_rotation": n_("rotation"), "bone_scale": n_("scale")}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that a bake meets.
-
-    Attributes:
-        kind: a key of :data:`MENDS`, or another where there is no button.
-        text: what it is and what it does, for the artist.
-        mend: puts it right; valid until Blender's data change. May raise :class:`.mends.MendError`.
-        blocks: the bake is refused because of it.
-    """
-
-    kind: str
-    text: str
-    mend: Callable[[], None] | None = None
-    blocks: bool = False
 
 
 def findings(character: Character, resolution: Resolution, channels: Sequence[Channel]) -> list[Finding]:
@@ -88,9 +66,9 @@ def findings(character: Character, resolution: Resolution, channels: Sequence[Ch
         *_driven(character, channels),
         *_keys(character, channels),
         *_ranges(character, channels),
-        *_gimbals(character, channels),
-        *_locks(character, channels),
-        *_scale(character),
+        *_whole_numbers(character, channels),
+        *_shared(character, channels),
+        *bone_findings(character, channels),
     ]
     if names_are_swapped(character, resolution):
         found.append(
@@ -200,9 +178,7 @@ def _keys(character: Character, channels: Sequence[Channel]) -> Iterator[Finding
 
 def _ranges(character: Character, channels: Sequence[Channel]) -> Iterator[Finding]:
     """Custom properties that stop short of what is asked of them."""
-    for channel in (channel for channel in channels if channel.kind == "custom_property"):
-        id_block = owner_of(character, channel)[0]
-        owner = id_block.pose.bones[channel.owner] if channel.owner_kind == "pose_bone" else id_block
+    for channel, owner in _custom_properties(character, channels):
         limits = owner.id_properties_ui(channel.name).as_dict()
         low, high = _extent(channel)
         least, most = limits.get("min", -np.inf), limits.get("max", np.inf)
@@ -217,70 +193,45 @@ def _ranges(character: Character, channels: Sequence[Channel]) -> Iterator[Findi
             )
 
 
-def _gimbals(character: Character, channels: Sequence[Channel]) -> Iterator[Finding]:
-    for channel in (channel for channel in channels if channel.kind == "bone_rotation"):
-        bone = owner_of(character, channel)[0].pose.bones[channel.owner]
-        mode = bone.rotation_mode
-        if mode not in rotation.EULER_ORDERS:
-            continue
-        middle = np.degrees(np.abs(rotation.to_euler(channel.values, mode)[:, "XYZ".index(mode[1])]).max(initial=0))
-        if middle > GIMBAL_DEGREES:
+def _whole_numbers(character: Character, channels: Sequence[Channel]) -> Iterator[Finding]:
+    """Custom properties that show few steps of a smooth movement."""
+    for channel, owner in _custom_properties(character, channels):
+        low, high = _extent(channel)
+        is_smooth = np.abs(channel.values - np.rint(channel.values)).max(initial=0) > TOLERANCE
+        if isinstance(owner[channel.name], int) and is_smooth and high - low < FEWEST_STEPS:
             yield Finding(
-                "gimbal",
+                "whole",
                 rpt_(
-                    "{character}: bone {bone!r} turns {middle:.0f}° about {axis}, the middle axis of its "
-                    "order {mode}. Near 90° its other two angles jump; quaternions do not."
-                ).format(character=character.name, bone=bone.name, middle=middle, axis=mode[1], mode=mode),
-                partial(to_quaternion, bone),
+                    "{channel} holds whole numbers, or on and off, so that the take's {low:.2f} to {high:.2f} shows as "
+                    "steps. Make its type Float (Edit Property)."
+                ).format(channel=channel_name(channel), low=low, high=high),
             )
 
 
-def _locks(character: Character, channels: Sequence[Channel]) -> Iterator[Finding]:
-    for channel in (channel for channel in channels if channel.kind.startswith("bone_")):
-        bone = owner_of(character, channel)[0].pose.bones[channel.owner]
-        what = channel.kind.removeprefix("bone_")
-        locks = getattr(bone, f"lock_{what}")
-        if any(locks) if channel.index is None else locks[channel.index]:
+def _shared(character: Character, channels: Sequence[Channel]) -> Iterator[Finding]:
+    """Meshes and armatures that move other objects as well."""
+    for id_block in dict.fromkeys(owner_of(character, channel)[0] for channel in channels):
+        data = id_block.user if id_block.id_type == "KEY" else id_block
+        others = [
+            item.name for item in bpy.data.objects if item.data == data and item not in character.objects and item.users
+        ]
+        if others:
             yield Finding(
-                "locked",
+                "shared_data",
                 rpt_(
-                    "{character}: the {move} of bone {bone!r} is locked. Keyframes move it all the same, but "
-                    "it cannot be corrected by hand."
-                ).format(character=character.name, move=_move_name(channel), bone=bone.name),
-                partial(unlock, bone, what, channel.index),
+                    "{data!r} also belongs to {others}: all of them move alike, as was baked last. If that is not "
+                    "wanted, make it a single user (Object > Relations > Make Single User > Object & Data)."
+                ).format(data=data.name, others=", ".join(others)),
             )
 
 
-def _scale(character: Character) -> Iterator[Finding]:
-    item = character.armature or character.top
-    matrix = item.matrix_world.to_3x3()
-    sizes = [axis.length for axis in matrix.col]
-    if matrix.determinant() < 0:
-        text = rpt_(
-            "{item}: it is mirrored by a negative scale, so that its left is on its right. Apply the scale (Ctrl A)."
-        ).format(item=item.name)
-    elif max(sizes) - min(sizes) > UNEVEN * max(sizes):
-        numbers = ", ".join(f"{size:.3g}" for size in sizes)
-        text = rpt_(
-            "{item}: it is scaled unevenly ({numbers}), so that turning bones shears them. Apply the scale (Ctrl A)."
-        ).format(item=item.name, numbers=numbers)
-    else:
-        return
-    yield Finding("scale", text)
-
-
-def channel_name(channel: Channel) -> str:
-    """What a channel is, as an artist finds it."""
-    if channel.kind == "shape_key":
-        return rpt_("{owner}: shape key {name!r}").format(owner=channel.owner, name=channel.name)
-    if channel.kind == "custom_property":
-        return rpt_("{owner}: the property {name!r}").format(owner=channel.owner, name=channel.name)
-    return rpt_("Bone {owner!r}: its {move}").format(owner=channel.owner, move=_move_name(channel))
-
-
-def _move_name(channel: Channel) -> str:
-    """How a bone is moved, in the artist's language."""
-    return rpt_(MOVE_NAMES[channel.kind])
+def _custom_properties(
+    character: Character, channels: Sequence[Channel]
+) -> Iterator[tuple[Channel, bpy.types.bpy_struct]]:
+    """Channels of custom properties, and what has the property."""
+    for channel in (channel for channel in channels if channel.kind == "custom_property"):
+        id_block = owner_of(character, channel)[0]
+        yield channel, id_block.pose.bones[channel.owner] if channel.owner_kind == "pose_bone" else id_block
 
 
 def _extent(channel: Channel) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from ..core.performance import Performance
 from ..core.timing import SceneTime
 from .bake_options import BakeOptions, Destination
 from .batch import BatchError, Job, Outcome, run
-from .rig import Character, characters_in, read_rig
+from .rig import Character, characters_in, object_named, read_rig
 from .rig_choice import Choice
 
 NAME = "bdfm"
@@ -146,21 +146,18 @@ def _jobs(
         return jobs
     takes = [str(Path(take).absolute()) for take in options.takes]
     if options.characters:
-        names = options.characters
+        tops = [(name, object_named(scene, name)) for name in options.characters]
     elif len(takes) == 1:
-        names = [each.name for each in characters_in(scene.objects, scene) if _is_mapped(choose(each))]
+        tops = [(each.name, each.top) for each in characters_in(scene.objects, scene) if _is_mapped(choose(each))]
     else:
         raise BatchError("Several takes need --characters, in the order of the takes.")
-    if not names:
+    if not tops:
         raise BatchError("No mapping fits any character of the scene. Name one with --mapping.")
     if len(takes) == 1:
-        takes *= len(names)
-    if len(takes) != len(names):
-        raise BatchError(f"There are {len(takes)} takes for {len(names)} characters. Give one take, or as many.")
-    return [
-        Job(name, scene.objects.get(name), partial(services.performance, take))
-        for name, take in zip(names, takes, strict=True)
-    ]
+        takes *= len(tops)
+    if len(takes) != len(tops):
+        raise BatchError(f"There are {len(takes)} takes for {len(tops)} characters. Give one take, or as many.")
+    return [Job(name, top, partial(services.performance, take)) for (name, top), take in zip(tops, takes, strict=True)]
 
 
 def _is_mapped(choice: Choice) -> bool:

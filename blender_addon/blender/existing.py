@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from .item_curves import item_curve
 from .properties import FloatArray, Property
 from .versions import channels_of
 
@@ -29,8 +30,9 @@ def curve_values(item: Property, frames: NDArray[np.int64]) -> FloatArray:
     channels = channels_of(item.id_block)
     columns = []
     for index, now in zip(item.indices, _now(item), strict=True):
-        curve = channels.fcurves.find(item.path, index=index) if channels else None
-        if curve is None or curve.mute:
+        found = item_curve(channels, item, index)
+        curve = found.curve
+        if curve is None or found.muted:
             columns.append(np.full(len(frames), now))
         else:
             columns.append(np.array([curve.evaluate(frame) for frame in frames.tolist()]))

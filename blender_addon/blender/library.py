@@ -84,14 +84,15 @@ def _load(folders: tuple[tuple[Path, Stamp], ...]) -> Library:
     own: frozenset[str] = frozenset()
     for folder, stamp in folders:
         found, bad = _read(folder, stamp)
-        mappings |= {mapping.id: mapping for mapping in found}
-        own = own if folder == SHIPPED else frozenset(mapping.id for mapping in found)
+        by_id = {mapping.id: mapping for mapping in found.values()}
+        mappings |= by_id
+        own = own if folder == SHIPPED else frozenset(by_id)
         refused += bad
     return Library(mappings, tuple(refused), own)
 
 
 @lru_cache(maxsize=3)
-def _read(folder: Path, stamp: Stamp) -> tuple[list[Mapping], list[MappingError]]:
+def _read(folder: Path, stamp: Stamp) -> tuple[dict[Path, Mapping], list[MappingError]]:
     """The folder that ships is not read again each time the artist saves a mapping."""
     return load_folder(folder)
 

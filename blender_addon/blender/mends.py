@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.errors import AddonError
 from .rig import Character
-from .versions import channels_of
+from .versions import kept_channels_of
 
 HIGHEST_RANGE = 10.0
 """Blender's own limit for the range of a shape key."""
@@ -96,15 +98,15 @@ def unlock(bone: bpy.types.PoseBone, what: str, index: int | None) -> None:
         locks[axis] = False
 
 
-def unlock_curve(curve: bpy.types.FCurve) -> None:
-    """Let an F-curve take keys, with its group."""
-    for owner in filter(None, (curve, curve.group)):
+def unlock_all(owners: Iterable[bpy.types.FCurve | bpy.types.ActionGroup]) -> None:
+    """Let F-curves take keys, with their groups."""
+    for owner in owners:
         owner.lock = False
 
 
-def unmute_curve(curve: bpy.types.FCurve) -> None:
-    """Let an F-curve move what it is for, with its group."""
-    for owner in filter(None, (curve, curve.group)):
+def unmute_all(owners: Iterable[bpy.types.FCurve | bpy.types.ActionGroup]) -> None:
+    """Let F-curves move what they are for, with their groups."""
+    for owner in owners:
         owner.mute = False
 
 
@@ -119,19 +121,33 @@ def play_all_tracks(id_block: bpy.types.ID) -> None:
         track.is_solo = False
 
 
+def show_pose(armature: bpy.types.Armature) -> None:
+    """Let the bones move."""
+    armature.pose_position = "POSE"
+
+
 def to_quaternion(bone: bpy.types.PoseBone) -> None:
     """Turn by a quaternion. Blender keeps the pose.
 
     Raises:
-        MendError: the bone's Euler angles have keyframes, which would move nothing any more.
+        MendError: keyframes or a driver of the bone's Euler angles would move nothing any more.
     """
     path = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].rotation_euler'
-    channels = channels_of(bone.id_data)
-    if channels is not None and any(channels.fcurves.find(path, index=axis) for axis in range(3)):
+    for channels in kept_channels_of(bone.id_data):
+        if any(channels.fcurves.find(path, index=axis) for axis in range(3)):
+            raise MendError(
+                rpt_(
+                    "Bone {bone!r} has keyframes on its Euler angles in the action {action!r}, which quaternions would "
+                    "leave without effect. Choose an order whose middle axis turns least, or remove those keyframes "
+                    "first."
+                ).format(bone=bone.name, action=channels.id_data.name)
+            )
+    animation = bone.id_data.animation_data
+    if animation is not None and any(animation.drivers.find(path, index=axis) for axis in range(3)):
         raise MendError(
             rpt_(
-                "Bone {bone!r} has keyframes on its Euler angles, which quaternions would leave without "
-                "effect. Choose an order whose middle axis turns least, or remove those keyframes first."
+                "Bone {bone!r} has drivers on its Euler angles, which quaternions would leave without effect. Choose "
+                "an order whose middle axis turns least, or remove those drivers first."
             ).format(bone=bone.name)
         )
     bone.rotation_mode = "QUATERNION"

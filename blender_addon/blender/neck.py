@@ -13,7 +13,7 @@ from ..core.errors import NoMappingError
 from ..core.head import HeadPlacement, place_head
 from ..core.mapping import Mapping
 from ..core.matching import Resolution, resolve
-from .rig import Character, read_rig
+from .rig import Character, read_rig, refuse_unevaluated
 
 TRIAL = 0.5
 """Radians."""
@@ -28,6 +28,7 @@ def placed(character: Character, mapping: Mapping, head: HeadPlacement) -> Resol
 
     Raises:
         NoMappingError: nothing of the mapping is on the character, or is left of it.
+        NotEvaluatedError: a turn of the neck has to be tried, and is not seen.
     """
     resolution = place_head(resolve(mapping, read_rig(character)), head, partial(takes_along, character.armature))
     if not resolution.targets:
@@ -44,12 +45,17 @@ def takes_along(armature: bpy.types.Object, neck: str, head: str) -> float:
 
     Parents do not say: constraints and options of a rig, such as Rigify's Head Follow, undo what they give. So the bone
     is turned, looked at and put back.
+
+    Raises:
+        NotEvaluatedError: nothing of the armature is seen to move in the active view layer.
     """
+    refuse_unevaluated(armature.name, [armature])
     bone, other = armature.pose.bones[neck], armature.pose.bones[head]
     layer = bpy.context.view_layer
+    pose = {name: tuple(getattr(bone, name)) for name in POSE}
+    shown, armature.data.pose_position = armature.data.pose_position, "POSE"
     layer.update()
     before = bone.matrix.to_quaternion(), other.matrix.to_quaternion()
-    pose = {name: tuple(getattr(bone, name)) for name in POSE}
     bone.matrix_basis = bone.matrix_basis @ Matrix.Rotation(TRIAL, 4, "Y")
     layer.update()
     turned, followed = (
@@ -58,5 +64,6 @@ def takes_along(armature: bpy.types.Object, neck: str, head: str) -> float:
     )
     for name, values in pose.items():
         setattr(bone, name, values)
+    armature.data.pose_position = shown
     layer.update()
     return min(1.0, followed / turned) if turned > TRIAL / 2 else 1.0

@@ -20,12 +20,14 @@ from ..core.retarget import Channel, retarget
 from ..core.timing import Keys, SceneTime, resample
 from .bake_options import BakeOptions
 from .bake_warnings import action_findings, scene_findings
-from .checks import Finding, findings
+from .bone_checks import gimbal_findings
+from .checks import findings
 from .existing import curve_values, modifiers_muted, plays_strips, sampled_values
+from .finding import Finding
 from .gains import gains_of
 from .neck import placed
 from .properties import FloatArray, Property, properties_of
-from .rig import Character
+from .rig import Character, objects_of, refuse_unevaluated
 
 SAMPLING = 0.45
 """Share of a bake that plays the scene, where it has to be played."""
@@ -73,6 +75,7 @@ def plan_steps(
     Raises:
         TimingError: no row of the take shows a face, or none lies in the range.
         NoMappingError: nothing of the mapping is on the character, or is left of it.
+        NotEvaluatedError: strips or the neck have to be seen to move, and are not.
     """
     resolution = placed(character, mapping, options.head)
     keys = resample(performance.timestamps, performance.values, time).within(options.first, options.last)
@@ -80,9 +83,9 @@ def plan_steps(
         keys = keys.filled()
     items = properties_of(character, retarget(resolution, strengthened(keys.values, gains_of(character.top))))
     with modifiers_muted(items if options.additive and options.target == "ACTIVE_ACTION" else ()):
-        values = yield from _values(items, keys.frames, options, play_strips)
+        values = yield from _values(character, items, keys.frames, options, play_strips)
     found = findings(character, resolution, [_shown(*pair) for pair in zip(items, values, strict=True)])
-    found += scene_findings(bpy.context.scene) + action_findings(items, options)
+    found += [*gimbal_findings(items, values), *scene_findings(bpy.context.scene), *action_findings(items, options)]
     return Plan(resolution, keys, items, values, found)
 
 
@@ -97,10 +100,16 @@ def finished(steps: Generator[float, None, T]) -> T:
 
 
 def _values(
-    items: Sequence[Property], frames: NDArray[np.int64], options: BakeOptions, play_strips: bool
+    character: Character,
+    items: Sequence[Property],
+    frames: NDArray[np.int64],
+    options: BakeOptions,
+    play_strips: bool,
 ) -> Generator[float, None, list[FloatArray]]:
     """What each property is to be, (m, c) in its own unit."""
     on_strips = [item for item in items if options.additive and plays_strips(item.id_block)]
+    for id_block in dict.fromkeys(item.id_block for item in on_strips):
+        refuse_unevaluated(character.name, objects_of(character, id_block))
     played = on_strips if play_strips else []
     begun = SAMPLING if played else 0.0
     sampled = (yield from sampled_values(bpy.context.scene, played, frames, begun)) if played else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -164,22 +164,37 @@ def _pose(character: Character, values: dict[str, Any]) -> Pose:
         for mesh, kept in values["keys"].items()
     }
     bones = {
-        name: _bone_pose(bone)
+        name: _bone_pose(bone, [value for value in BONE_VALUES if (character.armature, _path(name, value)) in driven])
         for name, bone in values["bones"].items()
-        if not any((character.armature, f'pose.bones["{escape(name)}"].{value}') in driven for value in BONE_VALUES)
     }
     owners = {(kind, name): owner for kind, name, owner in _owners(character)}
     properties: dict[tuple[OwnerKind, str, str], float] = {}
     for kind, owner_name, name, value in values["properties"]:
         owner = owners.get((kind, owner_name))
-        prefix = f'pose.bones["{escape(owner_name)}"]' if kind == "pose_bone" else ""
+        prefix = _path(owner_name) if kind == "pose_bone" else ""
         if owner is None or (owner.id_data, f'{prefix}["{escape(name)}"]') not in driven:
             properties[kind, owner_name, name] = float(value)
     return Pose(keys, bones, properties)
 
 
-def _bone_pose(bone: dict[str, Any]) -> BonePose:
-    mode = bone["mode"]
+def _path(bone: str, value: str = "") -> str:
+    """RNA path of a pose bone, or of a value of it."""
+    return f'pose.bones["{bpy.utils.escape_identifier(bone)}"]' + (f".{value}" if value else "")
+
+
+def _bone_pose(bone: dict[str, Any], driven: Collection[str]) -> BonePose:
+    """A pose bone's location, rotation and scale, each at rest where a driver moves it."""
+    mode, rest = bone["mode"], BonePose()
+    attribute, _ = ROTATION_PROPERTIES.get(mode, EULER)
+    return BonePose(
+        location=rest.location if "location" in driven else tuple(bone["location"]),
+        rotation=rest.rotation if attribute in driven else _rotation(mode, bone),
+        scale=rest.scale if "scale" in driven else tuple(bone["scale"]),
+    )
+
+
+def _rotation(mode: str, bone: dict[str, Any]) -> tuple[float, float, float]:
+    """Rotation vector in degrees."""
     if mode == "QUATERNION":
         turn = Quaternion(bone["rotation_quaternion"])
     elif mode == "AXIS_ANGLE":
@@ -191,8 +206,8 @@ def _bone_pose(bone: dict[str, Any]) -> BonePose:
     axis, angle = turn.to_axis_angle()
     if angle > math.pi:
         axis, angle = -axis, 2 * math.pi - angle
-    rotation = axis * math.degrees(angle)
-    return BonePose(tuple(bone["location"]), tuple(rotation), tuple(bone["scale"]))
+    x, y, z = axis * math.degrees(angle)
+    return x, y, z
 
 
 def _driven(character: Character) -> Iterator[tuple[bpy.types.ID, str]]:

@@ -7,14 +7,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Object
+from mathutils import Matrix
 
+from ..core.errors import AddonError
 from ..core.retarget import Channel
-from ..core.rig import Bone, OwnerKind, PropertyOwner, Rig, Vector
+from ..core.rig import Axes, Bone, OwnerKind, PropertyOwner, Rig, Vector
 
 ROTATION_PROPERTIES = {"QUATERNION": ("rotation_quaternion", 4), "AXIS_ANGLE": ("rotation_axis_angle", 4)}
 """Property of a pose bone and its length by rotation mode; all other modes are orders of Euler angles."""
 EULER = ("rotation_euler", 3)
+
+
+class NotEvaluatedError(AddonError):
+    """What has to be seen to move is not evaluated in the active view layer; the message names it and the way out."""
+
+    code = "not_evaluated"
+    exit_code = 43
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,22 @@ def read_rig(character: Character) -> Rig:
     )
 
 
+def refuse_unevaluated(name: str, objects: Iterable[Object]) -> None:
+    """Say that something cannot be looked at in motion, where Blender evaluates none of its objects.
+
+    Raises:
+        NotEvaluatedError: it is so.
+    """
+    graph = bpy.context.evaluated_depsgraph_get()
+    if not any(item.evaluated_get(graph).is_evaluated for item in objects):
+        raise NotEvaluatedError(
+            rpt_(
+                "{name}: the bake has to see it move, and it is not in the active view layer or is disabled in "
+                "viewports. Tick its collection in the outliner, and enable it there."
+            ).format(name=name)
+        )
+
+
 def owner_of(character: Character, channel: Channel) -> tuple[bpy.types.ID, str]:
     """The data-block that holds a channel's F-curves, and the RNA path from it to the channel's owner."""
     armature = character.armature
@@ -110,6 +136,11 @@ def owner_of(character: Character, channel: Channel) -> tuple[bpy.types.ID, str]
     if channel.owner_kind == "armature":
         return armature.data, ""
     return armature, f'pose.bones["{bpy.utils.escape_identifier(channel.owner)}"]'
+
+
+def objects_of(character: Character, id_block: bpy.types.ID) -> list[Object]:
+    """A character's objects that a data-block moves: an object itself, or those that have these shape keys or data."""
+    return [item for item in character.objects if id_block in (item, item.data, getattr(item.data, "shape_keys", None))]
 
 
 def mesh_named(character: Character, name: str) -> Object:
@@ -164,8 +195,15 @@ def _armature_of(mesh: Object) -> Object | None:
 
 
 def _read_bone(bone: bpy.types.Bone) -> Bone:
-    x, y, z = bone.matrix_local.to_3x3()
-    return Bone(head=_vector(bone.head_local), length=bone.length, matrix=(_vector(x), _vector(y), _vector(z)))
+    own = _axes(bone.matrix_local)
+    around = _axes(bone.parent.matrix_local if bone.parent is not None else Matrix())
+    along = own if bone.use_local_location else around
+    return Bone(head=_vector(bone.head_local), length=bone.length, matrix=own, location_axes=along)
+
+
+def _axes(matrix: Matrix) -> Axes:
+    x, y, z = matrix.to_3x3()
+    return _vector(x), _vector(y), _vector(z)
 
 
 def _vector(v: Sequence[float]) -> Vector:

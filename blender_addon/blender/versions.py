@@ -7,6 +7,7 @@ holds its F-curves itself. From 5.0 on the old way in (``Action.fcurves``) is go
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import bpy
@@ -16,6 +17,9 @@ BLEND_RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0
 """Options of a property of the add-on whose path may begin with ``//``."""
 STRIPS_ALL = "strips_all" if bpy.app.version >= (4, 4, 0) else "sequences_all"
 """The property of a sequence editor that holds all strips, those within meta strips included."""
+
+GROUPS_MUTE = not LAYERED_ACTIONS
+"""Whether a muted group mutes its F-curves as they play. Later its button in the editors mutes each of them instead."""
 
 Channels = Any
 """What holds ``fcurves`` and ``groups``: an ``Action`` before 4.4, an ``ActionChannelbag`` from then on."""
@@ -106,12 +110,35 @@ def channels_of(id_block: bpy.types.ID) -> Channels | None:
     return _keyframe_strip(animation.action).channelbag(animation.action_slot)
 
 
+def kept_channels_of(id_block: bpy.types.ID) -> Iterator[Channels]:
+    """The F-curves of all actions that move ``id_block``, strips' among them, or that move nothing now but may."""
+    users = bpy.data.user_map(subset=set(bpy.data.actions)) if not LAYERED_ACTIONS else {}
+    for action in bpy.data.actions:
+        if not LAYERED_ACTIONS:
+            if id_block in users[action] or not users[action]:
+                yield action
+            continue
+        strips = [strip for layer in action.layers for strip in layer.strips]
+        for slot in action.slots:
+            served = _users(slot)
+            if slot.target_id_type == id_block.id_type and (id_block in served or not served):
+                yield from filter(None, (strip.channelbag(slot) for strip in strips))
+
+
 def is_shared(id_block: bpy.types.ID) -> bool:
     """Whether the channels that move ``id_block`` move another data-block as well."""
     animation = id_block.animation_data
     if not LAYERED_ACTIONS:
         return bool(bpy.data.user_map(subset={animation.action})[animation.action] - {id_block})
-    return animation.action_slot is not None and len(animation.action_slot.users()) > 1
+    return animation.action_slot is not None and len(_users(animation.action_slot)) > 1
+
+
+def _users(slot: Any) -> list[bpy.types.ID]:
+    """What a slot moves. Blender looks through all poses for it, and crashes where an armature has none yet."""
+    for item in bpy.data.objects:
+        if item.type == "ARMATURE" and item.pose is None and item.library is None:
+            item.data = item.data
+    return list(slot.users())
 
 
 def _keyframe_strip(action: bpy.types.Action) -> Any:

@@ -76,7 +76,8 @@ def rotation_values(mode: str, vectors: FloatArray) -> FloatArray:
 
 def _composed(mode: str, existing: FloatArray, vectors: FloatArray) -> FloatArray:
     """Rotation vectors (m, 3) of the rotation ``existing``, (m, 3 or 4) in ``mode``, followed by ``vectors``."""
-    return _to_vectors(_product(_to_quaternions(mode, existing), rotation.to_quaternion(vectors)))
+    total = rotation.product(_to_quaternions(mode, existing), rotation.to_quaternion(vectors))
+    return rotation.from_quaternion(np.where(total[:, :1] < 0, -total, total))
 
 
 def _to_quaternions(mode: str, values: FloatArray) -> FloatArray:
@@ -89,20 +90,5 @@ def _to_quaternions(mode: str, values: FloatArray) -> FloatArray:
     total = np.tile([1.0, 0.0, 0.0, 0.0], (len(values), 1))
     for axis in mode:
         index = "XYZ".index(axis)
-        total = _product(rotation.to_quaternion(values[:, [index]] * np.eye(3)[index]), total)
+        total = rotation.product(rotation.to_quaternion(values[:, [index]] * np.eye(3)[index]), total)
     return total
-
-
-def _to_vectors(quaternions: FloatArray) -> FloatArray:
-    q = np.where(quaternions[:, :1] < 0, -quaternions, quaternions)
-    sine = np.linalg.norm(q[:, 1:], axis=1, keepdims=True)
-    angle = 2 * np.arctan2(sine, q[:, :1])
-    return q[:, 1:] * np.where(sine > 1e-12, angle / np.where(sine > 1e-12, sine, 1), 2.0)
-
-
-def _product(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Hamilton products (m, 4), w x y z: first ``b``, then ``a``, as seen from outside."""
-    w, v = a[:, :1], a[:, 1:]
-    u, x = b[:, :1], b[:, 1:]
-    scalar = w * u - np.sum(v * x, axis=1, keepdims=True)
-    return np.concatenate([scalar, w * x + u * v + np.cross(v, x)], axis=1)

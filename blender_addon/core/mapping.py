@@ -13,7 +13,7 @@ from bdfm_infer.parameters import AU_NAMES, ROTATION
 
 from .errors import MappingError
 from .json_node import Node, check_depth, format_json, read_json
-from .paths import json_files
+from .paths import json_files, write_whole
 from .records import Reader, read_record, write_record
 from .targets import SIDES, BoneLocation, BoneRotation, Target, read_target
 
@@ -124,10 +124,8 @@ class Mapping:
             MappingError: the file cannot be written.
         """
         path = Path(path)
-        draft = path.with_name(path.name + ".part")
         try:
-            draft.write_text(format_json(self.to_dict()) + "\n", encoding="utf-8")
-            draft.replace(path)
+            write_whole(path, format_json(self.to_dict()) + "\n")
         except OSError as error:
             reason = error.strerror or error
             raise MappingError(
@@ -135,17 +133,21 @@ class Mapping:
             ) from error
 
 
-def load_folder(folder: str | os.PathLike[str]) -> tuple[list[Mapping], list[MappingError]]:
-    """The mappings of a folder, by file name, and why others were refused. ``schema.json`` is none."""
-    mappings: list[Mapping] = []
+def load_folder(folder: str | os.PathLike[str]) -> tuple[dict[Path, Mapping], list[MappingError]]:
+    """The mappings of a folder, by file, and why others were refused: of one id the first is taken.
+
+    ``schema.json`` is none.
+    """
+    mappings: dict[Path, Mapping] = {}
+    files: dict[str, Path] = {}
     refused: list[MappingError] = []
     try:
         os.scandir(folder).close()
     except FileNotFoundError:
-        return [], []
+        return {}, []
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        return [], [
+        return {}, [
             MappingError(
                 "{folder}: cannot be read ({reason}). Choose another folder for mappings.", folder=folder, reason=reason
             )
@@ -154,9 +156,22 @@ def load_folder(folder: str | os.PathLike[str]) -> tuple[list[Mapping], list[Map
         if path.name == "schema.json":
             continue
         try:
-            mappings.append(Mapping.load(path))
+            mapping = Mapping.load(path)
         except MappingError as error:
             refused.append(error)
+            continue
+        first = files.setdefault(mapping.id, path)
+        if first == path:
+            mappings[path] = mapping
+        else:
+            refused.append(
+                MappingError(
+                    "{path}: its id {identifier!r} is that of {other} too, which is used. Give one of them another id.",
+                    path=path,
+                    identifier=mapping.id,
+                    other=first.name,
+                )
+            )
     return mappings, refused
 
 

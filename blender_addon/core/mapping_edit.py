@@ -13,10 +13,10 @@ from bdfm_infer.parameters import AU_NAMES, ROTATION
 
 from .errors import AddonError
 from .json_node import MAX_NAME, is_one_line
-from .mapping import SOURCES, Combine, Fingerprint, Mapping
-from .names import NameIndex, normalise
+from .mapping import SOURCES, Fingerprint, Mapping, load_folder
+from .names import Name, NameIndex, normalise
 from .rig import Rig
-from .targets import BoneRotation, BoneTarget, CustomProperty, ShapeKey
+from .targets import BoneRotation, BoneTarget, CustomProperty, ShapeKey, Target
 
 TargetData = dict[str, Any]
 """One target as plain data, as it stands in a mapping's file."""
@@ -161,9 +161,7 @@ def head_bone(targets: Iterable[tuple[str, TargetData]]) -> str:
 
 def side_of(name: str) -> str:
     """``left`` or ``right`` where a name says so, else empty."""
-    found = _SIDE.search(name)
-    token = (found.group(1) or found.group(2)) if found else ""
-    return normalise(name).side or (("left" if token[0] in "lL" else "right") if token else "")
+    return _sided(name).side
 
 
 def amount_key(kind: str, source: str) -> str:
@@ -176,18 +174,25 @@ def amount_key(kind: str, source: str) -> str:
 
 
 def swapped_sides(mapping: Mapping) -> Mapping:
-    """The mapping for a rig whose names of left and right are swapped."""
-    channels = {
-        _other_side(source): tuple(replace(target, side=_other_side(target.side)) for target in targets)
-        for source, targets in mapping.channels.items()
-    }
-    combine = tuple(
-        Combine(reduce=_other_side(rule.reduce), by=_other_side(rule.by), on=_other_side(rule.on), extra=rule.extra)
-        for rule in mapping.combine
+    """The mapping for a rig whose names of left and right are swapped.
+
+    A key or property is moved by the other side's source. A bone gives its targets to its twin, for their amounts hold
+    for the side that it should be on. Sides then say the truth, so that ``combine`` stays.
+    """
+    twins = _twins(mapping)
+    channels: dict[str, list[Target]] = {source: [] for source in SOURCES}
+    for source, targets in mapping.channels.items():
+        for target in targets:
+            if isinstance(target, BoneTarget):
+                bone, aliases = twins.get(target.bone, (target.bone, target.aliases))
+                channels[source].append(replace(target, bone=bone, aliases=aliases))
+            else:
+                channels[_other_side(source)].append(replace(target, side=_other_side(target.side)))
+    return replace(
+        mapping,
+        channels={source: tuple(targets) for source, targets in channels.items() if targets},
+        directions={name: bones[::-1] if name == "left" else bones for name, bones in mapping.directions.items()},
     )
-    directions = {name: bones[::-1] if name == "left" else bones for name, bones in mapping.directions.items()}
-    ordered = {source: channels[source] for source in SOURCES if source in channels}
-    return replace(mapping, channels=ordered, combine=combine, directions=directions)
 
 
 def identifier_for(name: str, taken: Iterable[str] = ()) -> str:
@@ -201,6 +206,14 @@ def identifier_for(name: str, taken: Iterable[str] = ()) -> str:
     return identifier
 
 
+def own_path(folder: Path, identifier: str) -> Path:
+    """Where a mapping is saved in the artist's folder: in the file that has its id, else in one of no other mapping."""
+    there, _ = load_folder(folder)
+    held = (path for path, mapping in there.items() if mapping.id == identifier)
+    free = identifier_for(identifier, (path.stem.casefold() for path in there))
+    return next(held, folder / f"{free}.json")
+
+
 def save_own(mapping: Mapping, folder: Path, overwrite: bool = False) -> Path:
     """Write a mapping into the artist's folder, which is made where it is missing. Returns the file.
 
@@ -209,7 +222,7 @@ def save_own(mapping: Mapping, folder: Path, overwrite: bool = False) -> Path:
         MappingError: the file cannot be written.
         AddonError: the folder cannot be made.
     """
-    path = folder / f"{identifier_for(mapping.id)}.json"
+    path = own_path(folder, mapping.id)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -237,6 +250,28 @@ def _spread(names: Iterable[str]) -> tuple[str, ...]:
     usable = [name for name in dict.fromkeys(names) if name.strip()]
     step = max(1, -(-len(usable) // FINGERPRINT_NAMES))
     return tuple(usable[::step])
+
+
+def _sided(name: str) -> Name:
+    """A name normalised without its side, wherever that stands in it."""
+    plain = normalise(name)
+    found = None if plain.side else _SIDE.search(name)
+    if not found:
+        return plain
+    start, end = found.span(found.lastindex or 0)
+    return Name(normalise(name[:start] + name[end:]).stem, "left" if name[start] in "lL" else "right")
+
+
+def _twins(mapping: Mapping) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Names, with their aliases, of the same bones on the other side, by the name of each sided target's bone."""
+    sided = {
+        _sided(target.bone): (target.bone, target.aliases)
+        for targets in mapping.channels.values()
+        for target in targets
+        if isinstance(target, BoneTarget) and target.side
+    }
+    twins = {bone: sided.get(Name(name.stem, _other_side(name.side))) for name, (bone, _) in sided.items() if name.side}
+    return {bone: twin for bone, twin in twins.items() if twin}
 
 
 def _other_side(name: Any) -> Any:

@@ -48,7 +48,7 @@ class ResolvedTarget:
         owner_kind, owner: the mesh object, pose bone, object or armature data-block.
         name: of the shape key or property; empty for bones.
         unit: what an amount of 1 is: a reference length, else 1.
-        direction: (3,) unit vector of the axis in the bone's own space; None for keys and properties.
+        direction: (3,) unit vector of the axis along those of the bone; None for keys and properties.
     """
 
     source: str
@@ -280,9 +280,12 @@ class _RigIndex:
         unit = 1.0
         if isinstance(target, BoneLocation) and target.reference:
             unit = self.rest.length(target.reference)
-        direction = self.rest.direction(target.axis, self.rig.bones[bone])
+        rest = self.rig.bones[bone]
+        axes = rest.location_axes if isinstance(target, BoneLocation) else rest.matrix
+        direction = self.rest.direction(target.axis, axes)
         return ResolvedTarget(source, target, "pose_bone", bone, unit=unit, direction=direction)
 
 
 def _chosen(name: str, patterns: tuple[str, ...]) -> bool:
-    return not patterns or any(fnmatchcase(name.casefold(), pattern.casefold()) for pattern in patterns)
+    name = name.casefold()
+    return not patterns or any(name == each or fnmatchcase(name, each) for each in map(str.casefold, patterns))

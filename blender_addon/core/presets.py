@@ -9,18 +9,19 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from bdfm_infer.errors import BdfmError
 
 from .cleaning import Cleaning
 from .errors import AddonError
-from .paths import is_text, json_files
+from .paths import is_text, json_files, write_whole
 
 FORMAT_VERSION: Final = 1
 MAX_BYTES: Final = 100_000
 MAX_NAME: Final = 60
-_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*.]')
-"""What no file name may hold on one system or another; the dot keeps names out of the suffix."""
+_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*.]|%(?=[0-9A-Fa-f]{2})')
+"""What no file name may hold on one system or another; a dot would be a suffix, and a percent sign a code of ours."""
 
 
 class PresetError(AddonError):
@@ -45,11 +46,9 @@ class Preset:
         """
         path = preset_path(folder, self.name)
         data = {"format_version": FORMAT_VERSION, "name": self.name, "settings": self.cleaning.to_settings()}
-        draft = path.with_suffix(".part")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-            draft.replace(path)
+            write_whole(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
             raise PresetError(
                 "{path} cannot be written: {reason}. Free some space, or allow writing there.",
@@ -88,10 +87,10 @@ class Preset:
 
 
 def preset_path(folder: Path, name: str) -> Path:
-    """The file of a preset; what a file name cannot hold becomes an underscore."""
-    return folder / f"{_FORBIDDEN.sub('_', name.strip())[:MAX_NAME]}.json"
+    """The file of a preset; what a file name cannot hold becomes a code such as ``%2F``, so that names stay apart."""
+    return folder / f"{_FORBIDDEN.sub(lambda found: f'%{ord(found[0]):02X}', name.strip()[:MAX_NAME])}.json"
 
 
 def list_presets(folder: Path) -> list[str]:
     """Names of the presets in a folder, sorted; without those that Blender cannot hold."""
-    return sorted(path.stem for path in json_files(folder) if is_text(path.stem))
+    return sorted(unquote(path.stem) for path in json_files(folder) if is_text(path.stem))

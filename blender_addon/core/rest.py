@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .mapping import Mapping
 from .names import Name, normalise
-from .rig import Bone, Vector
+from .rig import Axes, Bone, Vector
 from .targets import BONE_AXES
 
 FACING: Final = {"left": np.array([1.0, 0, 0]), "up": np.array([0, 0, 1.0]), "front": np.array([0, -1.0, 0])}
@@ -62,11 +62,11 @@ class RestPose:
             raise NotOnRigError(f"the reference length {reference!r} is 0 on this rig")
         return length
 
-    def direction(self, axis: str, bone: Bone) -> Vector:
-        """An axis as a unit vector in the bone's own space: ``x``, ``y``, ``z``, ``left``, ``up`` or ``front``."""
+    def direction(self, axis: str, axes: Axes) -> Vector:
+        """``x``, ``y``, ``z``, ``left``, ``up`` or ``front`` as a unit vector along a bone's axes."""
         if axis in BONE_AXES:
             return BONE_AXES[axis]
-        x, y, z = (np.array(bone.matrix).T @ self.body[axis]).tolist()
+        x, y, z = (np.array(axes).T @ self.body[axis]).tolist()
         return x, y, z
 
     @cached_property

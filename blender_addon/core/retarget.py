@@ -13,6 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bdfm_infer.parameters import N_AU, ROTATION
+
+from .head_angles import shared_turn
 from .mapping import SOURCES
 from .matching import Resolution, ResolvedTarget
 from .rig import OwnerKind
@@ -21,6 +24,8 @@ from .targets import BoneLocation, BoneRotation, BoneScale, BoneTarget, ShapeKey
 FloatArray = NDArray[np.float64]
 
 SHAPE_KEY_LIMITS: Final = (0.0, 1.0)
+READABLE: Final = (*SOURCES, *ROTATION)
+"""Rows that targets read: the values of a take, then the :func:`.head_angles.shared_turn` of its three angles."""
 SMALLEST: Final = 1e-6
 """Components of a direction below this are rounding errors, not movements."""
 
@@ -58,22 +63,26 @@ def retarget(resolution: Resolution, values: ArrayLike) -> list[Channel]:
 class Retargeting:
     """A mapping laid over a rig, made ready once for any moments of takes.
 
-    Contributions to one target are added, then held within its limits; where several targets state limits, the widest
-    hold. ``combine`` weakens contributions before they are added.
+    Bones turn by the head's angles as one rotation, see :func:`.head_angles.shared_turn`; keys, properties, locations
+    and scales take them one by one. Contributions to one target are added, then held within its limits; where several
+    targets state limits, the widest hold. ``combine`` weakens contributions before they are added.
     """
 
     def __init__(self, resolution: Resolution) -> None:
-        columns = list(dict.fromkeys((place.source, place.target.side) for place in resolution.targets))
-        self._sources = [SOURCES.index(source) for source, _ in columns]
+        columns = list(dict.fromkeys(map(_read_by, resolution.targets)))
+        self._rows = [row for row, _ in columns]
         self._combine = [
-            (SOURCES.index(rule.by), [rule.reduce == source and rule.on in (None, side) for source, side in columns])
+            (
+                SOURCES.index(rule.by),
+                [rule.reduce == READABLE[row] and rule.on in (None, side) for row, side in columns],
+            )
             for rule in resolution.mapping.combine
         ]
         groups: dict[tuple[object, ...], list[ResolvedTarget]] = defaultdict(list)
         for place in resolution.targets:
             groups[_group(place)].append(place)
         self._amounts = _Sums(
-            [(columns.index((place.source, place.target.side)), place.target.per_unit * place.unit) for place in places]
+            [(columns.index(_read_by(place)), place.target.per_unit * place.unit) for place in places]
             for places in groups.values()
         )
         self._lows, self._highs = np.array([_limits(places) for places in groups.values()]).reshape(-1, 2).T
@@ -89,7 +98,7 @@ class Retargeting:
     def channels(self, values: ArrayLike) -> list[Channel]:
         """Channels for values (m, 26) as :func:`retarget` takes them; the same ones in the same order each time."""
         values = np.asarray(values, np.float64).T
-        read = values[self._sources]
+        read = np.concatenate([values, shared_turn(values[N_AU:])])[self._rows]
         for by, reduced in self._combine:
             read[reduced] *= 1 - values[by].clip(0.0, 1.0)
         amounts = self._amounts.of(read).clip(self._lows[:, None], self._highs[:, None])
@@ -131,6 +140,13 @@ def _values(kind: str, components: FloatArray) -> FloatArray:
     if kind == "bone_rotation":
         return components.T
     return components[0] + (1.0 if kind == "bone_scale" else 0.0)
+
+
+def _read_by(place: ResolvedTarget) -> tuple[int, str | None]:
+    """What a target reads, as a row of :data:`READABLE`, and its side."""
+    turns_with_head = place.source in ROTATION and isinstance(place.target, BoneRotation)
+    row = SOURCES.index(place.source)
+    return (row + len(ROTATION) if turns_with_head else row), place.target.side
 
 
 def _group(place: ResolvedTarget) -> tuple[object, ...]:

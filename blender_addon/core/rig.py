@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Vector = tuple[float, float, float]
+Axes = tuple[Vector, Vector, Vector]
+"""(3, 3) rows of a rotation whose columns are the x, y and z axes."""
 OwnerKind = Literal["mesh", "pose_bone", "object", "armature"]
 """Who owns a channel: a mesh object's shape keys, a pose bone, an object, an armature data-block."""
 
@@ -19,12 +21,14 @@ class Bone:
     Attributes:
         head: (3,) position of the head, armature units.
         length: head to tail, armature units.
-        matrix: (3, 3) rows of the rest rotation; its columns are the bone's own x, y and z axes.
+        matrix: the bone's own axes, about which it turns.
+        location_axes: along which its location goes: its own; without Local Location its parent's, or the armature's.
     """
 
     head: Vector
     length: float
-    matrix: tuple[Vector, Vector, Vector]
+    matrix: Axes
+    location_axes: Axes
 
 
 @dataclass(frozen=True)

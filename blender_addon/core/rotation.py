@@ -29,6 +29,22 @@ def to_quaternion(vectors: ArrayLike) -> FloatArray:
     return q * _steady_signs(q)
 
 
+def from_quaternion(quaternions: FloatArray) -> FloatArray:
+    """Rotation vectors (n, 3) of unit quaternions (n, 4), w x y z; longer than pi where w is below 0."""
+    sine = np.linalg.norm(quaternions[:, 1:], axis=1, keepdims=True)
+    turning = sine > SMALLEST
+    angle = 2 * np.arctan2(sine, quaternions[:, :1])
+    return quaternions[:, 1:] * np.where(turning, angle / np.where(turning, sine, 1.0), 2.0)
+
+
+def product(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Hamilton products (n, 4), w x y z: first ``b``, then ``a``, as seen from outside."""
+    w, v = a[:, :1], a[:, 1:]
+    u, x = b[:, :1], b[:, 1:]
+    scalar = w * u - np.sum(v * x, axis=1, keepdims=True)
+    return np.concatenate([scalar, w * x + u * v + np.cross(v, x)], axis=1)
+
+
 def to_axis_angle(vectors: ArrayLike) -> FloatArray:
     """Angle in radians and unit axis, (n, …, 4), angle x y z, of rotation vectors (n, …, 3).
 

@@ -53,7 +53,7 @@ class ShapeKey(Target):
 
     Attributes:
         name: name to look for.
-        objects: patterns (``*``, ``?``) of mesh object names; empty: every mesh.
+        objects: names of mesh objects, or patterns of them (``*``, ``?``, ``[ab]``); empty: every mesh.
         weight: value of the key for a source value of 1.
     """
 
@@ -79,7 +79,7 @@ class CustomProperty(Target):
         owner: ``object`` (the armature object or a mesh), ``armature`` (its data) or ``pose_bone``.
         name: name to look for.
         bone: the pose bone, for that owner.
-        objects: patterns of object names, for the owner ``object``; empty: every object.
+        objects: names or patterns of object names, for the owner ``object``; empty: every object.
         weight: value for a source value of 1.
     """
 
@@ -136,7 +136,7 @@ class BoneLocation(BoneTarget):
 
 @dataclass(frozen=True, kw_only=True)
 class BoneRotation(BoneTarget):
-    """A pose bone's rotation. Rotations on one bone are added as rotation vectors.
+    """A pose bone's rotation. Rotations on one bone are added as rotation vectors, the head's angles as one of them.
 
     Attributes:
         degrees: for an action unit of 1.

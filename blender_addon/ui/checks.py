@@ -15,7 +15,8 @@ from bpy.types import Context, UILayout
 
 from bdfm_infer.errors import BdfmError
 
-from ..blender.checks import MENDS, Finding, strongest_values
+from ..blender.checks import MENDS, strongest_values
+from ..blender.finding import Finding
 from ..blender.mends import override_of
 from ..blender.plan import finished, plan_steps
 from ..blender.rig import Character

@@ -84,8 +84,7 @@ class BDFM_OT_edit_mapping(ReportingOperator):
         if not choice.fits:
             raise AddonError(rpt_("{reason} Or start a new mapping for it.").format(reason=choice.reason))
         mapping = choice.mapping
-        own = is_there(own_folder(context) / f"{mapping.id}.json")
-        if not own:
+        if mapping.id not in mappings.own:
             name = f"{mapping.name}, {character.name}"
             mapping = edit.own_copy(mapping, edit.identifier_for(name, mappings.mappings), name)
         context.scene.bdfm.own_mapping.begin(mapping, character, made_here=False)
@@ -133,15 +132,15 @@ class BDFM_OT_save_mapping(ReportingOperator):
         return needs_mapping(cls, context)
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        identifier = edit.identifier_for(context.scene.bdfm.own_mapping.name)
-        if not is_there(own_folder(context) / f"{identifier}.json"):
+        path = edit.own_path(own_folder(context), edit.identifier_for(context.scene.bdfm.own_mapping.name))
+        if not is_there(path):
             return self.execute(context)
         self.overwrite = True
         return context.window_manager.invoke_confirm(
             self,
             event,
             title=iface_("Overwrite Mapping"),
-            message=iface_("{identifier}.json is there already").format(identifier=identifier),
+            message=iface_("{file} is there already").format(file=shown(path.name)),
             confirm_text=iface_("Overwrite"),
             translate=False,
         )

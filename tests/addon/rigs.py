@@ -15,4 +15,4 @@ FACE_FORWARD = ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0))
 
 
 def bone(x: float = 0.0, y: float = 0.0, z: float = 0.0, length: float = 0.1, matrix: Any = UPRIGHT) -> Bone:
-    return Bone((x, y, z), length, matrix)
+    return Bone((x, y, z), length, matrix, matrix)

@@ -115,6 +115,27 @@ def test_nothing_is_overwritten_unasked(data, tmp_path):
     assert Mapping.load(path) == mapping
 
 
+def test_a_mapping_that_cannot_be_put_in_its_place_leaves_nothing_behind(data, tmp_path):
+    (tmp_path / "small.json").mkdir()
+    with pytest.raises(MappingError, match="cannot be written"):
+        Mapping.from_dict(data).save(tmp_path / "small.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["small.json"]
+
+
+def test_a_mapping_is_saved_into_the_file_that_has_its_id(data, tmp_path):
+    mapping = Mapping.from_dict(data)
+    mapping.save(tmp_path / "old name.json")
+    assert edit.save_own(replace(mapping, name="New"), tmp_path, overwrite=True) == tmp_path / "old name.json"
+    assert [path.name for path in tmp_path.iterdir()] == ["old name.json"]
+
+
+def test_a_file_with_another_id_is_never_overwritten(data, tmp_path):
+    other = replace(Mapping.from_dict(data), id="other")
+    other.save(tmp_path / "Small.json")
+    assert edit.save_own(Mapping.from_dict(data), tmp_path) == tmp_path / "small_2.json"
+    assert Mapping.load(tmp_path / "Small.json") == other
+
+
 def test_a_folder_that_cannot_be_made_is_a_report(data, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(AddonError, match="preferences"):
@@ -173,8 +194,8 @@ def _values(**units):
 def test_swapped_sides_come_back(data):
     mapping = Mapping.from_dict(data)
     swapped = edit.swapped_sides(mapping)
-    assert swapped.channels["jaw_right"][0].side == "right" and "jaw_left" not in swapped.channels
-    assert swapped.combine[0].by == "eye_closed_right" and swapped.combine[0].on == "right"
+    assert [target.side for target in swapped.channels["AU05"]] == ["right", "left"]
+    assert swapped.combine == mapping.combine
     assert edit.swapped_sides(swapped) == mapping
 
 

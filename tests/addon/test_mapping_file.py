@@ -303,8 +303,16 @@ def test_one_damaged_file_does_not_hide_the_others(data: dict[str, Any], tmp_pat
     (tmp_path / "a.json").write_text("{", encoding="utf-8")
     (tmp_path / "schema.json").write_text("{}", encoding="utf-8")
     mappings, refused = load_folder(tmp_path)
-    assert [mapping.id for mapping in mappings] == ["small"]
+    assert [(path.name, mapping.id) for path, mapping in mappings.items()] == [("b.json", "small")]
     assert len(refused) == 1 and "a.json" in str(refused[0])
+
+
+def test_the_second_file_with_one_id_is_refused_by_name(data: dict[str, Any], tmp_path: Path) -> None:
+    for name in ("b.json", "a.json"):
+        Mapping.from_dict(data).save(tmp_path / name)
+    mappings, (refused,) = load_folder(tmp_path)
+    assert [path.name for path in mappings] == ["a.json"]
+    assert "b.json" in str(refused) and "a.json" in str(refused) and "'small'" in str(refused)
 
 
 @settings(max_examples=50)

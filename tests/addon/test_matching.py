@@ -20,7 +20,7 @@ from blender_addon.core.matching import choose, rank, resolve, score
 from blender_addon.core.rig import Bone, PropertyOwner, Rig
 from blender_addon.core.targets import BoneTarget, CustomProperty, ShapeKey
 
-SHIPPED = load_folder(MAPPINGS)[0]
+SHIPPED = list(load_folder(MAPPINGS)[0].values())
 SIDES = (("Left", "_L"), ("Right", "_R"))
 CHARACTERS = {
     "rocketbox-female01-facial": "rocketbox_au",
@@ -312,3 +312,12 @@ def test_a_property_of_one_pose_bone_is_not_that_of_another(data: dict[str, Any]
     assert resolve(Mapping.from_dict(data), rig).report() == [
         "AU26: there is no custom property 'open'. Nearest: open."
     ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "mesh"), [("face [LOD0]", "Face [LOD0]"), ("Face ?", "Face R"), ("Face [LR]", "Face R")]
+)
+def test_objects_by_name_and_by_pattern(data: dict[str, Any], pattern: str, mesh: str) -> None:
+    data["channels"] = {"AU12": [{"kind": "shape_key", "name": "smile", "objects": [pattern]}]}
+    found = resolve(Mapping.from_dict(data), Rig("Hero", {"Face [LOD0]": ("smile",), "Face R": ("smile",)})).targets
+    assert [place.owner for place in found] == [mesh]

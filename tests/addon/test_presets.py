@@ -32,6 +32,14 @@ def test_what_is_saved_is_loaded(tmp_path: Path, name: str) -> None:
     assert [file.suffix for file in path.parent.iterdir()] == [".json"]
 
 
+def test_names_that_no_file_can_have_stay_apart(tmp_path: Path) -> None:
+    names = ["A/B", "A:B", "A.B", "A_B", "A%2FB", "50%", "A%B"]
+    for name in names:
+        Preset(name, CLEANING).save(tmp_path)
+    assert list_presets(tmp_path) == sorted(names)
+    assert [Preset.load(preset_path(tmp_path, name)).name for name in names] == names
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="such names are refused by the file system")
 def test_names_that_blender_cannot_hold_are_not_offered(tmp_path: Path) -> None:
     path = Preset("Anna", CLEANING).save(tmp_path)
@@ -84,3 +92,10 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PresetError, match="cannot be written"):
         Preset("a", CLEANING).save(tmp_path / "file")
+
+
+def test_a_preset_that_cannot_be_put_in_its_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    preset_path(tmp_path, "a").mkdir()
+    with pytest.raises(PresetError, match="cannot be written"):
+        Preset("a", CLEANING).save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

@@ -52,11 +52,11 @@ def test_bone_rotation_in_every_mode(bake, mode):
     rig = armature("Rig", {"jaw": mode, "other": mode})
     channels = {
         "AU26": [{"kind": "bone_rotation", "bone": "jaw", "axis": "x", "degrees": 30}],
-        "yaw": [{"kind": "bone_rotation", "bone": "jaw", "axis": "y", "degrees_per_degree": 1}],
-        "roll": [{"kind": "bone_rotation", "bone": "jaw", "axis": "z", "degrees_per_degree": -0.5}],
+        "AU25": [{"kind": "bone_rotation", "bone": "jaw", "axis": "y", "degrees": 40}],
+        "jaw_left": [{"kind": "bone_rotation", "bone": "jaw", "axis": "z", "degrees": -25}],
     }
     amounts = np.linspace(0, 1, 25)
-    bake(rig, make_performance(np.arange(25) / 24, AU26=amounts, yaw=amounts * 40, roll=amounts * 50), channels)
+    bake(rig, make_performance(np.arange(25) / 24, AU26=amounts, AU25=amounts, jaw_left=amounts), channels)
     for frame in (1, 9, 25):
         vector = np.radians([30, 40, -25]) * amounts[frame - 1]
         angle = float(np.linalg.norm(vector))

@@ -191,12 +191,15 @@ def test_channels_that_hold_samples_are_left_alone_and_named(bake, curve_of):
 
 @pytest.mark.parametrize("whole_group", [False, True])
 def test_channels_that_are_muted_are_named(bake, curve_of, whole_group):
+    """Before Blender 4.4 a muted group mutes its channels; later its button mutes each of them."""
     face = mesh("Face", ["smile"])
     bake(face, make_performance(TIMES, AU12=0.1), {"AU12": [KEY]})
     curve = curve_of(face.data.shape_keys, SMILE)
     (curve.group if whole_group else curve).mute = True
     report = bake(face, make_performance(TIMES, AU12=TIMES), {"AU12": [KEY]}, target="ACTIVE_ACTION")
-    assert any("muted" in warning for warning in report.warnings)
+    bpy.context.scene.frame_set(25)
+    assert any("muted" in warning for warning in report.warnings) == (smile_key(face).value < 1)
+    assert smile_key(face).value < 1 or (whole_group and bpy.app.version >= (4, 4, 0))
     assert curve_of(face.data.shape_keys, SMILE).keyframe_points[24].co.y == pytest.approx(1, abs=1e-6)
 
 

@@ -236,8 +236,8 @@ def test_characters_that_share_their_keys_are_told_of_it(batch, tmp_path):
     add(first, twin)
     bpy.ops.bdfm.load_take(filepath=str(takes(tmp_path, 0.5)[0]))
     bpy.ops.bdfm.batch_bake()
-    assert [item.status for item in batch.characters] == ["BAKED", "WARNED"]
-    assert "shares its shape keys with Anna" in batch.characters[1].message
+    assert [item.status for item in batch.characters] == ["WARNED", "WARNED"]
+    assert "also belongs to Anna" in batch.characters[1].message
 
 
 def test_lists_are_kept_in_order_and_emptied_without_deleting(batch):

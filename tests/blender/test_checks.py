@@ -71,6 +71,10 @@ def break_tweak(face, rig):
     data.use_tweak_mode = True
 
 
+def break_rest(face, rig):
+    rig.data.pose_position = "REST"
+
+
 FACE = SMILE | {"AU26": [{"kind": "bone_rotation", "bone": "jaw", "axis": "x", "degrees": 30}]}
 
 
@@ -79,6 +83,7 @@ FACE = SMILE | {"AU26": [{"kind": "bone_rotation", "bone": "jaw", "axis": "x", "
     [
         ("driven", break_driver), ("muted", break_mute), ("pinned", break_pin), ("absolute", break_absolute),
         ("range", break_range), ("locked", break_lock), ("tweaked", break_tweak),
+        ("rest", break_rest),
     ],
 )  # fmt: skip
 def test_found_mended_and_undone(own, kinds, kind, harm):
@@ -236,6 +241,8 @@ def test_swapped_bones_are_found(own, kinds):
     rig.data.bones["lid_right"].name = "lid_left"
     rig.data.bones["x"].name = "lid_right"
     assert kinds(rig) == {"Rig": ["mirrored"]}
+    bpy.ops.bdfm.swap_sides(character="Rig")
+    assert kinds(rig) == {"Rig": []}
 
 
 def test_swapping_left_and_right_makes_an_own_mapping(own, kinds, part, tmp_path):
@@ -401,3 +408,28 @@ def test_names_with_quotes_and_newlines(own, kinds):
     assert kinds(face) == {face.name: ["driven"]}
     bpy.ops.bdfm.mend(character=face.name, kind="driven")
     assert kinds(face) == {face.name: []}
+
+
+@pytest.mark.parametrize("where", ["strip", "kept action", "driver", "another rig's action"])
+def test_quaternions_are_refused_where_euler_angles_are_moved_from_elsewhere(own, kinds, where):
+    own({"AU26": [{"kind": "bone_rotation", "bone": "jaw", "axis": "y", "degrees": 85}], **SMILE})
+    rig = armature("Rig", {"jaw": "XYZ"})
+    mesh("Face", ["smile"], rig)
+    path = 'pose.bones["jaw"].rotation_euler'
+    moved = armature("Other", {"jaw": "XYZ"}) if where == "another rig's action" else rig
+    if where == "driver":
+        drive(rig, path, 1)
+    else:
+        moved.keyframe_insert(path, frame=1)
+    if where == "strip":
+        rig.animation_data.nla_tracks.new().strips.new("walk", 1, rig.animation_data.action)
+    if where in ("strip", "kept action"):
+        rig.animation_data.action.use_fake_user = True
+        rig.animation_data.action = None
+    select(rig)
+    if moved != rig:
+        assert bpy.ops.bdfm.mend(character="Rig", kind="gimbal") == {"FINISHED"}
+        return
+    with pytest.raises(RuntimeError, match="drivers" if where == "driver" else "keyframes on its Euler angles"):
+        bpy.ops.bdfm.mend(character="Rig", kind="gimbal")
+    assert rig.pose.bones["jaw"].rotation_mode == "XYZ"

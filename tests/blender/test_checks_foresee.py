@@ -78,6 +78,9 @@ def test_channels_of_the_active_action(curve, check, part, what, kind, whole_gro
     if whole_group:
         there.group = there.group or part("blender.versions").channels_of(keys()).groups.new("Face")
     setattr(there.group if whole_group else there, what, True)
+    if whole_group and what == "mute" and bpy.app.version >= (4, 4, 0):  # which no longer mutes its channels
+        assert not check().texts
+        return
     assert list(check().texts) == [kind]
     bpy.context.scene.bdfm.bake.target = "NEW_ACTION"
     assert not check().texts, "a new action has channels of its own"

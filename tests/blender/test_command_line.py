@@ -119,7 +119,33 @@ def test_the_mapping_of_the_command_comes_before_all_others(command, take, tmp_p
     assert command(take, "-o", out, "--mapping", "hand") == 0
     assert baked(out, key="grin") == {"Anna": 0.5}
     assert bpy.data.objects["Berta"].data.shape_keys.animation_data is None
-    assert command(take, "-o", tmp_path / "b.blend", "--mapping", "unknown") == 32
+
+
+@pytest.mark.parametrize("words", [[], ["--characters", "Anna"]])
+def test_a_mapping_that_is_not_there_is_named(command, take, tmp_path, capsys, words):
+    mesh("Anna", ["smile"])
+    assert command(take, "-o", tmp_path / "b.blend", "--mapping", "smiel", *words) in (32, 52)
+    assert "There is no mapping 'smiel'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["--characters", "Anna"]])
+def test_of_a_linked_character_the_override_is_baked(command, take, tmp_path, words):
+    """Both stand in the scene, by one name."""
+    library, out = tmp_path / "library.blend", tmp_path / "baked.blend"
+    mesh("Anna", ["smile"])
+    bpy.ops.wm.save_as_mainfile(filepath=str(library))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(str(library), link=True) as (_, wanted):
+        wanted.objects = ["Anna"]
+    (linked,) = wanted.objects
+    scene = bpy.context.scene
+    scene.collection.objects.link(linked)
+    own = linked.override_create(remap_local_usages=False)
+    scene.collection.objects.link(own)
+    own.data = own.data.override_create(remap_local_usages=False)
+    assert linked in scene.objects.values() and scene.objects["Anna"] == linked
+    command(take, "-o", out, *words)
+    assert own.data.shape_keys.animation_data.action is not None
 
 
 def test_the_lists_of_the_file(command, take, tmp_path, part):

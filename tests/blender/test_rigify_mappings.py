@@ -82,7 +82,7 @@ def posed(request, enabled_addon, part) -> Posed:
     armature = _generate(upgraded=request.param == "rigify_face")
     (character,) = part("blender.rig").characters_in([armature], bpy.context.scene)
     mappings, _ = part("core.mapping").load_folder(MAPPINGS)
-    (fit,) = part("core.matching").choose(mappings, part("blender.rig").read_rig(character))
+    (fit,) = part("core.matching").choose(mappings.values(), part("blender.rig").read_rig(character))
     assert fit.mapping.id == request.param
     moments = [{}, *({name: DEGREES if name in ROTATION else 1.0} for name in SOURCES), WINK, SURPRISE]
     channels = {name: [moment.get(name, 0.0) for moment in moments] for name in SOURCES}
