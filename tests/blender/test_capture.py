@@ -10,7 +10,6 @@ import bpy
 import cv2
 import numpy as np
 import pytest
-from conftest import ADDON
 from footage import sample_frames, write_clip
 
 from bdfm_infer.take import Take
@@ -122,8 +121,9 @@ def test_a_file_that_cannot_be_opened_keeps_what_was_captured(begun, part, tmp_p
 
 
 def test_disabling_the_add_on_keeps_what_was_captured(begun, part):
-    bpy.ops.preferences.addon_disable(module=ADDON)
-    bpy.ops.preferences.addon_enable(module=ADDON)
+    addon = part("ui").__name__.removesuffix(".ui")
+    bpy.ops.preferences.addon_disable(module=addon)
+    bpy.ops.preferences.addon_enable(module=addon)
     check_what_was_kept(begun, part)
 
 
