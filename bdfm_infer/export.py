@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import WriteError
+from .openface_angles import to_openface
 from .outputs import refuse_existing
 from .parameters import AU_NAMES
 
@@ -108,8 +109,7 @@ def _openface(take: Take) -> Iterator[str]:
     units = [f"AU{number:02d}" for number in OPENFACE_AUS]
     columns = ["frame", "face_id", "timestamp", "confidence", "success", "pose_Rx", "pose_Ry", "pose_Rz"]
     yield ",".join([*columns, *(f"{unit}_r" for unit in units), "AU45_r"])
-    yaw, pitch, roll = np.radians(take.rotation.T)
-    rotation = np.c_[-pitch, -yaw, roll]
+    rotation = to_openface(take.rotation)
     intensity = np.c_[
         take.action_units[:, [AU_NAMES.index(unit) for unit in units]],
         (take.channel("eye_closed_left") + take.channel("eye_closed_right")) / 2,

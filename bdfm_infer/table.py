@@ -22,6 +22,7 @@ from .captured import captured_rows
 from .errors import TakeFormatError
 from .export import OPENFACE_AUS, OPENFACE_FULL, TIMECODE_FPS, arkit_table
 from .from_arkit import units_from_arkit
+from .openface_angles import from_openface
 from .parameters import AU_NAMES, ROTATION
 from .rows import COLUMNS, DEGREES, FACE, FRAMES, PIXELS, Row
 
@@ -216,8 +217,8 @@ def _openface(cells: _Cells) -> list[Row]:
         if cells.number(line, row, "success") == 1:
             rotation = np.zeros(len(ROTATION))
             if has_pose:
-                pitch, yaw, roll = (cells.number(line, row, name, *np.radians(DEGREES)) for name in _POSE)
-                rotation = np.degrees([-yaw, -pitch, roll])
+                pose = [cells.number(line, row, name, *np.radians(DEGREES)) for name in _POSE]
+                rotation = from_openface(np.array([pose]))[0]
             values = np.zeros(len(AU_NAMES))
             values[places] = [cells.number(line, row, f"{unit}_r", *limits) / OPENFACE_FULL for unit in units]
             values[eyes] = cells.number(line, row, "AU45_r", *limits) / OPENFACE_FULL
