@@ -19,6 +19,7 @@ from ..blender.batch import BatchError, Job
 from ..blender.rig import characters_in
 from ..blender.rig_choice import PROPERTY, ChoiceError, choose_for
 from ..blender.texts import artist_text
+from ..blender.versions import BLEND_RELATIVE
 from ..core.performance import Performance
 from .characters import is_selected, selected_characters
 from .gains import draw_folded_gains
@@ -138,7 +139,7 @@ class BDFM_OT_batch_add_takes(ReportingOperator):
     bl_idname = "bdfm.batch_add_takes"
     bl_label = "Add Takes"
 
-    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", *BLEND_RELATIVE})
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(default="*.csv;*.json", options={"HIDDEN"})
 

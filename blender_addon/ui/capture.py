@@ -10,7 +10,7 @@ import bpy
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, Event
 
-from ..blender.versions import sequencer_scene
+from ..blender.versions import BLEND_RELATIVE, sequencer_scene
 from .capture_panel import hide_status, is_over_panel, redraw, show_status
 from .capture_queue import capture_state, enqueue
 from .capture_session import Report, Session
@@ -89,7 +89,7 @@ class BDFM_OT_choose_video(ReportingOperator):
     bl_idname = "bdfm.choose_video"
     bl_label = "Choose Video"
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", *BLEND_RELATIVE})
     filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})

@@ -13,6 +13,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, Event, PropertyGroup, UILayout, UIList
 
+from ..blender.versions import BLEND_RELATIVE
 from ..core.errors import AddonError
 from .operators import ReportingOperator, check_name
 from .project import located
@@ -55,7 +56,7 @@ class BDFM_PG_capture(PropertyGroup):
     running: bpy.props.BoolProperty()
     factor: bpy.props.FloatProperty(min=0, max=1)
     text: bpy.props.StringProperty()
-    refused: bpy.props.StringProperty(description="Why the last file could not be loaded as a take")
+    refused: bpy.props.StringProperty(description="Why the last file, or a scene's take, could not be read as a take")
 
     def forget_messages(self) -> None:
         """Before the next capture."""
@@ -120,7 +121,7 @@ class BDFM_OT_queue_add(ReportingOperator):
     bl_label = "Add Files to Queue"
     bl_options = set()
 
-    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", *BLEND_RELATIVE})
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})
     filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})

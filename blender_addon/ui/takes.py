@@ -207,11 +207,12 @@ def _read_awaited() -> float | None:
 
 
 def _read(path: str) -> None:
-    """Read a take of scenes. One that cannot be read is asked for when it is needed."""
+    """Read a take of scenes. Why one cannot be read stands in the panel; it is asked for again when it is needed."""
     try:
         take = load(path)
     except BdfmError as error:
         _refused.add(path)
+        capture_state(bpy.context).refused = artist_text(error)
         print(f"BDFM Face Capture: {error}")
         return
     for scene in bpy.data.scenes:

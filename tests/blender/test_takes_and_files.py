@@ -77,9 +77,16 @@ def test_a_take_that_cannot_be_read_is_not_tried_at_each_drawing(part, tables, t
     for _ in range(3):
         assert part("ui.takes").loaded_take(bpy.context.scene) is None
     assert tables == ["gone.csv"]
+    assert "gone.csv: cannot be read as a take" in bpy.context.window_manager.bdfm_capture.refused
     write_take(tmp_path / "gone.csv", TIMES, AU12=0.5)
     assert smile(part, bpy.context.scene) == 0.5
     assert part("ui.takes").loaded_take(bpy.context.scene) is not None
+
+
+def test_a_file_whose_take_is_gone_says_so_in_the_panel(project):
+    (project / "takes" / "one.csv").unlink()
+    bpy.ops.wm.open_mainfile(filepath=str(project / "shot.blend"))
+    assert "one.csv: cannot be read as a take" in bpy.context.window_manager.bdfm_capture.refused
 
 
 def test_the_add_on_is_enabled_while_a_file_is_open(project, part):
