@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parent
 REPORTS = ROOT / ".bdfm" / "reports"
 BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
 """Blender's version, and the Python that its module is for."""
+NEWEST = "5.2"
+"""The Blender that is tested in the lane of the tests without one; they take as long as two others."""
 RELEASE = "4.5"
 """The Blender in which the zip's content and the demo are tested; the zip is installed in each."""
 PACKAGES = ("bdfm_infer", "bdfm_train", "blender_addon", "demo", "examples.characters", "benchmarks")
@@ -77,7 +79,7 @@ def run_tests(session: nox.Session, folders: Sequence[str]) -> bool:
     return run(session, ["-m", "pytest", *options, *folders], TEST_LIMIT_S)
 
 
-@nox.session(tags=["python"])
+@nox.session(tags=["lane-1"])
 def python(session: nox.Session) -> None:
     """ruff, mypy, and all tests that need no Blender."""
     typed = [word for package in PACKAGES for word in ("-p", package)] + [w for m in MODULES for w in ("-m", m)]
@@ -95,7 +97,9 @@ def blender_session(version: str, python_version: str) -> None:
     """Add the session that runs tests/blender in one version of Blender."""
     interpreter = find_python(python_version)
 
-    @nox.session(name=f"blender-{version}", python=interpreter or False, tags=["blender"])
+    lane = "lane-1" if version == NEWEST else "lane-2"
+
+    @nox.session(name=f"blender-{version}", python=interpreter or False, tags=[lane])
     def blender(session: nox.Session) -> None:
         if interpreter is None:
             session.skip(f"Blender {version} needs Python {python_version}, which is not on this machine.")

@@ -26,8 +26,8 @@ REQUIREMENTS = ROOT / "requirements" / "runner.txt"
 PYTHON = (3, 11)
 DISCARD = "BDFM_DISCARD_ENVIRONMENTS"
 """Set to 1, each session's packages are removed at its end (noxfile.py)."""
-LANES = ("python", "blender")
-"""Tags of the sessions that run after one another; those of different tags run beside one another."""
+LANES = ("lane-1", "lane-2")
+"""Tags of the sessions that run after one another; those of different lanes run beside one another."""
 ROOM_GB = {"demo": 2.0, "figure5": 2.0, "test": 10.0}
 """What the packages and results of each command take on the disk."""
 DISCARDING_GB = 6.0
