@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
 
 from bdfm_infer.errors import BdfmError
 
@@ -21,6 +20,7 @@ FORMAT_VERSION: Final = 1
 MAX_BYTES: Final = 100_000
 MAX_NAME: Final = 60
 _FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*.]|%(?=[0-9A-Fa-f]{2})')
+_CODE: Final = re.compile("%([0-9A-F]{2})")
 """What no file name may hold on one system or another; a dot would be a suffix, and a percent sign a code of ours."""
 
 
@@ -93,4 +93,9 @@ def preset_path(folder: Path, name: str) -> Path:
 
 def list_presets(folder: Path) -> list[str]:
     """Names of the presets in a folder, sorted; without those that Blender cannot hold."""
-    return sorted(unquote(path.stem) for path in json_files(folder) if is_text(path.stem))
+    return sorted(_name_of(path.stem) for path in json_files(folder) if is_text(path.stem))
+
+
+def _name_of(stem: str) -> str:
+    """The name whose file :func:`preset_path` calls so."""
+    return _CODE.sub(lambda found: chr(int(found[1], 16)), stem)
