@@ -20,8 +20,8 @@ FORMAT_VERSION: Final = 1
 MAX_BYTES: Final = 100_000
 MAX_NAME: Final = 60
 _FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*.]|%(?=[0-9A-Fa-f]{2})')
-_CODE: Final = re.compile("%([0-9A-F]{2})")
 """What no file name may hold on one system or another; a dot would be a suffix, and a percent sign a code of ours."""
+_CODE: Final = re.compile("%([0-9A-F]{2})")
 
 
 class PresetError(AddonError):
