@@ -24,13 +24,14 @@ it is cancelled nothing is drawn until the end, which comes the sooner."""
 
 WATCH_S = 30.0
 """How long a modal operator watches: while one runs, Blender saves nothing by itself."""
-ASIDE_S = 0.1
-"""How long there is none then. Blender looks each hundredth of a second whether it may save."""
+TURNS_ASIDE, TURN_S = 6, 0.1
+"""Turns of Blender's event loop without one then. In each it looks whether it may save; one that draws may take long."""
 
 _session: Session | None = None
 _timer: bpy.types.Timer | None = None
 _window: bpy.types.Window | None = None
 """That from which it was begun."""
+_turns = 0
 
 
 @bpy.app.handlers.persistent
@@ -65,11 +66,13 @@ def _stop_watching(context: Context) -> None:
 
 def _watch_again() -> float | None:
     """Watch a running capture from the window where it was begun; from another where that one is closed."""
+    global _turns
     if _session is None:
         return None
+    _turns -= 1
     windows = list(bpy.context.window_manager.windows)
-    if not windows:
-        return ASIDE_S
+    if _turns > 0 or not windows:
+        return TURN_S
     with bpy.context.temp_override(window=_window if _window in windows else windows[0]):
         bpy.ops.bdfm.watch_capture("INVOKE_DEFAULT")
     return None
@@ -153,8 +156,10 @@ class _Capturing(bpy.types.Operator):
 
     def cancel(self, context: Context) -> None:
         """Another operator goes on: this one has watched long enough, or its window is closing."""
+        global _turns
         _stop_watching(context)
-        bpy.app.timers.register(_watch_again, first_interval=ASIDE_S)
+        _turns = TURNS_ASIDE
+        bpy.app.timers.register(_watch_again, first_interval=TURN_S)
 
     def _start(self, context: Context) -> None:
         global _session
