@@ -25,7 +25,7 @@ it is cancelled nothing is drawn until the end, which comes the sooner."""
 WATCH_S = 30.0
 """How long a modal operator watches: while one runs, Blender saves nothing by itself."""
 TURNS_ASIDE, TURN_S = 6, 0.1
-"""Turns of Blender's event loop without one then. In each it looks whether it may save; one that draws may take long."""
+"""Turns of Blender's event loop without one then. In each it looks whether it may save; one that draws takes long."""
 
 _session: Session | None = None
 _timer: bpy.types.Timer | None = None
