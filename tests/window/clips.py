@@ -79,7 +79,8 @@ def save_by_itself(hands: Hands) -> Acts[None]:
     chosen, settings.source = settings.source, str(long_clip())
     for _ in range(10):
         bpy.ops.bdfm.enqueue()
-    saved = lambda: set(Path(bpy.app.tempdir).parent.glob("*autosave*"))  # noqa: E731
+    kept = lambda: Path(bpy.app.tempdir).parent.glob("*autosave*")  # noqa: E731
+    saved = lambda: {(path, path.stat().st_mtime_ns) for path in kept()}  # noqa: E731
     before = saved()
     files.auto_save_time = 1
     yield from hands.click_button("bdfm.capture()")
