@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import glob
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from .child_python import child_environment
 from .errors import (
     BdfmError,
     CancelledError,
@@ -270,13 +270,9 @@ def _work(clip: Clip, options: Sequence[str], cancel: threading.Event) -> Result
 
 
 def _environment() -> dict[str, str]:
-    """The worker's environment. Its modules are not searched for in the current folder, where anything may lie, so it
-    is told where this package is, unless every Python looks there."""
+    """The worker's environment, which says where this package is, unless every Python looks there."""
     home = Path(__file__).resolve().parents[1]
-    if home.name in ("site-packages", "dist-packages"):
-        return dict(os.environ)
-    known = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), *([known] if known else [])])}
+    return child_environment([] if home.name in ("site-packages", "dist-packages") else [home])
 
 
 def _last_events(process: subprocess.Popen[str], cancel: threading.Event) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -31,12 +31,12 @@ Numbers = tuple[float | None, ...]
 TABLE = 100
 """Frames that are worked out at once; numpy takes hardly longer for them than for one."""
 
-_COLLECTIONS = {"OBJECT": "objects", "KEY": "shape_keys", "ARMATURE": "armatures", "SCENE": "scenes"}
+_COLLECTIONS = {"OBJECT": "objects", "KEY": "shape_keys", "ARMATURE": "armatures"}
 _GONE = (KeyError, AttributeError, IndexError, TypeError)
 """What Blender raises where a name leads nowhere any more."""
 
 
-class Block:
+class _Block:
     """A data-block, found again by its name where an undo replaced it."""
 
     def __init__(self, block: bpy.types.ID) -> None:
@@ -69,7 +69,7 @@ class _Value:
         custom: whether it is a custom property.
     """
 
-    block: Block
+    block: _Block
     owner: str
     name: str
     index: int | None
@@ -137,7 +137,7 @@ class Preview:
 
     def __init__(self, character: Character, mapping: Mapping, head: HeadPlacement) -> None:
         self.name = character.name
-        self._top = Block(character.top)
+        self._top = _Block(character.top)
         self._retargeting = Retargeting(placed(character, mapping, head))
         rest = self._retargeting.channels(np.zeros((1, 26)))
         bones = character.armature.pose.bones if character.armature is not None else {}
@@ -230,4 +230,4 @@ def _values_of(character: Character, channel: Channel) -> Iterator[_Value]:
         if custom:
             name = channel.name
             owner = place.path.removesuffix(f'["{bpy.utils.escape_identifier(name)}"]')
-        yield _Value(Block(place.id_block), owner, name, None if single else place.index, custom)
+        yield _Value(_Block(place.id_block), owner, name, None if single else place.index, custom)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bdfm_infer.child_python import child_environment
 from bdfm_infer.errors import BdfmError, OutputExistsError
 
 from ..core.paths import is_there
@@ -198,10 +199,8 @@ def _environment() -> dict[str, str]:
     for package in ("bdfm_infer", "onnxruntime"):
         spec = importlib.util.find_spec(package)
         if spec is not None and spec.origin is not None:
-            folders.append(str(Path(spec.origin).resolve().parent.parent))
-    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    path = os.pathsep.join(dict.fromkeys([*folders, *filter(None, inherited)]))  # an empty one is the current folder
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+            folders.append(Path(spec.origin).resolve().parent.parent)
+    return child_environment(folders) | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 
 
 def _quiet_process() -> int:

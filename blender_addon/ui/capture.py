@@ -54,7 +54,7 @@ def leave(context: Context) -> None:
     _stop_watching(context)
     hide_status()
     capture_state(context).end()
-    redraw(context)
+    redraw()
 
 
 def _stop_watching(context: Context) -> None:
@@ -177,7 +177,7 @@ class _Capturing(bpy.types.Operator):
             raise
         if not _session.is_cancelled and time.monotonic() - self._drawn > REDRAW_S:
             self._drawn = time.monotonic()
-            redraw(context)
+            redraw()
         return is_done
 
     def _finish(self, context: Context) -> set[str]:

@@ -191,7 +191,7 @@ def is_over_panel(screen: bpy.types.Screen, x: int, y: int) -> bool:
     return False
 
 
-def redraw(context: Context) -> None:
+def redraw() -> None:
     """Draw the sidebars and the status bar again."""
     redraw_sidebars()
     if _is_shown:

@@ -81,11 +81,6 @@ def capture_state(context: Context) -> BDFM_PG_capture:
     return context.window_manager.bdfm_capture
 
 
-def scene_of(session_uid: int) -> bpy.types.Scene | None:
-    """A scene, whatever it is called by now; None where it is gone."""
-    return next((scene for scene in bpy.data.scenes if scene.session_uid == session_uid), None)
-
-
 def enqueue(
     context: Context, choice: BDFM_PG_source, strips_scene: bpy.types.Scene, is_next: bool = False
 ) -> BDFM_PG_queued:

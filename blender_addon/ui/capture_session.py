@@ -16,11 +16,12 @@ from bpy.types import Context, Scene
 
 from bdfm_infer.errors import BdfmError
 
+from ..blender.scene import scene_of
 from ..blender.texts import artist_text
 from ..core.paths import shown
 from ..jobs.requests import capture_command, free_take
 from ..jobs.worker import Outcome, Worker
-from .capture_queue import BDFM_PG_capture, BDFM_PG_queued, capture_state, scene_of
+from .capture_queue import BDFM_PG_capture, BDFM_PG_queued, capture_state
 from .operators import check_name
 from .progress import describe, describe_end, share
 from .project import absolute, located
@@ -35,7 +36,7 @@ class _Done:
     """A take that was captured.
 
     Attributes:
-        scene: that gets it, see :func:`.capture_queue.scene_of`; scenes themselves do not outlive an undo.
+        scene: that gets it, see :func:`..blender.scene.scene_of`; scenes themselves do not outlive an undo.
         take: its table.
         first_take: that of the first face, where the clip has several.
         start_frame: scene frame of its second 0, where the clip has one.

@@ -173,7 +173,7 @@ def _listen() -> float | None:
     outcome = _worker.outcome
     if outcome is not None:
         _worker, _refusal = None, "" if outcome.error is None else artist_text(outcome.error)
-    redraw(bpy.context)
+    redraw()
     return None if outcome is not None else POLL_S
 
 
@@ -192,7 +192,7 @@ def _before_load(*_: object) -> None:
 def _after_frame(scene: bpy.types.Scene, *_: object) -> None:
     """The sidebar follows the timeline; a render has frames of its own, in a thread of its own."""
     if loaded_take(scene) is not None and not bpy.app.background and not bpy.app.is_job_running("RENDER"):
-        redraw(bpy.context)
+        redraw()
 
 
 def attach() -> None:

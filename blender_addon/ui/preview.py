@@ -18,8 +18,9 @@ from bpy.app.translations import pgettext_tip as tip_
 from bdfm_infer.errors import BdfmError
 
 from ..blender import gains, rig_choice
-from ..blender.preview import Block, Preview
+from ..blender.preview import Preview
 from ..blender.rig import Character, character_of
+from ..blender.scene import scene_of
 from ..blender.texts import artist_text
 from ..core.errors import TimingError
 from ..core.performance import Performance
@@ -29,8 +30,8 @@ from .bake_settings import take_time
 from .characters import choose_mapping, is_selected, selected_characters
 from .takes import loaded_take, scene_cleaning
 
-_shown_in: Block | None = None
-"""The scene, whatever its name is by now."""
+_shown_in = 0
+"""The scene, see :func:`..blender.scene.scene_of`."""
 _mark = ""
 """What that scene bears while the preview is on, and with it each undo step of that time."""
 _running: list[Preview] = []
@@ -48,7 +49,7 @@ def is_running(scene: bpy.types.Scene) -> bool:
 
 
 def _scene() -> bpy.types.Scene | None:
-    return None if _shown_in is None else _shown_in.find()
+    return scene_of(_shown_in) if _running else None
 
 
 def names() -> list[str]:
@@ -67,7 +68,7 @@ def stop(*_: object) -> None:
     if (scene := _scene()) is not None:
         scene.bdfm.preview = ""
     _running.clear()
-    _shown_in, _mark, _resampled = None, "", None
+    _shown_in, _mark, _resampled = 0, "", None
 
 
 def refresh(*_: object) -> None:
@@ -110,7 +111,7 @@ def _begin(scene: bpy.types.Scene, characters: Iterable[Character]) -> list[str]
         except BdfmError as error:
             refused.append(artist_text(error))
     if _running:
-        _shown_in, _mark = Block(scene), uuid4().hex
+        _shown_in, _mark = scene.session_uid, uuid4().hex
         scene.bdfm.preview = _mark
         _choices = _chosen(scene)
         _show(tabled=False)

@@ -91,5 +91,5 @@ def test_a_text_of_another_tool_in_the_status_bar_is_left_alone(part):
     assert writers == {"stepped.py"}
     panel = part("ui.capture_panel")
     panel.show_status()
-    panel.redraw(bpy.context)
+    panel.redraw()
     panel.hide_status()
