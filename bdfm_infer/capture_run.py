@@ -21,7 +21,7 @@ from .predictor import Predictor
 from .rows import Row
 from .sequences import first_gap
 from .smooth import Smoothing
-from .take import TakeWriter, csv_path
+from .take import TakeWriter, files_of_take
 
 _REPORTS_PER_SECOND: Final = 10
 
@@ -153,13 +153,12 @@ class Run:
             OutputExistsError: its files are there and may not be overwritten, or are what is read.
             WriteError: they cannot be written.
         """
-        table = csv_path(output)
-        for path in (table, table.with_suffix(".json")):
+        for path in files_of_take(output):
             spare(path, self.source.paths)
         facts = self.facts
         if face is not None:
             facts = {**facts, "settings": {**facts["settings"], "face": face}}
-        return TakeWriter(table, facts, with_files=not self.source.is_video, overwrite=self.options.overwrite)
+        return TakeWriter(output, facts, with_files=not self.source.is_video, overwrite=self.options.overwrite)
 
     def each(self, results: Generator[tuple[Frame, T], None, None], put: Callable[[Frame, T], bool]) -> Summary:
         """Hand what was found in each frame to ``put``, which returns whether there is a face, until the end.

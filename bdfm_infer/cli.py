@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__, cli_capture, cli_pictures
-from .cli_common import ACCURATE_HELP, draw_avatar, files_of_take, positive, stoppable
+from .cli_common import ACCURATE_HELP, draw_avatar, positive, stoppable
 from .errors import BdfmError, stopped
 from .export import FORMATS
 from .outputs import spare
 from .smooth import METHODS
-from .take import Take
+from .take import Take, files_of_take
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

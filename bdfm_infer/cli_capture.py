@@ -16,7 +16,6 @@ from .cli_common import (
     ACCURATE_HELP,
     LIST_HELP,
     draw_avatar,
-    files_of_take,
     natural,
     positive,
     rate,
@@ -27,7 +26,7 @@ from .cli_common import (
 from .errors import BdfmError
 from .outputs import spare, takes_of_faces
 from .smooth import METHODS, Smoothing
-from .take import csv_path
+from .take import csv_path, files_of_take
 
 if TYPE_CHECKING:
     from .capture_run import CaptureOptions

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .errors import InputNotFoundError
 from .outputs import spare
-from .take import Take, csv_path
+from .take import Take, files_of_take
 
 if TYPE_CHECKING:
     from .avatar import Avatar
@@ -45,12 +45,6 @@ def draw_avatar(take: Path, output: Path, avatar: Avatar, overwrite: bool, raw: 
         frames = write_avatar(read if raw else read.processed(), output, avatar, overwrite, cancel)
     print(f"{output}: {frames} frames")
     return 0
-
-
-def files_of_take(take: Path) -> tuple[Path, Path]:
-    """A take's table and its JSON file."""
-    table = csv_path(take)
-    return table, table.with_suffix(".json")
 
 
 def source_of(name: str, is_list: bool) -> SourceName:

@@ -208,7 +208,7 @@ def _openface(cells: _Cells) -> list[Row]:
     places = [AU_NAMES.index(unit) for unit in units]
     eyes = [AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")]
     face = cells.rows[0][1].get("face_id", "") if cells.rows else ""
-    limits = tuple(np.array(_STRENGTH) * OPENFACE_FULL)
+    limit, limits = np.radians(DEGREES), tuple(np.array(_STRENGTH) * OPENFACE_FULL)
     made: list[Row] = []
     for line, row in cells.rows:
         if row.get("face_id", "") != face:
@@ -217,8 +217,7 @@ def _openface(cells: _Cells) -> list[Row]:
         if cells.number(line, row, "success") == 1:
             rotation = np.zeros(len(ROTATION))
             if has_pose:
-                pose = [cells.number(line, row, name, *np.radians(DEGREES)) for name in _POSE]
-                rotation = from_openface(np.array([pose]))[0]
+                rotation[:] = [cells.number(line, row, name, *limit) for name in _POSE]
             values = np.zeros(len(AU_NAMES))
             values[places] = [cells.number(line, row, f"{unit}_r", *limits) / OPENFACE_FULL for unit in units]
             values[eyes] = cells.number(line, row, "AU45_r", *limits) / OPENFACE_FULL
@@ -232,6 +231,10 @@ def _openface(cells: _Cells) -> list[Row]:
                 action_units=values,
             )
         )
+    poses = [row.rotation for row in made if row.rotation is not None]
+    if has_pose and poses:
+        for pose, rotation in zip(poses, from_openface(np.array(poses)), strict=True):
+            pose[:] = rotation
     return made
 
 

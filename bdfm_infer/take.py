@@ -344,6 +344,16 @@ def csv_path(path: str | os.PathLike[str]) -> Path:
     return path.with_name(path.name + ".csv")
 
 
+def files_of_take(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Table and JSON file of the take that is named as for :func:`csv_path`.
+
+    Raises:
+        TakeFormatError: the path has no name at its end.
+    """
+    table = csv_path(path)
+    return table, table.with_suffix(".json")
+
+
 def is_of_take(path: Path) -> bool:
     """Whether a file is a take's JSON file, of whatever version.
 
