@@ -6,12 +6,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Final
 
 from .errors import NoMappingError
 from .mapping import Mapping
-from .names import NameIndex
+from .names import NameIndex, is_chosen
 from .rest import NotOnRigError, RestPose, measured_bones
 from .rig import Bone, OwnerKind, Rig, Vector
 from .targets import BoneLocation, BoneTarget, CustomProperty, ShapeKey, Target
@@ -250,7 +249,7 @@ class _RigIndex:
         found = [
             ResolvedTarget(source, target, "mesh", mesh, key)
             for mesh, index in self.meshes.items()
-            if _chosen(mesh, target.objects)
+            if is_chosen(mesh, target.objects)
             for key in index.find(*self.wanted(target.name, target.aliases))
         ]
         if not found:
@@ -266,7 +265,7 @@ class _RigIndex:
             for owner, index in self.owners
             if owner.kind == target.owner
             and (bone is None or owner.name == bone)
-            and (owner.kind != "object" or _chosen(owner.name, target.objects))
+            and (owner.kind != "object" or is_chosen(owner.name, target.objects))
             for name in index.find(*self.wanted(target.name, target.aliases))
         ]
         if not found:
@@ -284,8 +283,3 @@ class _RigIndex:
         axes = rest.location_axes if isinstance(target, BoneLocation) else rest.matrix
         direction = self.rest.direction(target.axis, axes)
         return ResolvedTarget(source, target, "pose_bone", bone, unit=unit, direction=direction)
-
-
-def _chosen(name: str, patterns: tuple[str, ...]) -> bool:
-    name = name.casefold()
-    return not patterns or any(name == each or fnmatchcase(name, each) for each in map(str.casefold, patterns))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
@@ -50,6 +51,12 @@ def normalise(name: str, strip_prefix: bool = True) -> Name:
         side = "left" if token.group().strip("_.- ")[0] in "lL" else "right"
         name = name[: token.start()]
     return Name(_SEPARATORS.sub("", name).casefold(), side)
+
+
+def is_chosen(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a name is one of those, or fits a pattern (``*``, ``?``, ``[ab]``), in any case; always without any."""
+    name = name.casefold()
+    return not patterns or any(name == each or fnmatchcase(name, each) for each in map(str.casefold, patterns))
 
 
 class NameIndex:

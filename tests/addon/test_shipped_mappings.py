@@ -17,6 +17,7 @@ from bdfm_infer.parameters import AU_NAMES, ROTATION
 from blender_addon.core.json_node import format_json
 from blender_addon.core.mapping import Mapping
 from blender_addon.core.names import normalise
+from blender_addon.core.records import write_record
 from blender_addon.core.targets import BoneTarget, ShapeKey, Target
 
 FILES = sorted(path for path in MAPPINGS.glob("*.json") if path.name != "schema.json")
@@ -92,8 +93,19 @@ class TestEach:
             for side in ("left", "right")
         }
         assert moved["left"] == moved["right"]
-        rules = {(rule.reduce, rule.by.replace("left", "right"), rule.on and "right") for rule in mapping.combine}
-        assert rules == {(r.reduce, r.by, r.on) for r in mapping.combine if r.by.endswith("right")}
+        rules = {(r.reduce, r.by.replace("left", "right"), r.on and "right", r.names) for r in mapping.combine}
+        assert rules == {(r.reduce, r.by, r.on, r.names) for r in mapping.combine if r.by.endswith("right")}
+
+    def test_a_raised_cheek_leaves_closed_lids_alone(self, file: Path) -> None:
+        """What narrows or closes the eye would push the lower lid through the upper one."""
+        mapping = Mapping.load(file)
+        narrows = [target for target in mapping.channels.get("AU07", ()) if target.side != "right"][:1]
+        lids = {target.label for target in (*narrows, *mapping.channels["eye_closed_left"])}
+        raised = [target for target in mapping.channels.get("AU06", ()) if target.label in lids]
+        rules = [rule for rule in mapping.combine if rule.by == "eye_closed_left"]
+        for target in raised:
+            assert any(rule.weakens("AU06", target.side, target.label) for rule in rules), target.label
+
 
 
 def test_live_link_face_export_uses_the_same_weights() -> None:
@@ -106,8 +118,7 @@ def test_live_link_face_export_uses_the_same_weights() -> None:
         if source in AU_NAMES
     }
     assert table["weights"] == ours
-    rules = [{"reduce": rule.reduce, "by": rule.by, "on": rule.on} for rule in mapping.combine]
-    assert table["combine"] == rules
+    assert table["combine"] == [write_record(rule) for rule in mapping.combine]
 
 
 def test_human_generator_is_moved_as_arkit_is() -> None:
