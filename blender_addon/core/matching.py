@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -177,11 +177,10 @@ def resolve(mapping: Mapping, rig: Rig) -> Resolution:
     targets: list[ResolvedTarget] = []
     gaps: dict[tuple[str, str, str], list[str]] = {}
     for source, channel in mapping.channels.items():
-        for target in channel:
-            try:
-                targets += index.places(source, target)
-            except NotOnRigError as reason:
-                gaps.setdefault((target.kind, target.label, str(reason)), []).append(source)
+        places, lacking = index.laid(source, channel)
+        targets += places
+        for target, reason in lacking:
+            gaps.setdefault((target.kind, target.label, reason), []).append(source)
     if not targets:
         raise NoMappingError(
             "{rig}: nothing of the mapping {mapping} is on this rig. Choose another mapping, or make one with Capture "
@@ -230,6 +229,22 @@ class _RigIndex:
     def nearest(self, kind: str, name: str) -> tuple[str, ...]:
         others = {ShapeKey.kind: self.keys, CustomProperty.kind: self.properties}
         return others.get(kind, self.bones).nearest(name)
+
+    def laid(self, source: str, channel: Sequence[Target]) -> tuple[list[ResolvedTarget], list[tuple[Target, str]]]:
+        """What the targets of a source drive, and those that the rig lacks, with the reason."""
+        places: list[ResolvedTarget] = []
+        lacking: list[tuple[Target, str]] = []
+        for target in sorted(channel, key=lambda target: target.instead_of is not None):
+            lacks = {each.label for each, _ in lacking}
+            stands_in = target.instead_of in {each.label for each in channel}
+            if stands_in and target.instead_of not in lacks:
+                continue
+            try:
+                places += self.places(source, target)
+            except NotOnRigError as reason:
+                lacking += [] if stands_in else [(target, str(reason))]
+        used = {place.target.instead_of for place in places}
+        return places, [gap for gap in lacking if gap[0].label not in used]
 
     def places(self, source: str, target: Target) -> list[ResolvedTarget]:
         """Every place that a target drives.

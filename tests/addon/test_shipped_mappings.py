@@ -21,7 +21,7 @@ from blender_addon.core.records import write_record
 from blender_addon.core.targets import BoneTarget, ShapeKey, Target
 
 FILES = sorted(path for path in MAPPINGS.glob("*.json") if path.name != "schema.json")
-WITHOUT_BROWS = ("visemes", "ready_player_me_small")
+WITHOUT_BROWS = ("visemes", "ready_player_me_small", "sranipal")
 UNEVEN = {
     ("rocketbox_au", key.replace("*", side))
     for key in ("AU_05_*_UpperLidRaiser", "AU_06_*_CheekRaiser", "AU_12_*_LipCornerPuller", "HB_01_*_Jaw")
@@ -107,7 +107,6 @@ class TestEach:
             assert any(rule.weakens("AU06", target.side, target.label) for rule in rules), target.label
 
 
-
 def test_live_link_face_export_uses_the_same_weights() -> None:
     """``bdfm_infer`` writes ARKit curves with a table of its own, which must be this mapping's."""
     table = json.loads(resources.files("bdfm_infer").joinpath("data/arkit.json").read_text(encoding="utf-8"))
@@ -121,13 +120,18 @@ def test_live_link_face_export_uses_the_same_weights() -> None:
     assert table["combine"] == [write_record(rule) for rule in mapping.combine]
 
 
-def test_human_generator_is_moved_as_arkit_is() -> None:
-    """Its keys are ARKit's in another spelling; a file of its own knows it by its bones and says what drives them."""
-    arkit, own = (Mapping.load(MAPPINGS / f"{name}.json") for name in ("arkit", "humgen3d"))
+@pytest.mark.parametrize("family", ["humgen3d", "cc3_traditional"])
+def test_families_with_arkits_keys_are_moved_as_arkit_is(family: str) -> None:
+    """Their keys are ARKit's in another spelling; files of their own know them by their bones, and move a jaw's."""
+    arkit, own = (Mapping.load(MAPPINGS / f"{name}.json") for name in ("arkit", family))
 
     def weights(mapping: Mapping) -> dict[str, dict[object, float]]:
         return {
-            source: {(normalise(target.name), target.side): target.weight for target in targets}
+            source: {
+                (normalise(target.name), target.side): target.weight
+                for target in targets
+                if isinstance(target, ShapeKey)
+            }
             for source, targets in mapping.channels.items()
             if source in AU_NAMES
         }
