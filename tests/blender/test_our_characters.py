@@ -88,3 +88,36 @@ def test_a_character_of_ours_moves_as_the_take_says(name, part):
     posed = pose(name, part)
     check_face(posed)
     check_turns(posed)
+
+
+def test_no_skin_of_the_cartoon_is_seen_within_its_laughing_mouth(part):
+    """Its mouth is a disc on the face, which would come out of it where the corners go up and the jaw goes down."""
+    objects = importlib.import_module("examples.characters.cartoon").build()
+    scene = bpy.context.scene
+    (character,) = part("blender.rig").characters_in(objects, scene)
+    (fit,) = (
+        part("blender.library")
+        .load_library(ROOT / "examples" / "characters")
+        .choose(part("blender.rig").read_rig(character))
+    )
+    bake = part("blender.bake")
+    time = bake.scene_time(scene, 0)
+    laugh = {"AU06": 0.6, "AU12": 0.8, "AU25": 0.6, "AU26": 0.4}
+    bake.bake(
+        make_performance([0, 1 / time.rate], **{name: [0, v] for name, v in laugh.items()}),
+        character,
+        fit.mapping,
+        time,
+    )
+    scene.frame_set(1)
+    graph = bpy.context.evaluated_depsgraph_get()
+    rig = character.armature.evaluated_get(graph)
+    upper, lower, left, right = (
+        rig.matrix_world @ rig.pose.bones[name].head for name in ("lip_upper", "lip_lower", "corner.L", "corner.R")
+    )
+    across = (left - right) / 2
+    for down in np.linspace(0.15, 0.85, 8):
+        for aside in np.linspace(-0.4, 0.4, 5):
+            place = upper.lerp(lower, down) + across * float(aside * (1 - down))
+            hit, *_, seen, _ = scene.ray_cast(graph, (place.x, -1, place.z), (0, 1, 0))
+            assert hit and seen.name in ("Mouth", "Lips"), (down, aside, seen)
