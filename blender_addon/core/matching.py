@@ -10,7 +10,7 @@ from typing import Final
 
 from .errors import NoMappingError
 from .mapping import Mapping
-from .names import NameIndex, is_chosen
+from .names import is_chosen, name_index
 from .rest import NotOnRigError, RestPose, measured_bones
 from .rig import Bone, OwnerKind, Rig, Vector
 from .targets import BoneLocation, BoneTarget, CustomProperty, ShapeKey, Target
@@ -203,11 +203,11 @@ class _RigIndex:
     def __init__(self, mapping: Mapping, rig: Rig) -> None:
         self.mapping = mapping
         self.rig = rig
-        self.meshes = {mesh: NameIndex(keys, pairs=True) for mesh, keys in rig.shape_keys.items()}
-        self.bones = NameIndex(rig.bones)
-        self.owners = [(owner, NameIndex(owner.properties, pairs=True)) for owner in rig.properties]
-        self.keys = NameIndex([key for keys in rig.shape_keys.values() for key in keys])
-        self.properties = NameIndex([name for owner in rig.properties for name in owner.properties])
+        self.meshes = {mesh: name_index(keys, pairs=True) for mesh, keys in rig.shape_keys.items()}
+        self.bones = name_index(tuple(rig.bones))
+        self.owners = [(owner, name_index(owner.properties, pairs=True)) for owner in rig.properties]
+        self.keys = name_index(tuple(key for keys in rig.shape_keys.values() for key in keys))
+        self.properties = name_index(tuple(name for owner in rig.properties for name in owner.properties))
         self.rest = RestPose(mapping, {name: self.bone(name) for name in measured_bones(mapping)}, rig.bones)
 
     def wanted(self, name: str, aliases: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -64,6 +64,12 @@ def is_chosen(name: str, patterns: tuple[str, ...]) -> bool:
     return not patterns or any(name == each or fnmatchcase(name, each) for each in map(str.casefold, patterns))
 
 
+@lru_cache(maxsize=512)
+def name_index(names: tuple[str, ...], pairs: bool = False) -> NameIndex:
+    """A :class:`NameIndex` of these names, made once for all mappings that are held against a rig."""
+    return NameIndex(names, pairs)
+
+
 class NameIndex:
     """Names of one rig, ready to be looked up.
 

@@ -166,6 +166,19 @@ def test_no_two_targets_of_an_action_unit_are_one_key(family: str) -> None:
         assert len(keys) == len(set(keys)), source
 
 
+def test_a_smile_among_visemes_is_used() -> None:
+    """Ready Player Me's avatars have one beside the visemes, VRChat's have not."""
+    ready = both("viseme_aa viseme_E viseme_I viseme_O viseme_U viseme_PP viseme_FF viseme_SS mouthOpen eyesClosed")
+
+    def smile(keys: list[str]) -> list[str]:
+        (found,) = laid_on(keys)
+        assert found.mapping.id == "visemes"
+        return [place.name for place in found.targets if place.source == "AU12"]
+
+    assert smile([*ready, "mouthSmile"]) == ["mouthSmile"]
+    assert smile(ready) == ["viseme_E"]
+
+
 def test_teeth_of_character_creator_follow_the_jaw() -> None:
     (found,) = laid_on(CC_TRADITIONAL, ("CC_Base_JawRoot", "CC_Base_Head", "CC_Base_L_Eye", "CC_Base_R_Eye"))
     assert found.mapping.id == "cc3_traditional"
