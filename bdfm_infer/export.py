@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -93,8 +94,8 @@ def arkit_values(action_units: FloatArray) -> FloatArray:
     values = action_units @ weights
     for rule in table["combine"]:
         unit = AU_NAMES.index(rule["reduce"])
-        sided = weights[unit] * [name.casefold().endswith(rule["on"]) for name in order]
-        values -= (action_units[:, unit] * action_units[:, AU_NAMES.index(rule["by"])])[:, None] * sided
+        weakened = weights[unit] * [weakens(rule, name) for name in order]
+        values -= (action_units[:, unit] * action_units[:, AU_NAMES.index(rule["by"])])[:, None] * weakened
     return np.clip(values, 0.0, 1.0)
 
 
@@ -103,6 +104,11 @@ def arkit_table() -> dict[str, Any]:
     """``data/arkit.json``: ``order`` of the 52 shapes, ``weights`` by action unit, and ``combine`` as in mappings."""
     table: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "arkit.json").read_text(encoding="utf-8"))
     return table
+
+
+def weakens(rule: dict[str, Any], shape: str) -> bool:
+    """Whether a rule of the table's ``combine`` holds for that shape."""
+    return shape.casefold().endswith(rule["on"]) and any(fnmatchcase(shape, name) for name in rule.get("names", ["*"]))
 
 
 def _openface(take: Take) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .export import arkit_table
+from .export import arkit_table, weakens
 from .parameters import AU_NAMES
 
 FloatArray = NDArray[np.float64]
@@ -52,6 +52,6 @@ def _weights(shapes: FloatArray) -> FloatArray:
     for rule in table["combine"]:
         unit, names = AU_NAMES.index(rule["reduce"]), by_unit[rule["by"]]
         closed = np.mean([shapes[:, order.index(name)] / weight for name, weight in names.items()], axis=0)
-        sided = np.array([name.casefold().endswith(rule["on"]) for name in order])
-        weights[:, unit] *= 1.0 - np.clip(closed, 0.0, 1.0)[:, None] * sided
+        weakened = np.array([weakens(rule, name) for name in order])
+        weights[:, unit] *= 1.0 - np.clip(closed, 0.0, 1.0)[:, None] * weakened
     return weights

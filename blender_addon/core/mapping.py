@@ -13,6 +13,7 @@ from bdfm_infer.parameters import AU_NAMES, ROTATION
 
 from .errors import MappingError
 from .json_node import Node, check_depth, format_json, read_json
+from .names import is_chosen
 from .paths import json_files, write_whole
 from .records import Reader, read_record, write_record
 from .targets import SIDES, BoneLocation, BoneRotation, Target, read_target
@@ -31,12 +32,18 @@ class Combine:
 
     Attributes:
         on: ``left`` or ``right``: only targets of that side; None: all of them.
+        names: names of targets, or patterns of them (``*``, ``?``, ``[ab]``); empty: all of them.
     """
 
     reduce: str
     by: str
     on: str | None = None
+    names: tuple[str, ...] = ()
     extra: abc.Mapping[str, Any] = field(default_factory=dict)
+
+    def weakens(self, source: str, side: str | None, name: str) -> bool:
+        """Whether it holds for a target of that source, side and name."""
+        return self.reduce == source and self.on in (None, side) and is_chosen(name, self.names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,6 +269,7 @@ def _read_combine(node: Node, warnings: list[str]) -> Combine:
         "reduce": lambda child: child.choice(SOURCES),
         "by": lambda child: child.choice(AU_NAMES),
         "on": lambda child: child.choice(SIDES),
+        "names": Node.names,
     }
     return read_record(Combine, node, node.members(), readers, warnings)
 

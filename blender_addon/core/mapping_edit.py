@@ -185,7 +185,8 @@ def swapped_sides(mapping: Mapping) -> Mapping:
         for target in targets:
             if isinstance(target, BoneTarget):
                 bone, aliases = twins.get(target.bone, (target.bone, target.aliases))
-                channels[source].append(replace(target, bone=bone, aliases=aliases))
+                instead, _ = twins.get(target.instead_of or "", (target.instead_of, ()))
+                channels[source].append(replace(target, bone=bone, aliases=aliases, instead_of=instead))
             else:
                 channels[_other_side(source)].append(replace(target, side=_other_side(target.side)))
     return replace(

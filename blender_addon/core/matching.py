@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Final
 
 from .errors import NoMappingError
 from .mapping import Mapping
-from .names import NameIndex
+from .names import is_chosen, name_index
 from .rest import NotOnRigError, RestPose, measured_bones
 from .rig import Bone, OwnerKind, Rig, Vector
 from .targets import BoneLocation, BoneTarget, CustomProperty, ShapeKey, Target
@@ -178,11 +177,10 @@ def resolve(mapping: Mapping, rig: Rig) -> Resolution:
     targets: list[ResolvedTarget] = []
     gaps: dict[tuple[str, str, str], list[str]] = {}
     for source, channel in mapping.channels.items():
-        for target in channel:
-            try:
-                targets += index.places(source, target)
-            except NotOnRigError as reason:
-                gaps.setdefault((target.kind, target.label, str(reason)), []).append(source)
+        places, lacking = index.laid(source, channel)
+        targets += places
+        for target, reason in lacking:
+            gaps.setdefault((target.kind, target.label, reason), []).append(source)
     if not targets:
         raise NoMappingError(
             "{rig}: nothing of the mapping {mapping} is on this rig. Choose another mapping, or make one with Capture "
@@ -205,11 +203,11 @@ class _RigIndex:
     def __init__(self, mapping: Mapping, rig: Rig) -> None:
         self.mapping = mapping
         self.rig = rig
-        self.meshes = {mesh: NameIndex(keys, pairs=True) for mesh, keys in rig.shape_keys.items()}
-        self.bones = NameIndex(rig.bones)
-        self.owners = [(owner, NameIndex(owner.properties, pairs=True)) for owner in rig.properties]
-        self.keys = NameIndex([key for keys in rig.shape_keys.values() for key in keys])
-        self.properties = NameIndex([name for owner in rig.properties for name in owner.properties])
+        self.meshes = {mesh: name_index(keys, pairs=True) for mesh, keys in rig.shape_keys.items()}
+        self.bones = name_index(tuple(rig.bones))
+        self.owners = [(owner, name_index(owner.properties, pairs=True)) for owner in rig.properties]
+        self.keys = name_index(tuple(key for keys in rig.shape_keys.values() for key in keys))
+        self.properties = name_index(tuple(name for owner in rig.properties for name in owner.properties))
         self.rest = RestPose(mapping, {name: self.bone(name) for name in measured_bones(mapping)}, rig.bones)
 
     def wanted(self, name: str, aliases: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -232,6 +230,22 @@ class _RigIndex:
         others = {ShapeKey.kind: self.keys, CustomProperty.kind: self.properties}
         return others.get(kind, self.bones).nearest(name)
 
+    def laid(self, source: str, channel: Sequence[Target]) -> tuple[list[ResolvedTarget], list[tuple[Target, str]]]:
+        """What the targets of a source drive, and those that the rig lacks, with the reason."""
+        places: list[ResolvedTarget] = []
+        lacking: list[tuple[Target, str]] = []
+        for target in sorted(channel, key=lambda target: target.instead_of is not None):
+            lacks = {each.label for each, _ in lacking}
+            stands_in = target.instead_of in {each.label for each in channel}
+            if stands_in and target.instead_of not in lacks:
+                continue
+            try:
+                places += self.places(source, target)
+            except NotOnRigError as reason:
+                lacking += [] if stands_in else [(target, str(reason))]
+        used = {place.target.instead_of for place in places}
+        return places, [gap for gap in lacking if gap[0].label not in used]
+
     def places(self, source: str, target: Target) -> list[ResolvedTarget]:
         """Every place that a target drives.
 
@@ -250,7 +264,7 @@ class _RigIndex:
         found = [
             ResolvedTarget(source, target, "mesh", mesh, key)
             for mesh, index in self.meshes.items()
-            if _chosen(mesh, target.objects)
+            if is_chosen(mesh, target.objects)
             for key in index.find(*self.wanted(target.name, target.aliases))
         ]
         if not found:
@@ -266,7 +280,7 @@ class _RigIndex:
             for owner, index in self.owners
             if owner.kind == target.owner
             and (bone is None or owner.name == bone)
-            and (owner.kind != "object" or _chosen(owner.name, target.objects))
+            and (owner.kind != "object" or is_chosen(owner.name, target.objects))
             for name in index.find(*self.wanted(target.name, target.aliases))
         ]
         if not found:
@@ -284,8 +298,3 @@ class _RigIndex:
         axes = rest.location_axes if isinstance(target, BoneLocation) else rest.matrix
         direction = self.rest.direction(target.axis, axes)
         return ResolvedTarget(source, target, "pose_bone", bone, unit=unit, direction=direction)
-
-
-def _chosen(name: str, patterns: tuple[str, ...]) -> bool:
-    name = name.casefold()
-    return not patterns or any(name == each or fnmatchcase(name, each) for each in map(str.casefold, patterns))

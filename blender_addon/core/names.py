@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
@@ -20,6 +22,9 @@ PREFIXES: Final = (
 """What exporters put before a name."""
 
 _PREFIX: Final = re.compile("|".join(f"(?:{prefix})" for prefix in PREFIXES), re.IGNORECASE)
+_NAMESPACE: Final = re.compile(r"^(?:.*:)?(?:[^.]*?(?:\.|__))?(?=[^.:]*[^\W\d_]{3})")
+"""A mesh, a node or a figure before a name; what stays has three letters at least, so that it is no side or number."""
+
 _SEPARATORS: Final = re.compile(r"[_.\-\s]+")
 _SIDE: Final = re.compile(
     r"(?:(?i:left|right)|[_.\-\s][lrLR]|(?<=[a-z0-9])[LR])$",
@@ -35,12 +40,13 @@ class Name(NamedTuple):
 
 @lru_cache(maxsize=8192)
 def normalise(name: str, strip_prefix: bool = True) -> Name:
-    """Forget case, ``_ . -`` and spaces, and turn a final ``_l``, ``.L``, ``Left`` and the like into a side.
+    """Forget case, width, ``_ . -`` and spaces, and turn a final ``_l``, ``.L``, ``Left`` and the like into a side.
 
     Args:
         name: as it stands on a rig or in a mapping.
         strip_prefix: also take away one of :data:`PREFIXES`.
     """
+    name = unicodedata.normalize("NFKC", name)
     if strip_prefix:
         name = _PREFIX.sub("", name, count=1) if _PREFIX.match(name) else name
     name = name.strip("_.- ")
@@ -52,11 +58,24 @@ def normalise(name: str, strip_prefix: bool = True) -> Name:
     return Name(_SEPARATORS.sub("", name).casefold(), side)
 
 
+def is_chosen(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a name is one of those, or fits a pattern (``*``, ``?``, ``[ab]``), in any case; always without any."""
+    name = name.casefold()
+    return not patterns or any(name == each or fnmatchcase(name, each) for each in map(str.casefold, patterns))
+
+
+@lru_cache(maxsize=512)
+def name_index(names: tuple[str, ...], pairs: bool = False) -> NameIndex:
+    """A :class:`NameIndex` of these names, made once for all mappings that are held against a rig."""
+    return NameIndex(names, pairs)
+
+
 class NameIndex:
     """Names of one rig, ready to be looked up.
 
-    A lookup tries the exact name, then the normalised one, then the one without a known prefix. With ``pairs`` a name
-    without side that is not there stands for its left and its right part, where both are.
+    A lookup tries the exact name, then the normalised one, then the one without a known prefix, then the rig's names
+    without a mesh, node or figure before ``.``, ``:`` or ``__``. With ``pairs`` a name without side that is not there
+    stands for its left and its right part, where both are.
     """
 
     def __init__(self, names: Iterable[str], pairs: bool = False) -> None:
@@ -68,17 +87,19 @@ class NameIndex:
         for name in self.names:
             self._plain.setdefault(normalise(name, strip_prefix=False), name)
             self._bare.setdefault(normalise(name), name)
+        local = {normalise(_NAMESPACE.sub("", name)): name for name in reversed(self.names)}
+        self._loose = local | self._bare
 
     def find(self, *wanted: str) -> tuple[str, ...]:
         """The names on the rig that the first of ``wanted`` with a match stands for: none, one, or a pair."""
         for name in wanted:
-            found = self._exact.get(name) or self._plain.get(normalise(name, False)) or self._bare.get(normalise(name))
+            found = self._exact.get(name) or self._plain.get(normalise(name, False)) or self._loose.get(normalise(name))
             if found:
                 return (found,)
         if self._pairs:
             for name in wanted:
                 stem = normalise(name).stem
-                left, right = self._bare.get(Name(stem, "left")), self._bare.get(Name(stem, "right"))
+                left, right = self._loose.get(Name(stem, "left")), self._loose.get(Name(stem, "right"))
                 if left and right:
                     return left, right
         return ()

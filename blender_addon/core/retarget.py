@@ -70,11 +70,11 @@ class Retargeting:
 
     def __init__(self, resolution: Resolution) -> None:
         columns = list(dict.fromkeys(map(_read_by, resolution.targets)))
-        self._rows = [row for row, _ in columns]
+        self._rows = [row for row, _, _ in columns]
         self._combine = [
             (
                 SOURCES.index(rule.by),
-                [rule.reduce == READABLE[row] and rule.on in (None, side) for row, side in columns],
+                [rule.weakens(READABLE[row], side, name) for row, side, name in columns],
             )
             for rule in resolution.mapping.combine
         ]
@@ -142,11 +142,11 @@ def _values(kind: str, components: FloatArray) -> FloatArray:
     return components[0] + (1.0 if kind == "bone_scale" else 0.0)
 
 
-def _read_by(place: ResolvedTarget) -> tuple[int, str | None]:
-    """What a target reads, as a row of :data:`READABLE`, and its side."""
+def _read_by(place: ResolvedTarget) -> tuple[int, str | None, str]:
+    """What a target reads, as a row of :data:`READABLE`, and its side and name, by which that is weakened."""
     turns_with_head = place.source in ROTATION and isinstance(place.target, BoneRotation)
     row = SOURCES.index(place.source)
-    return (row + len(ROTATION) if turns_with_head else row), place.target.side
+    return (row + len(ROTATION) if turns_with_head else row), place.target.side, place.target.label
 
 
 def _group(place: ResolvedTarget) -> tuple[object, ...]:

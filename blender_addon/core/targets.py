@@ -26,6 +26,7 @@ class Target(ABC):
         aliases: other names to look for.
         side: ``left`` or ``right`` (the character's own) where the target belongs to one side.
         min, max: limits of the sum over all sources, in the unit of the amount; None: no limit.
+        instead_of: name of a target of the same source; this one is used only where the rig lacks that.
         extra: keys that this version does not know; kept when the mapping is saved.
     """
 
@@ -34,6 +35,7 @@ class Target(ABC):
     side: str | None = None
     min: float | None = None
     max: float | None = None
+    instead_of: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -174,7 +176,7 @@ KINDS: Final[dict[str, type[Target]]] = {
 
 
 _READERS: Final[dict[str, Reader]] = {
-    **dict.fromkeys(("name", "bone", "reference"), Node.name),
+    **dict.fromkeys(("name", "bone", "reference", "instead_of"), Node.name),
     **dict.fromkeys(("aliases", "objects"), Node.names),
     **dict.fromkeys(("weight", "amount", "degrees", "degrees_per_degree", "min", "max"), Node.number),
     "side": lambda node: node.choice(SIDES),

@@ -52,7 +52,8 @@ def build() -> list[bpy.types.Object]:
         bone.rotation_mode = "QUATERNION" if bone.name == "head" else "XYZ"
     _drive_lids(rig)
     materials = {name: scene.material(name.title(), colour, shine=0.4) for name, colour in COLOURS.items()}
-    meshes = [_skull(rig, materials), *_mouth(rig, materials)]
+    skull = _skull(rig, materials)
+    meshes = [skull, *_mouth(rig, materials, skull)]
     for side, x in (("L", 1), ("R", -1)):
         meshes += _side(rig, materials, side, x)
     meshes.append(_lump("Nose", rig, "nose", (0, -0.105, -0.005), (0.014, 0.015, 0.012), materials["blush"]))
@@ -119,8 +120,10 @@ def _skull(rig: bpy.types.Object, materials: Mapping[str, bpy.types.Material]) -
     return made
 
 
-def _mouth(rig: bpy.types.Object, materials: Mapping[str, bpy.types.Material]) -> list[bpy.types.Object]:
-    """The dark inside as a disc on the face, and the lips as a ring around it."""
+def _mouth(
+    rig: bpy.types.Object, materials: Mapping[str, bpy.types.Material], skull: bpy.types.Object
+) -> list[bpy.types.Object]:
+    """The dark inside as a disc that stays on the face, however wide it opens, and the lips as a ring around it."""
     count = 32
     angle = np.arange(count) * 2 * np.pi / count
     rim = np.stack([np.cos(angle), np.sin(angle)], 1)
@@ -150,6 +153,8 @@ def _mouth(rig: bpy.types.Object, materials: Mapping[str, bpy.types.Material]) -
         rig,
         {bone: np.concatenate([s * share + (1 - s) * even for s in scales]) for bone, share in shares.items()},
     )
+    wrap = inside.modifiers.new("On the Face", "SHRINKWRAP")
+    wrap.target, wrap.wrap_mode, wrap.offset = skull, "OUTSIDE", 0.0025
 
     around = 8
     turn = np.arange(around) * 2 * np.pi / around
@@ -160,7 +165,7 @@ def _mouth(rig: bpy.types.Object, materials: Mapping[str, bpy.types.Material]) -
         np.cos(turn)[None, :, None] * outward[:, None] + np.sin(turn)[None, :, None] * np.array((0, -1, 0))
     )
     quads = [
-        (i * around + j, i * around + (j + 1) % around, k * around + (j + 1) % around, k * around + j)
+        (i * around + j, k * around + j, k * around + (j + 1) % around, i * around + (j + 1) % around)
         for i, k in zip(range(count), [*range(1, count), 0], strict=True)
         for j in range(around)
     ]

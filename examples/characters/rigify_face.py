@@ -79,18 +79,19 @@ def build() -> list[bpy.types.Object]:
     data = head.HeadData.load()
     rig = _generate(data)
     weights = _weights(data, rig)
+    rig.data.bones["teeth.B"].use_deform = True  # Rigify leaves teeth to their user
     lids = np.flatnonzero(np.sum([w for bone, w in weights.items() if bone.startswith("DEF-lid.T")], 0) > 0.9)
     meshes = head.build(keys=False, colours=COLOURS)
     for name, made in meshes.items():
         points = scene.points_of(made)
         if name == "Teeth":
             lower = np.linalg.norm(data.keys["jawOpen"][data.nearest(points)], axis=1) > JAW_OFFSET / 2
-            shares = {"DEF-jaw": lower.astype(float), "DEF-spine.006": (~lower).astype(float)}
+            shares = {"teeth.B": lower.astype(float), "DEF-spine.006": (~lower).astype(float)}
         elif name in ("Head", "Lashes", "Brows"):
             nearest = data.nearest(points, lids if name == "Lashes" else data.surface)
             shares = {bone: weight[nearest] for bone, weight in weights.items()}
         else:
-            shares = {"DEF-jaw" if name == "Tongue" else "DEF-spine.006": np.ones(len(points))}
+            shares = {"DEF-tongue" if name == "Tongue" else "DEF-spine.006": np.ones(len(points))}
         scene.bind(made, rig, shares)
     scene.finish(focus=(0, 0, -0.004), height=0.25)
     return [rig, *meshes.values()]

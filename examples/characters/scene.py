@@ -70,14 +70,14 @@ def ball(polar: ArrayLike, around: int = 24) -> tuple[NDArray[np.float64], list[
         around: points on a ring.
 
     Returns:
-        Vertices (rings * around, 3) and quads, ring by ring.
+        Vertices (rings * around, 3) and quads that face outward, ring by ring.
     """
     turn = np.arange(around) * 2 * np.pi / around
     a = np.repeat(np.asarray(polar, float), around)
     b = np.tile(turn, len(a) // around)
     points = np.stack([np.sin(a) * np.cos(b), -np.cos(a), np.sin(a) * np.sin(b)], 1)
     quads: list[tuple[int, ...]] = [
-        (i * around + j, i * around + (j + 1) % around, (i + 1) * around + (j + 1) % around, (i + 1) * around + j)
+        (i * around + j, (i + 1) * around + j, (i + 1) * around + (j + 1) % around, i * around + (j + 1) % around)
         for i in range(len(a) // around - 1)
         for j in range(around)
     ]

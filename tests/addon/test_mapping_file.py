@@ -140,6 +140,8 @@ def test_unknown_keys_are_warned_about_and_kept(data: dict[str, Any], tmp_path: 
         ("combine.0.by", "yaw", "combine[0].by", "one of AU01"),
         ("combine.0.by", REMOVED, "combine[0]", "'by' is missing"),
         ("combine.0.on", "both", "combine[0].on", "one of left, right"),
+        ("combine.0.names", "wide*", "combine[0].names", "a list"),
+        ("channels.AU12.0.instead_of", True, "channels.AU12[0].instead_of", "a text is expected"),
     ],
 )
 def test_refusals_name_place_and_reason(data: dict[str, Any], path: str, value: Any, place: str, reason: str) -> None:

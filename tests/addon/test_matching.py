@@ -211,6 +211,26 @@ def test_missing_targets_are_listed_with_the_nearest_names(data: dict[str, Any],
     assert len(resolution.targets) == len(resolve(Mapping.from_dict(data), rig).targets) > 0
 
 
+def test_a_stand_in_is_used_where_the_rig_lacks_the_other(data: dict[str, Any], rig: Rig) -> None:
+    """And then the other is not reported; where both are missing, it alone is."""
+    data["channels"] = {
+        "AU12": [
+            {"kind": "shape_key", "name": "blink", "weight": 0.5, "instead_of": "smile_L"},
+            {"kind": "shape_key", "name": "smile_L"},
+        ],
+        "AU05": [{"kind": "shape_key", "name": "wide_L", "instead_of": "removed"}],
+    }
+
+    def found(*keys: str) -> tuple[list[tuple[str, str]], list[str]]:
+        resolution = resolve(Mapping.from_dict(data), replace(rig, shape_keys={"Head": ("wide_L", *keys)}))
+        return [(place.source, place.name) for place in resolution.targets], [gap.name for gap in resolution.missing]
+
+    alone = ("AU05", "wide_L")
+    assert found("smile_L", "blink") == ([("AU12", "smile_L"), alone], [])
+    assert found("blink") == ([("AU12", "blink"), alone], [])
+    assert found() == ([alone], ["smile_L"])
+
+
 def test_nothing_at_all_is_an_error(data: dict[str, Any]) -> None:
     with pytest.raises(NoMappingError, match="Cube: nothing of the mapping Small is on this rig"):
         resolve(Mapping.from_dict(data), Rig("Cube", {"Cube": ("Key 1",)}))

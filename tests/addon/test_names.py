@@ -27,6 +27,8 @@ from blender_addon.core.names import Name, NameIndex, normalise
         ("blendShape1.browDownRight", "browdown", "right"),  # Maya
         ("Face.M_F00_000_00_Fcl_EYE_Close_L", "fcleyeclose", "left"),  # VRoid, merged
         ("Fcl_EYE_Close_L", "fcleyeclose", "left"),
+        ("ｳｨﾝｸ２右", "ウィンク2右", ""),  # MikuMikuDance, in half-width letters
+        ("ウィンク２右", "ウィンク2右", ""),
         ("jawOpen", "jawopen", ""),
         ("eye.L", "eye", "left"),
         ("lid.T.L.002", "lidtl002", ""),
@@ -63,6 +65,29 @@ def test_the_nearest_spelling_wins() -> None:
     assert index.find("jawOpen") == ("jawOpen",)
     assert NameIndex(["AK_25_JawOpen", "Jaw_Open"]).find("jawOpen") == ("Jaw_Open",)
     assert NameIndex(["SR_21_Jaw_Open", "AK_25_JawOpen"]).find("jawOpen") == ("AK_25_JawOpen",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Head_blendShape.browDown_L",  # Maya's FBX export
+        "Facial_Blends.BrowDown_Left",
+        "Face:browDownLeft",
+        "Genesis9__BrowDownLeft",  # Daz Studio's bridge
+        "char:BS_node.browDownL",
+    ],
+)
+def test_what_a_mesh_or_node_is_called_does_not_matter(name: str) -> None:
+    index = NameIndex(["other", name], pairs=True)
+    assert index.find("browDownLeft") == (name,)
+    assert index.find("browDownRight") == ()
+    assert NameIndex([name, "A02_Brow_Down_Left"]).find("browDownLeft") == ("A02_Brow_Down_Left",)
+
+
+@pytest.mark.parametrize("name", ["lip.T.L.001", "brow.T.L", "jaw.x", "Bip01 L.Eye", "vrc.v_aa"])
+def test_no_side_or_number_is_taken_for_a_name(name: str) -> None:
+    index = NameIndex([name])
+    assert [index.find(part) for part in ("001", "L", "x", "T.L", "aa", "v_aa")] == [()] * 6
 
 
 def test_aliases_come_after_the_name() -> None:

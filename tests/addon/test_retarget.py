@@ -74,6 +74,14 @@ def test_a_rule_for_no_side_holds_for_all_targets(data: dict[str, Any], rig: Rig
     assert channels["shape_key", "Head", "wide_L", None].values == pytest.approx([0.25])
 
 
+def test_a_rule_for_names_leaves_the_other_targets(data: dict[str, Any], rig: Rig) -> None:
+    data["channels"]["AU05"].append({"kind": "shape_key", "name": "smile_L", "side": "left"})
+    data["combine"] = [{"reduce": "AU05", "by": "eye_closed_left", "on": "left", "names": ["WIDE*"]}]
+    channels = bake(data, rig, AU05=1.0, eye_closed_left=1.0)
+    assert channels["shape_key", "Head", "wide_L", None].values == pytest.approx([0.0])
+    assert channels["shape_key", "Head", "Smile.L", None].values == pytest.approx([1.0])
+
+
 def test_a_rule_for_one_side_leaves_targets_without_side(data: dict[str, Any], rig: Rig) -> None:
     data["combine"] = [{"reduce": "AU12", "on": "left", "by": "eye_closed_left"}]
     channels = bake(data, rig, AU12=1.0, eye_closed_left=1.0)

@@ -91,3 +91,11 @@ def test_a_bone_without_a_twin_stays(name: str) -> None:
     target = {"kind": "bone_location", "bone": name, "axis": "x", "amount": 1, "side": "left"}
     mapping = Mapping.from_dict(MAPPING | {"channels": {"jaw_left": [target]}, "combine": []})
     assert swapped_sides(mapping).channels == mapping.channels
+
+
+def test_a_stand_in_stands_for_the_twin() -> None:
+    channels: Any = MAPPING["channels"]
+    leader, *others = channels["eye_closed_left"]
+    stand_in = {"kind": "bone_scale", "bone": "jaw", "axis": "x", "amount": 1, "instead_of": leader["bone"]}
+    with_it = MAPPING | {"channels": channels | {"eye_closed_left": [leader, stand_in, *others]}}
+    assert movements(swapped_sides(Mapping.from_dict(with_it)), -1) == movements(Mapping.from_dict(MAPPING), 1)

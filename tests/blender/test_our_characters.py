@@ -88,3 +88,50 @@ def test_a_character_of_ours_moves_as_the_take_says(name, part):
     posed = pose(name, part)
     check_face(posed)
     check_turns(posed)
+
+
+def baked(name, part, *frames):
+    """A character of ours on which each frame from 0 shows these action units."""
+    objects = importlib.import_module(f"examples.characters.{name}").build()
+    scene = bpy.context.scene
+    (character,) = part("blender.rig").characters_in(objects, scene)
+    rig = part("blender.rig").read_rig(character)
+    (fit,) = part("blender.library").load_library(ROOT / "examples" / "characters").choose(rig)
+    bake = part("blender.bake")
+    time = bake.scene_time(scene, 0)
+    units = {unit: [frame.get(unit, 0.0) for frame in frames] for frame in frames for unit in frame}
+    bake.bake(make_performance(np.arange(len(frames)) / time.rate, **units), character, fit.mapping, time)
+    return character
+
+
+def test_no_skin_of_the_cartoon_is_seen_within_its_laughing_mouth(part):
+    """Its mouth is a disc on the face, which would come out of it where the corners go up and the jaw goes down."""
+    character = baked("cartoon", part, {}, {"AU06": 0.6, "AU12": 0.8, "AU25": 0.6, "AU26": 0.4})
+    bpy.context.scene.frame_set(1)
+    graph = bpy.context.evaluated_depsgraph_get()
+    rig = character.armature.evaluated_get(graph)
+    upper, lower, left, right = (
+        rig.matrix_world @ rig.pose.bones[name].head for name in ("lip_upper", "lip_lower", "corner.L", "corner.R")
+    )
+    across = (left - right) / 2
+    for down in np.linspace(0.15, 0.85, 8):
+        for aside in np.linspace(-0.4, 0.4, 5):
+            place = upper.lerp(lower, down) + across * float(aside * (1 - down))
+            hit, *_, seen, _ = bpy.context.scene.ray_cast(graph, (place.x, -1, place.z), (0, 1, 0))
+            assert hit and seen.name in ("Mouth", "Lips"), (down, aside, seen)
+
+
+def test_teeth_of_the_rigify_face_follow_the_jaw_and_not_the_chin(part):
+    character = baked("rigify_face", part, {}, {"AU17": 1.0}, {"AU26": 1.0})
+    (teeth,) = (item for item in character.meshes if item.name == "Teeth")
+    rest, raised, opened = (teeth_at(frame, teeth) for frame in range(3))
+    assert np.abs(raised - rest).max() < 1e-4
+    assert (opened - rest)[:, 2].min() < -0.015
+
+
+def teeth_at(frame, teeth):
+    bpy.context.scene.frame_set(frame)
+    mesh = teeth.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    points = np.empty(len(mesh.vertices) * 3, np.float32)
+    mesh.vertices.foreach_get("co", points)
+    return points.reshape(-1, 3)
