@@ -353,6 +353,15 @@ def whole_facts(facts: Mapping[str, Any], complete: bool, frames: int, without_f
     return {"format_version": FORMAT_VERSION, **facts, "complete": complete, "counts": counts}
 
 
+def counts_of(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Rows of a take, and those without a face, as its JSON file says; 0 and 0 where that says nothing."""
+    try:
+        counts = _object(files_of_take(path)[1])["counts"]
+        return int(counts["frames"]), int(counts["without_face"])
+    except (OSError, ValueError, TypeError, LookupError, OverflowError):
+        return 0, 0
+
+
 def csv_path(path: str | os.PathLike[str]) -> Path:
     """The table of a take that is named by either of its files, or by their common name without extension.
 
