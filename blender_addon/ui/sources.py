@@ -113,8 +113,8 @@ def is_chosen(choice: BDFM_PG_source) -> bool:
 
 
 def file_of(choice: BDFM_PG_source, context: Context) -> str:
-    """The first file of what is chosen, as it is named; empty where nothing is. A panel may ask at each drawing: no disk
-    is looked at.
+    """The first file of what is chosen, as it is named; empty where nothing is. A panel may ask at each drawing: no
+    disk is looked at.
     """
     if choice.kind == "FILE":
         return str(absolute(choice.file)) if choice.file else ""
