@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Many clips, one take each: every clip in a worker process of its own, so that none can end the others.
 
-A take is written as ``NAME.part.csv``, a name that no other take has, and gets its own once it is complete. A batch
-that was broken off is started again with the same command: what is complete is left alone, the rest is done.
+A take is written in a folder of drafts, and leaves it once it is complete. A batch that was broken off is started again
+with the same command: what is complete is left alone, the rest is done.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,11 +30,11 @@ from .errors import (
     WriteError,
     unexpected,
 )
-from .take import Take, is_of_take
+from .take import Take, files_of_take, rename_take
 
 SUMMARY: Final = "bdfm-batch.json"
-DRAFT: Final = ".part"
-"""What is added to a take's name while it is being written."""
+DRAFTS: Final = "bdfm-batch.part"
+"""Folder, in that of the takes, of those that are being written or were broken off."""
 FORMAT_VERSION: Final = 1
 VIDEO_SUFFIXES: Final = (
     *(".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"),
@@ -56,7 +57,7 @@ class Clip:
     @property
     def draft(self) -> Path:
         """The take's table while it is being written."""
-        return self.take.with_name(f"{self.take.stem}{DRAFT}.csv")
+        return self.take.parent / DRAFTS / self.take.name
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,7 @@ def clips_of(inputs: Iterable[str], folder: Path) -> tuple[list[Clip], list[Resu
         source: source.stem if shared[source.stem.casefold()] == 1 else f"{source.parent.name}-{source.name}"
         for source in sources
     }
-    used = [used for name in names.values() for used in (name.casefold(), f"{name.casefold()}{DRAFT}")]
-    taken = Counter([*used, Path(SUMMARY).stem])
+    taken = Counter([*(name.casefold() for name in names.values()), Path(SUMMARY).stem])
     clips: list[Clip] = []
     for source, name in names.items():
         if taken[name.casefold()] == 1:
@@ -164,6 +164,8 @@ def run_batch(
         for future in as_completed(waiting):
             results[waiting[future]] = future.result()
             report(future.result())
+    with suppress(OSError):  # a draft is left
+        (folder / DRAFTS).rmdir()
     ordered = [*refused, *(results[clip] for clip in clips)]
     _write_summary(folder, ordered, before)
     return ordered
@@ -194,7 +196,8 @@ def _capture(clip: Clip, before: dict[str, str], options: Sequence[str], cancel:
             raise CancelledError("{clip}: not begun. Start the same command again.", clip=clip.source)
         if (old := _complete(clip, before)) is not None:
             return old
-        _check_draft(clip.draft)
+        for left in files_of_take(clip.draft):
+            left.unlink(missing_ok=True)
         return _work(clip, options, cancel)
     except BdfmError as error:
         return _failed(str(clip.source), error)
@@ -233,15 +236,9 @@ def _complete(clip: Clip, before: dict[str, str]) -> Result | None:
     return Result(str(clip.source), str(clip.take), "skipped", len(take), lost)
 
 
-def _check_draft(draft: Path) -> None:
-    """Raise an :class:`OutputExistsError` where the name of a draft is that of a table that no batch has begun."""
-    if draft.exists() and draft.stat().st_size > 0 and not is_of_take(draft.with_suffix(".json")):
-        raise OutputExistsError("{path} is needed for a draft. Move it away, or choose another folder.", path=draft)
-
-
 def _work(clip: Clip, options: Sequence[str], cancel: threading.Event) -> Result:
     """Run one worker process and give its take its name."""
-    command = [sys.executable, "-P", "-m", __package__, "capture", "-o", str(clip.draft), "--overwrite"]
+    command = [sys.executable, "-P", "-m", __package__, "capture", "-o", str(clip.draft)]
     with subprocess.Popen(
         [*command, "--progress", "json", *options, "--", str(clip.source)],
         stdin=subprocess.PIPE,
@@ -254,8 +251,7 @@ def _work(clip: Clip, options: Sequence[str], cancel: threading.Event) -> Result
     ) as process:
         last, warning = _last_events(process, cancel)
     if last.get("event") == "done":
-        clip.draft.with_suffix(".json").replace(clip.take.with_suffix(".json"))
-        clip.draft.replace(clip.take)
+        rename_take(clip.draft, clip.take)
         said = {name: warning.get(name, "") for name in ("code", "message")}
         return Result(str(clip.source), str(clip.take), "done", last["frames"], last["without_face"], **said)
     code = last.get("code", BdfmError.code)

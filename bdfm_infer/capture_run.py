@@ -6,14 +6,21 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, TypeVar
 
 from . import __version__
 from .calibrate import Calibration
-from .errors import BdfmError, CancelledError, InputNotFoundError, NoFaceError, NoFramesError
+from .errors import (
+    BdfmError,
+    CancelledError,
+    InputNotFoundError,
+    NoFaceError,
+    NoFramesError,
+    OutputExistsError,
+)
 from .faces import Face
 from .frames import Frame, SourceName, open_source
 from .outputs import spare
@@ -21,7 +28,7 @@ from .predictor import Predictor
 from .rows import Row
 from .sequences import first_gap
 from .smooth import Smoothing
-from .take import TakeWriter, files_of_take
+from .take import TakeWriter, csv_path, files_of_take
 
 _REPORTS_PER_SECOND: Final = 10
 
@@ -54,7 +61,7 @@ class CaptureOptions:
         start, end: seconds; frames with ``start <= time < end`` are read. Frame numbers remain the source's.
         threads: frames that are read at the same time, 1 to 4 of use; rows do not depend on it. None: the CPU's cores.
         image_fps: images a second, for the times of a folder or pattern; finite and above 0.
-        overwrite: replace an older take of the same name.
+        overwrite: replace an older take of the same name once the new one is complete.
         smoothing: setting written into the take; None is zero-phase for a video and nothing for images.
         calibration: setting written into the take.
 
@@ -146,8 +153,11 @@ class Run:
         self._warn = warn
         self._cancel = cancel
 
-    def writer(self, output: str | os.PathLike[str], face: int | None = None) -> TakeWriter:
+    @contextmanager
+    def writer(self, output: str | os.PathLike[str], face: int | None = None) -> Iterator[TakeWriter]:
         """Writes a take of this capture, of the face of that number where all are captured.
+
+        Where the take does not become complete and an older one stays, a warning says where the new rows are.
 
         Raises:
             OutputExistsError: its files are there and may not be overwritten, or are what is read.
@@ -158,7 +168,18 @@ class Run:
         facts = self.facts
         if face is not None:
             facts = {**facts, "settings": {**facts["settings"], "face": face}}
-        return TakeWriter(output, facts, with_files=not self.source.is_video, overwrite=self.options.overwrite)
+        new = TakeWriter(output, facts, with_files=not self.source.is_video, overwrite=self.options.overwrite)
+        try:
+            with new:
+                yield new
+        finally:
+            if not new.is_final and new.path.exists():
+                older = OutputExistsError(
+                    "{path} stays as it was, for the new take is not complete. Its rows are in {draft}.",
+                    path=csv_path(output),
+                    draft=new.path,
+                )
+                self._tell(older)
 
     def each(self, results: Generator[tuple[Frame, T], None, None], put: Callable[[Frame, T], bool]) -> Summary:
         """Hand what was found in each frame to ``put``, which returns whether there is a face, until the end.

@@ -178,14 +178,19 @@ def _faces(options: argparse.Namespace) -> int:
     for path in older_files(options.output):
         spare(path, [Path(options.input)])
 
-    def find() -> dict[str, Any]:
-        return find_faces(source, options.at, options.output, options.image_fps, options.weights, options.overwrite)
+    with stoppable() as cancel:
 
-    if options.lines:
-        from .worker import answer
+        def find(*_: object) -> dict[str, Any]:
+            return find_faces(
+                source, options.at, options.output, options.image_fps, options.weights, options.overwrite, cancel
+            )
 
-        return answer(find)
-    for face in find()["faces"]:
+        if options.lines:
+            from .worker import answer
+
+            return answer(find, cancel)
+        found = find()
+    for face in found["faces"]:
         print(f"{face['picture']}: x {face['x']:.0f}, y {face['y']:.0f}, {face['size']:.0f} px")
     return 0
 

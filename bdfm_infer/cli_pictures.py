@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -42,10 +41,10 @@ def _pictures(options: argparse.Namespace) -> int:
 
     with stoppable() as cancel:
         if options.lines:
-            from .worker import Lines, answer, watch
+            from .worker import answer
 
-            threading.Thread(target=watch, args=(sys.stdin, cancel), daemon=True).start()
-            lines = Lines(sys.stdout, cancel)
-            return answer(lambda: write(cancel, lambda row: lines.say("progress", frame=row, of=len(take))))
+            return answer(
+                lambda lines: write(cancel, lambda row: lines.say("progress", frame=row, of=len(take))), cancel
+            )
         print(f"{options.output}: {write(cancel)['frames']} pictures")
     return 0

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from . import png
 from .alignment import crop
-from .errors import NoFaceError, WriteError
+from .errors import CancelledError, NoFaceError, WriteError
 from .faces import Face
 from .frames import Frame, SourceName, open_source
 from .outputs import refuse_existing, spare
@@ -41,6 +42,7 @@ def find_faces(
     image_fps: float = 1.0,
     weights: str | None = None,
     overwrite: bool = False,
+    cancel: threading.Event | None = None,
 ) -> dict[str, Any]:
     """Write ``face1.png``, … and ``faces.json`` of the frame with the most faces within a second after a time.
 
@@ -51,12 +53,14 @@ def find_faces(
         image_fps: images a second, for the times of a list of images.
         weights: folder of the networks.
         overwrite: replace older files of these names; what is read is not replaced.
+        cancel: ends the work when set; no file is written.
 
     Returns:
         The content of ``faces.json``: ``time`` (seconds) and ``frame`` of the source, and ``faces``, largest first,
         each with ``x``, ``y`` (centre) and ``size``, pixels, ``confidence`` and ``picture``, the file's name.
 
     Raises:
+        CancelledError: ``cancel`` was set.
         NoFaceError: no face is seen there.
         OutputExistsError: the folder holds files of these names and ``overwrite`` is false, or one is what is read.
         WriteError: the folder cannot be written.
@@ -66,17 +70,21 @@ def find_faces(
     if not overwrite:
         refuse_existing(older)
     predictor = Predictor(weights)
-    opened = open_source(source, at, at + SECONDS, image_fps)
+    opened = open_source(source, at, at + SECONDS, image_fps, cancel=cancel)
     for path in older:
         spare(path, opened.paths)
     step = max(1, opened.estimated_frames // LOOKS)
     best: tuple[Frame, list[Face]] | None = None
     for number, frame in enumerate(opened):
+        if cancel is not None and cancel.is_set():
+            break
         if number % step or frame.image is None:
             continue
         faces = predictor.faces(frame.image)
         if best is None or len(faces) > len(best[1]):
             best = frame, faces
+    if cancel is not None and cancel.is_set():
+        raise CancelledError("Stopped; no picture was written.")
     if best is None or not best[1]:
         raise NoFaceError(
             "{source}: no face is seen about {time:.2f} s. Choose another time.", source=opened.facts["name"], time=at

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from .capture_run import CaptureOptions, Progress, Run, Summary, as_row
 from .errors import BdfmError
@@ -63,13 +64,20 @@ def record(
     predictor: Predictor | None = None,
     progress: Callable[[Progress], None] | None = None,
     on_row: Callable[[Row], None] | None = None,
+    on_take: Callable[[Path], None] | None = None,
     warn: Callable[[BdfmError], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Summary:
-    """As :func:`capture`, but the take stays on disk: memory does not grow with the length of the source."""
+    """As :func:`capture`, but the take stays on disk: memory does not grow with the length of the source.
+
+    Args:
+        on_take: called with the table that is written, as it is begun.
+    """
     options = options or CaptureOptions()
     run = Run(source, options, predictor, progress, warn, cancel)
     with run.writer(output) as writer:
+        if on_take is not None:
+            on_take(writer.path)
         return _read_one(run, _each(writer.append, on_row))
 
 

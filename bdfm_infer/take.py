@@ -190,7 +190,8 @@ class TakeWriter:
     """Writes a take as it comes: the JSON at the start, each row flushed as it is appended, the counts at the end.
 
     A killed run leaves a readable take. Use it as a context manager: where an error ends it before the first row, the
-    files that it made are removed.
+    files that it made are removed. An older take stays until the new one is complete: up to then, or for good where it
+    never is, the new one is called ``NAME.part.csv``.
 
     Args:
         path: where to write; ``.csv`` and ``.json`` take the place of its extension.
@@ -198,27 +199,31 @@ class TakeWriter:
         with_files: write the ``file`` column (folders and lists of images).
         overwrite: replace an older take of that name.
 
+    Attributes:
+        path: the table that is written; once the take is complete the one that was asked for.
+
     Raises:
-        OutputExistsError: a file of that name exists and ``overwrite`` is false, or the JSON file is not of a take.
+        OutputExistsError: a file of that name exists and ``overwrite`` is false, or the JSON file is not of a take;
+            what is called ``NAME.part`` is something else than a take that was broken off.
         WriteError: the folder cannot be written, or the disk is full; what was written stays.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], facts: Mapping[str, Any], with_files: bool = False, overwrite: bool = False
     ) -> None:
-        self.path = csv_path(path)
+        self._final, self.path = csv_path(path), csv_path(path)
         self._facts = facts
         self._columns = ["frame", *(["file"] if with_files else []), "timestamp", "confidence", "success", *VALUES]
         self._frames = 0
         self._without_face = 0
         try:
-            if overwrite:
+            if overwrite and any(map(os.path.lexists, files_of_take(self.path))):
                 self._refuse_foreign()
+                self.path = self._draft()
             else:
-                refuse_existing((self.path, self._json))
+                refuse_existing(files_of_take(self.path))
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._is_new = not self.path.exists() and not self._json.exists()
-            self._file = self._open(overwrite)
+            self._file = self._open()
         except OSError as error:
             raise self._failure(error) from error
         try:
@@ -251,10 +256,13 @@ class TakeWriter:
         self._without_face += not row.success
 
     def close(self, complete: bool = True) -> None:
-        """Close the table and complete the JSON file with the counts."""
+        """Close the table and complete the JSON file with the counts; a complete take replaces an older one."""
         try:
             self._file.close()
             self._write_facts(complete)
+            if complete and not self.is_final:
+                rename_take(self.path, self._final)
+                self.path = self._final
         except OSError as error:
             raise self._failure(error) from error
 
@@ -264,7 +272,7 @@ class TakeWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None and self._frames == 0 and self._is_new:
+        if error is not None and self._frames == 0:
             self._discard()
             return
         try:
@@ -272,6 +280,11 @@ class TakeWriter:
         except WriteError:
             if error is None:
                 raise
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the take has the name that was asked for."""
+        return self.path == self._final
 
     @property
     def _json(self) -> Path:
@@ -283,21 +296,33 @@ class TakeWriter:
                 "{path} is not of a take and would be replaced. Choose another name.", path=self._json
             )
 
-    def _open(self, overwrite: bool) -> TextIO:
+    def _draft(self) -> Path:
+        """A free name for the table until it is complete; a take of that name that was broken off is removed."""
+        draft = self.path.with_name(f"{self.path.stem}.part.csv")
+        files = files_of_take(draft)
+        there = [path for path in files if os.path.lexists(path)]
+        if there and _object(files[1]).get("complete") is not False:
+            raise OutputExistsError(
+                "{path} is needed for a draft. Move it away, or choose another name.", path=there[0]
+            )
+        for path in there:
+            path.unlink()
+        return draft
+
+    def _open(self) -> TextIO:
         try:
-            return self.path.open("w" if overwrite else "x", encoding="utf-8", newline="")
+            return self.path.open("x", encoding="utf-8", newline="")
         except FileExistsError:  # another capture was faster
             refuse_existing((self.path,))
             raise
 
     def _discard(self) -> None:
-        """Remove what was made, unless it took the place of an older take."""
+        """Remove what was made."""
         with suppress(OSError):
             self._file.close()
-        if self._is_new:
-            for path in (self.path, self._json):
-                with suppress(OSError):
-                    path.unlink(missing_ok=True)
+        for path in files_of_take(self.path):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def _put(self, line: str) -> None:
         self._file.write(line + "\n")
@@ -326,6 +351,15 @@ def whole_facts(facts: Mapping[str, Any], complete: bool, frames: int, without_f
     """
     counts = {"frames": frames, "without_face": without_face}
     return {"format_version": FORMAT_VERSION, **facts, "complete": complete, "counts": counts}
+
+
+def counts_of(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Rows of a take, and those without a face, as its JSON file says; 0 and 0 where that says nothing."""
+    try:
+        counts = _object(files_of_take(path)[1])["counts"]
+        return int(counts["frames"]), int(counts["without_face"])
+    except (OSError, ValueError, TypeError, LookupError, OverflowError):
+        return 0, 0
 
 
 def csv_path(path: str | os.PathLike[str]) -> Path:
@@ -360,11 +394,26 @@ def is_of_take(path: Path) -> bool:
     Raises:
         OSError: it cannot be read.
     """
+    return "format_version" in _object(path)
+
+
+def rename_take(table: Path, to: Path) -> None:
+    """Give both files of a take the name of another, which they replace. The table is the last.
+
+    Raises:
+        OSError: a file cannot be renamed.
+    """
+    for old, new in reversed(list(zip(files_of_take(table), files_of_take(to), strict=True))):
+        old.replace(new)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """The members of a JSON file; none where it is missing or holds no object."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, ValueError, RecursionError):
-        return False
-    return isinstance(facts, dict) and "format_version" in facts
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _quote(text: str) -> str:

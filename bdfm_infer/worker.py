@@ -76,7 +76,13 @@ def run(
     """
     lines = Lines(stdout or sys.stdout, cancel)
     threading.Thread(target=watch, args=(stdin or sys.stdin, cancel), daemon=True).start()
-    kept = 0
+    kept, table = 0, output
+
+    def on_take(path: Path) -> None:
+        nonlocal table
+        table = path
+        if every_face:
+            lines.say("take", take=str(path))
 
     def on_row(row: Row) -> None:
         nonlocal kept
@@ -96,18 +102,29 @@ def run(
             "progress": on_progress,
             "warn": lambda error: lines.say("warning", **error.to_json()),
             "cancel": cancel,
+            "on_take": on_take,
         }
         if not every_face:
             return {"take": str(output), **asdict(record(source, output, options, on_row=on_row, **hooks))}
-        takes = record_all(source, output, options, on_take=lambda path: lines.say("take", take=str(path)), **hooks)
+        takes = record_all(source, output, options, **hooks)
         return {"takes": [{"take": str(take.path), **asdict(take.summary)} for take in takes]}
 
-    return _speak(lines, work, lambda: {"take": str(output), "frames": kept} if kept else {})
+    return _speak(lines, work, lambda: {"take": str(table), "frames": kept} if kept else {})
 
 
-def answer(work: Callable[[], dict[str, Any]], stdout: TextIO | None = None) -> int:
-    """Do something short and report what it returns as ``done``, or its error; the exit code is the error's, or 0."""
-    return _speak(Lines(stdout or sys.stdout, threading.Event()), work, dict)
+def answer(work: Callable[[Lines], dict[str, Any]], cancel: threading.Event) -> int:
+    """Do something else than a capture and report what it returns as ``done``, or its error.
+
+    Args:
+        work: is given the lines, to report its progress.
+        cancel: ends the work when set; set here as by :func:`run`.
+
+    Returns:
+        The exit code, which is the error's, or 0.
+    """
+    lines = Lines(sys.stdout, cancel)
+    threading.Thread(target=watch, args=(sys.stdin, cancel), daemon=True).start()
+    return _speak(lines, lambda: work(lines), dict)
 
 
 def _speak(lines: Lines, work: Callable[[], dict[str, Any]], left: Callable[[], dict[str, Any]]) -> int:

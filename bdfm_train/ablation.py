@@ -26,6 +26,7 @@ from .networks.regressor import ParameterRegressor
 from .training.objective import FrozenNetworks
 from .training.paper import train_paper
 from .training.processes import Processes
+from .training.work import differences
 
 T, HEAT_MAPS = "T", "heatmaps"
 """What R reads, and the content loss compares: T, or a landmark network's maps in its place."""
@@ -123,7 +124,8 @@ class Results:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise MeasureError(f"{self.path} is no table of ablations ({error!r}). Move it away.") from error
         if there != budget:
-            raise MeasureError(f"{self.path} holds figures of another budget, {there}. Choose another folder.")
+            changed = "; ".join(differences(asdict(there), asdict(budget)))
+            raise MeasureError(f"{self.path} holds figures of another budget: {changed}. Choose another folder.")
 
     def add(self, name: str, figures: Figures) -> None:
         """Take in a variant's figures, in place of older ones.

@@ -64,7 +64,7 @@ def recover_reader(weights: Path, config: Config, photos: Sequence[Photo], out: 
         _take_apart(reader, layers, crops[:PHOTOS])
         parts = torch.from_numpy(crops).split(100)
         read = torch.cat([ExportedReader(reader)(part)[2] for part in parts]).numpy()
-    write_checkpoint({"average": reader.state_dict(), "config": config.name, "step": 0}, out)
+    write_checkpoint({"average": reader.state_dict(), "config": config.kept, "step": 0}, out)
     return float(np.abs(read - read_action_units(path, crops)).mean())
 
 

@@ -4,7 +4,8 @@ trains the landmark network of Fig. 6."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,9 @@ NAMES: Final = ("lite", "paper", "landmarks")
 
 STRIDE: Final = 16
 """Pixels of a crop for one of F_seg's last stage: a crop's side is a multiple of it."""
+
+WIDTHS: Final = 8
+"""The network's width is a multiple of it: at fewer channels torch's convolutions crash on some processors."""
 
 CONTENTS: Final = ("T", "heatmaps", "none")
 """What the facial content loss compares: the paper's T, heat maps of a landmark network in its place (Fig. 6), nothing.
@@ -136,22 +140,53 @@ class Config:
             if base not in NAMES:
                 raise ConfigError(f"{path}: extends must be one of {', '.join(NAMES)}, not {base!r}.")
             values = _merged(read_toml(folder / f"{base}.toml"), values)
-        config = make(cls, values, path, given={"name": name})
-        if unknown := sorted(config.emphasis.keys() - set(AU_NAMES)):
-            raise ConfigError(f"{path}: [emphasis] {unknown[0]!r} is no action unit.")
-        if config.paper.loss.content not in CONTENTS:
-            raise ConfigError(f"{path}: [paper.loss] content must be one of {', '.join(CONTENTS)}.")
-        batch = config.batch
-        if not all((batch.renders, batch.photos, batch.negatives, batch.shards, config.paper.photos)):
-            raise ConfigError(f"{path}: [batch] and [paper] pictures of each kind, and shards, must be above 0.")
-        if batch.renders_among_photos > batch.renders:
-            raise ConfigError(f"{path}: [batch] renders_among_photos are some of the renders, not more than these.")
-        size = config.network
-        if size.crop_size % STRIDE or not all(
-            (size.width, size.regressor_channels, size.regressor_size, size.crop_size)
-        ):
-            raise ConfigError(f"{path}: [network] sizes must be above 0, and crop_size a multiple of {STRIDE}.")
-        return config
+        return _consistent(make(cls, values, path, given={"name": name}), path)
+
+    @property
+    def kept(self) -> str | dict[str, Any]:
+        """What a checkpoint keeps of it: the name of one that comes with the package, of any other name and values."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return self.name if self.name in NAMES else values
+
+    @classmethod
+    def of_kept(cls, kept: str | dict[str, Any], path: Path) -> Config:
+        """The configuration of which :attr:`kept` was kept; a setting that it does not have yet is as in ``lite``.
+
+        Args:
+            kept: name, or name and values.
+            path: of the checkpoint, for messages.
+
+        Raises:
+            ConfigError: as :meth:`load`.
+        """
+        if isinstance(kept, str):
+            return cls.load(kept)
+        values = _merged(read_toml(Path(__file__).with_name("lite.toml")), kept) | {"emphasis": kept["emphasis"]}
+        name = values.pop("name")
+        return _consistent(make(cls, values, path, given={"name": name}), path)
+
+
+def _consistent(config: Config, path: Path) -> Config:
+    """The configuration itself.
+
+    Raises:
+        ConfigError: a value cannot be, or not beside another one.
+    """
+    if unknown := sorted(config.emphasis.keys() - set(AU_NAMES)):
+        raise ConfigError(f"{path}: [emphasis] {unknown[0]!r} is no action unit.")
+    if config.paper.loss.content not in CONTENTS:
+        raise ConfigError(f"{path}: [paper.loss] content must be one of {', '.join(CONTENTS)}.")
+    batch = config.batch
+    if not all((batch.renders, batch.photos, batch.negatives, batch.shards, config.paper.photos)):
+        raise ConfigError(f"{path}: [batch] and [paper] pictures of each kind, and shards, must be above 0.")
+    if batch.renders_among_photos > batch.renders:
+        raise ConfigError(f"{path}: [batch] renders_among_photos are some of the renders, not more than these.")
+    size = config.network
+    if size.crop_size % STRIDE or not all((size.width, size.regressor_channels, size.regressor_size, size.crop_size)):
+        raise ConfigError(f"{path}: [network] sizes must be above 0, and crop_size a multiple of {STRIDE}.")
+    if size.width % WIDTHS:
+        raise ConfigError(f"{path}: [network] width must be a multiple of {WIDTHS}, not {size.width}.")
+    return config
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -97,25 +97,46 @@ def read_crops(model: Model, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float
     return torch.cat(landmarks).numpy(), torch.cat(parameters).numpy()
 
 
-def landmark_error(model: Model, photos: list[Photo]) -> float:
+class Readings:
+    """What a model reads from photos; each is read once, however often it is asked for.
+
+    Args:
+        model: reads them.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._known: dict[int, tuple[Photo, NDArray[np.float32], NDArray[np.float32]]] = {}
+
+    def of(self, photos: Sequence[Photo]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """As :func:`read_crops`, of photos aligned by their own landmarks."""
+        new = list({id(photo): photo for photo in photos if id(photo) not in self._known}.values())
+        if new:
+            found = zip(new, *read_crops(self.model, aligned_crops(new)), strict=True)
+            self._known |= {id(photo): (photo, points, parameters) for photo, points, parameters in found}
+        _, landmarks, parameters = zip(*(self._known[id(photo)] for photo in photos), strict=True)
+        return np.stack(landmarks), np.stack(parameters)
+
+
+def landmark_error(readings: Readings, photos: list[Photo]) -> float:
     """Mean distance of the 51 landmarks within the face, in percent of the distance between the eyes."""
     matrices = [alignment.alignment(five_points(photo.landmarks)) for photo in photos]
     target = np.stack(
         [alignment.crop_units(alignment.apply(m, photo.landmarks)) for m, photo in zip(matrices, photos, strict=True)]
     )
-    found, _ = read_crops(model, aligned_crops(photos))
+    found, _ = readings.of(photos)
     eyes = np.linalg.norm(five_points(target)[:, 0] - five_points(target)[:, 1], axis=1)
     distance = np.linalg.norm(found - target, axis=2)[:, 17:].mean(1)
     return float((distance / np.maximum(eyes, 0.1)).mean() * 100.0)
 
 
-def agreement(model: Model, photos: list[Photo]) -> dict[str, tuple[int, float]]:
+def agreement(readings: Readings, photos: list[Photo]) -> dict[str, tuple[int, float]]:
     """By action unit, how many photos show it and the concordance of what is read with what was judged by eye.
 
     Units that fewer than :data:`LEAST` photos show are left out.
     """
     judged = [photo for photo in photos if photo.grades is not None]
-    _, found = read_crops(model, aligned_crops(judged))
+    _, found = readings.of(judged)
     grades = np.stack([photo.grades for photo in judged if photo.grades is not None])
     result = {}
     for i, name in enumerate(AU_NAMES):
@@ -141,16 +162,13 @@ class Gain:
     correlation: float
 
 
-def gains(model: Model, changed: Sequence[Photo]) -> dict[str, Gain]:
+def gains(readings: Readings, changed: Sequence[Photo]) -> dict[str, Gain]:
     """By action unit, how photos of changed expression are read beside themselves as they were.
 
     Units that fewer than :data:`LEAST` of them gained are left out.
     """
     origins = [photo.origin for photo in changed if photo.origin is not None]
-    before, after = (
-        read_crops(model, aligned_crops(photos))[1][:, N_POSE:]
-        for photos in ([origin.photo for origin in origins], list(changed))
-    )
+    before, after = (readings.of(photos)[1][:, N_POSE:] for photos in ([origin.photo for origin in origins], changed))
     read, added = after - before, np.stack([origin.change for origin in origins])
     result = {}
     for i, name in enumerate(AU_NAMES):
@@ -175,20 +193,20 @@ class ToneErrors:
     toned: float
 
 
-def tone_errors(model: Model, photos: Sequence[Photo], check: ToneCheck) -> ToneErrors | None:
+def tone_errors(readings: Readings, photos: Sequence[Photo], check: ToneCheck) -> ToneErrors | None:
     """Whether another tone of a part is taken for an action unit; None where no photo was judged not to show it."""
     absent = [AU_NAMES.index(name) for name in check.absent]
     resting = [photo for photo in photos if photo.grades is not None and (photo.grades[absent] == 0).all()]
     if not resting:
         return None
-    crops, changed = aligned_crops(resting), []
-    for crop, photo in zip(crops, resting, strict=True):
+    changed = []
+    for crop, photo in zip(aligned_crops(resting), resting, strict=True):
         matrix = alignment.alignment(five_points(photo.landmarks))
         points, oval = (alignment.apply(matrix, x).astype(np.float32) for x in (photo.landmarks, photo.oval))
         changed.append(toned(crop, photo_labels(points, oval), dict.fromkeys(check.parts, check.factor)))
     unit = N_POSE + AU_NAMES.index(check.unit)
-    read = (read_crops(model, x)[1][:, unit].mean() for x in (crops, np.stack(changed)))
-    return ToneErrors(len(resting), *map(float, read))
+    both = (readings.of(resting), read_crops(readings.model, np.stack(changed)))
+    return ToneErrors(len(resting), *(float(parameters[:, unit].mean()) for _, parameters in both))
 
 
 @dataclass(frozen=True)
@@ -233,21 +251,23 @@ def report(
     composed: Sequence[Photo] = (),
 ) -> str:
     """All of it, a line each; of held-out photos ``changed`` were changed in expression, ``composed`` made of two."""
-    lines = [f"landmarks of {len(photos)} held-out photos: {landmark_error(model, photos):.2f} % of the eyes' distance"]
-    judged = agreement(model, photos)
+    readings = Readings(model)
+    error = landmark_error(readings, photos)
+    lines = [f"landmarks of {len(photos)} held-out photos: {error:.2f} % of the eyes' distance"]
+    judged = agreement(readings, photos)
     lines.append(f"concordance with grades by eye: {_told(judged)}")
     for check in TONE_CHECKS:
-        if found := tone_errors(model, photos, check):
+        if found := tone_errors(readings, photos, check):
             lines.append(
                 f"{check.unit} of {found.count} {check.faces}: {found.as_taken:.3f}, "
                 f"with {check.part} {check.factor:g} times as bright {found.toned:.3f}"
             )
     if composed:
-        told = _told({unit: value for unit, value in agreement(model, list(composed)).items() if unit in judged})
+        told = _told({unit: value for unit, value in agreement(readings, list(composed)).items() if unit in judged})
         lines.append(f"the same on {len(composed)} photos with the eyes of one and the mouth of another: {told}")
     if changed:
         told = ", ".join(
-            f"{n} {g.share:.2f} (r {g.correlation:.2f}, {g.count})" for n, g in gains(model, changed).items()
+            f"{n} {g.share:.2f} (r {g.correlation:.2f}, {g.count})" for n, g in gains(readings, changed).items()
         )
         lines.append(f"share that is read of what was added to {len(changed)} held-out photos: {told}")
     for name, path in shards.items():

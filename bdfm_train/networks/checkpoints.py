@@ -49,7 +49,20 @@ def load_config(checkpoint: Path, command: str = "reader") -> Config:
     Raises:
         CheckpointError: the file is missing or damaged; the message names the command that makes it.
     """
-    return _config(read_checkpoint(checkpoint, command, ("config",)), checkpoint, command)
+    return config_of(read_checkpoint(checkpoint, command, ("config",)), checkpoint, command)
+
+
+def config_of(state: dict[str, Any], checkpoint: Path, command: str = "reader") -> Config:
+    """The configuration in the content of a checkpoint.
+
+    Raises:
+        CheckpointError: there is none.
+        ConfigError: it cannot be; or it is a file of one's own that an older checkpoint names, and that is gone.
+    """
+    kept = state["config"]
+    if not isinstance(kept, str) and not (isinstance(kept, dict) and {"name", "network", "emphasis"} <= kept.keys()):
+        raise CheckpointError(f"{checkpoint} is no checkpoint of {_command(command)}.")
+    return Config.of_kept(kept, checkpoint)
 
 
 def load_reader(checkpoint: Path) -> FaceReader:
@@ -59,7 +72,7 @@ def load_reader(checkpoint: Path) -> FaceReader:
         CheckpointError: the file is missing or belongs to another size of network.
     """
     state = read_checkpoint(checkpoint, "reader", ("average", "config"))
-    reader = build_reader(_config(state, checkpoint, "reader"))
+    reader = build_reader(config_of(state, checkpoint))
     fill(reader, state["average"], checkpoint)
     return reader.eval()
 
@@ -102,7 +115,7 @@ def load_regressor(checkpoint: Path) -> ParameterRegressor:
         CheckpointError: the file is missing or belongs to another size of network.
     """
     state = read_checkpoint(checkpoint, "regressor", ("regressor", "config"))
-    config, inputs = _config(state, checkpoint, "regressor"), _inputs(state["regressor"])
+    config, inputs = config_of(state, checkpoint, "regressor"), _inputs(state["regressor"])
     regressor = build_regressor(config) if inputs is None else _regressor(config, inputs)
     fill(regressor, state["regressor"], checkpoint)
     return regressor.eval()
@@ -212,12 +225,6 @@ def restore(path: Path, state: dict[str, Any], **parts: torch.nn.Module | torch.
 
 def _command(name: str) -> str:
     return f"python -m bdfm_train{'.' if '.' in name else ' '}{name}"
-
-
-def _config(state: dict[str, Any], checkpoint: Path, command: str) -> Config:
-    if not isinstance(state["config"], str):
-        raise CheckpointError(f"{checkpoint} is no checkpoint of {_command(command)}.")
-    return Config.load(state["config"])
 
 
 def _inputs(weights: dict[str, torch.Tensor]) -> RegressorInputs | None:

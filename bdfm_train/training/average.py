@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bdfm_train.errors import CheckpointError
-from bdfm_train.networks.checkpoints import read_checkpoint, write_checkpoint
+from bdfm_train.networks.checkpoints import config_of, read_checkpoint, write_checkpoint
 
 
 class WeightAverage:
@@ -56,7 +56,9 @@ def mean_of_runs(checkpoints: list[Path], out: Path) -> None:
     for path, state in zip(checkpoints, states, strict=True):
         if part not in state:
             raise CheckpointError(f"{path} is no checkpoint like the others. Choose readers alone, or R alone.")
-        if state["config"] != states[0]["config"] or _sizes(state[part]) != _sizes(states[0][part]):
+        if config_of(state, path).network != config_of(states[0], path).network or _sizes(state[part]) != _sizes(
+            states[0][part]
+        ):
             raise CheckpointError(f"{path} is of another network than {checkpoints[0]}. Choose runs of one.")
     mean = {name: _mean([state[part][name] for state in states]) for name in states[0][part]}
     write_checkpoint({part: mean, "config": states[0]["config"], "step": states[-1].get("step", 0)}, out)

@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -21,12 +21,12 @@ from torch.nn import functional
 from bdfm_train.config.generator import GeneratorConfig
 from bdfm_train.errors import CheckpointError, PairsError
 from bdfm_train.face_model.pairs import PREFIX, Pairs
-from bdfm_train.networks.checkpoints import read_checkpoint, restore, write_checkpoint
+from bdfm_train.networks.checkpoints import fingerprint, read_checkpoint, restore, write_checkpoint
 from bdfm_train.networks.generator import COARSE_SIZE, SIZE, Generator, perceptual_distance
 
 from .average import WeightAverage
 from .precision import training_precision
-from .work import CPU, descend, make_folder, set_rate, write_line
+from .work import CPU, descend, make_folder, refuse_other_settings, saving, set_rate, write_line
 
 COMMAND: Final = "generator"
 _KEYS: Final = ("generator", "average", "optimizer", "step", "config", "head")
@@ -128,7 +128,8 @@ def train_generator(
 
     Raises:
         PairsError: no pairs, or a damaged shard.
-        CheckpointError: the checkpoint to resume is damaged or another G's, or cannot be written.
+        CheckpointError: the checkpoint to resume is damaged, another G's, of another seed or other losses, or cannot be
+            written.
         DivergedError: a loss is not finite; the last checkpoint is intact.
     """
     torch.manual_seed(seed)
@@ -139,8 +140,13 @@ def train_generator(
     average = WeightAverage(generator, config.average)
     optimizer = torch.optim.Adam(generator.parameters(), config.learning_rate, fused=True)
     checkpoint, step = work / "generator.pt", 0
+    settings = {
+        "seed": seed,
+        "loss": {name: getattr(config, name) for name in ("perceptual", "perceptual_share", "coarse_steps")},
+        "feature network": None if features is None else fingerprint(features),
+    }
     if checkpoint.exists():
-        step = _resume(checkpoint, config, head, generator, average, optimizer)
+        step = _resume(checkpoint, config, head, settings, generator, average, optimizer)
     make_folder(work)
 
     def save() -> None:
@@ -151,27 +157,29 @@ def train_generator(
             "step": step,
             "config": asdict(config),
             "head": head,
+            "settings": settings,
         }
         write_checkpoint(state, checkpoint)
 
     began, first = time.monotonic(), step
     recent: list[dict[str, float]] = []
-    while step < steps:
-        set_rate(optimizer, learning_rate(config, step, steps))
-        y, real = pool.draw(config.batch, np.random.default_rng((seed, step)))
-        y, real = y.to(device), real.to(device)
-        recent.append(_step(generator, y, real, features, config, step, optimizer, checkpoint))
-        step += 1
-        average.update(step)
-        if step % _LOG_STEPS == 0:
-            rate = round((step - first) / (time.monotonic() - began), 2)
-            names = recent[-1].keys()
-            means = {name: round(fmean(one[name] for one in recent if name in one), 5) for name in names}
-            write_line(work / "generator.jsonl", {"step": step, "pairs": len(pool), "steps_a_second": rate} | means)
-            recent.clear()
-            pool.refresh()
-        if step % _SAVE_STEPS == 0:
-            save()
+    with saving(save):
+        while step < steps:
+            set_rate(optimizer, learning_rate(config, step, steps))
+            y, real = pool.draw(config.batch, np.random.default_rng((seed, step)))
+            y, real = y.to(device), real.to(device)
+            recent.append(_step(generator, y, real, features, config, step, optimizer, checkpoint))
+            step += 1
+            average.update(step)
+            if step % _LOG_STEPS == 0:
+                rate = round((step - first) / (time.monotonic() - began), 2)
+                names = recent[-1].keys()
+                means = {name: round(fmean(one[name] for one in recent if name in one), 5) for name in names}
+                write_line(work / "generator.jsonl", {"step": step, "pairs": len(pool), "steps_a_second": rate} | means)
+                recent.clear()
+                pool.refresh()
+            if step % _SAVE_STEPS == 0:
+                save()
     save()
     return checkpoint
 
@@ -201,6 +209,7 @@ def _resume(
     checkpoint: Path,
     config: GeneratorConfig,
     head: str,
+    settings: dict[str, Any],
     generator: Generator,
     average: WeightAverage,
     optimizer: torch.optim.Optimizer,
@@ -208,6 +217,7 @@ def _resume(
     state = read_checkpoint(checkpoint, COMMAND, _KEYS)
     if state["head"] != head or tuple(state["config"]["widths"]) != config.widths:
         raise CheckpointError(f"{checkpoint} belongs to another head or configuration. Choose another folder.")
+    refuse_other_settings(checkpoint, state.get("settings", {}), settings)
     restore(checkpoint, state, generator=generator, average=average.network, optimizer=optimizer)
     return int(state["step"])
 

@@ -81,9 +81,10 @@ class FrozenNetworks:
         return next(self.segmentation.parameters()).device
 
     @property
-    def fingerprint(self) -> str:
-        """What tells their weights from those of others."""
-        return " ".join(map(fingerprint, (self.segmentation, self.generator, self.recognition)))
+    def fingerprints(self) -> dict[str, str]:
+        """What tells the weights of each from those of others."""
+        networks = {"F_seg": self.segmentation, "G": self.generator, "F_rec": self.recognition}
+        return {name: fingerprint(network) for name, network in networks.items()}
 
     def to(self, device: torch.device) -> FrozenNetworks:
         """The same on a device, frozen."""

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bdfm_train.config import Config
-from bdfm_train.errors import CheckpointError
 from bdfm_train.networks.checkpoints import (
     build_regressor,
     fill_regressor,
@@ -37,7 +36,7 @@ from .own_losses import OwnLoss
 from .precision import training_precision
 from .processes import Processes
 from .steps import learning_rate
-from .work import adamw, descend, make_folder, set_rate, write_line
+from .work import adamw, descend, make_folder, refuse_other_settings, set_rate, write_line
 
 CHECKPOINT: Final = "paper.pt"
 LOG: Final = "paper.jsonl"
@@ -97,7 +96,7 @@ def train_paper(
     regressor.to(device).train()
     average = WeightAverage(regressor, settings.training.average)
     optimizer = adamw(regressor, settings.training.weight_decay)
-    run_settings = _settings(config, own, frozen)
+    run_settings = _settings(config, own, frozen, seed)
     step = _resume(checkpoint, run_settings, regressor, average, optimizer) if checkpoint.exists() else 0
     objective = process.spread(PaperObjective(regressor, frozen.to(device), settings.loss, own))
     make_folder(work)
@@ -108,7 +107,7 @@ def train_paper(
             "trained": regressor.state_dict(),
             "optimizer": optimizer.state_dict(),
             "step": step,
-            "config": config.name,
+            "config": config.kept,
             "settings": run_settings,
         }
         if process.rank == 0:
@@ -162,10 +161,10 @@ def _step(
     return descend(losses | {"total": total}, total, optimizer, _LONGEST_GRADIENT, step + 1, checkpoint)
 
 
-def _settings(config: Config, own: Sequence[OwnLoss], frozen: FrozenNetworks) -> dict[str, Any]:
+def _settings(config: Config, own: Sequence[OwnLoss], frozen: FrozenNetworks, seed: int) -> dict[str, Any]:
     network = asdict(config.network) | {"blocks": list(config.network.blocks)}
     losses = asdict(config.paper.loss) | {loss.name: loss.weight for loss in own}
-    return {"network": network, "loss": losses, "frozen": frozen.fingerprint}
+    return {"network": network, "loss": losses, "seed": seed, **frozen.fingerprints}
 
 
 def _resume(
@@ -176,10 +175,6 @@ def _resume(
     optimizer: torch.optim.Optimizer,
 ) -> int:
     state = read_checkpoint(checkpoint, "paper", _KEYS)
-    if state["settings"] != settings:
-        raise CheckpointError(
-            f"{checkpoint} was trained with other settings or another F_seg, G or F_rec. Choose another folder, or "
-            "move it away."
-        )
+    refuse_other_settings(checkpoint, state["settings"], settings)
     restore(checkpoint, state, trained=regressor, regressor=average.network, optimizer=optimizer)
     return int(state["step"])

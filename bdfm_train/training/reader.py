@@ -27,6 +27,7 @@ from bdfm_train.data.device_batches import DeviceBatchMaker
 from bdfm_train.data.training_data import TrainingData
 from bdfm_train.networks.checkpoints import (
     build_reader,
+    digest,
     fill_reader,
     load_reader,
     read_checkpoint,
@@ -53,7 +54,18 @@ from .steps import (
     with_mirror_images,
 )
 from .teacher import read_photos
-from .work import Clock, Descent, Run, adamw, make_folder, seed_step, set_rate, write_line
+from .work import (
+    Clock,
+    Descent,
+    Run,
+    adamw,
+    make_folder,
+    refuse_other_settings,
+    saving,
+    seed_step,
+    set_rate,
+    write_line,
+)
 
 MOMENTUM = 0.05
 """Of the running batch statistics."""
@@ -162,7 +174,8 @@ def train_reader(
 
     Raises:
         ArraysError: there is no shard, or one, or the negatives, is damaged.
-        CheckpointError: a checkpoint is damaged or another network's, or cannot be written.
+        CheckpointError: a checkpoint is damaged or another network's, the one to resume of another seed, teacher or
+            other losses, or one cannot be written.
         DivergedError: a loss is not finite; the last checkpoint is intact.
     """
     torch.manual_seed(run.seed)
@@ -176,27 +189,41 @@ def train_reader(
     average = WeightAverage(reader, config.training.average)
     optimizer = adamw(reader, config.training.weight_decay)
     torch.backends.cudnn.benchmark = True
-    checkpoint = run.work / "reader.pt"
-    step, minutes = _resume(checkpoint, reader, average, optimizer) if checkpoint.exists() else (0, 0.0)
+    checkpoint, settings = run.work / "reader.pt", _settings(config, own, teacher, run.seed)
+    step, minutes = _resume(checkpoint, settings, reader, average, optimizer) if checkpoint.exists() else (0, 0.0)
     descent = Descent(optimizer, _LONGEST_GRADIENT, checkpoint)
     batches = batches_from(step)
     clock = Clock(minutes)
-    while (share := run.length.share(step, clock.minutes)) < 1.0:
-        set_rate(optimizer, learning_rate(config.training, step, share))
-        seed_step(run.seed, step)
-        steady = 1.0 if start or teacher else min(1.0, max(0.0, (step - _BEFORE_TEACHING) / _UNTIL_TEACHING))
-        losses, total = _losses(reader, average.network, next(batches).to(run.device), config, own, steady)
-        step += 1
-        descent.step(losses, total, step)
-        average.update(step)
-        if step % _LOG_STEPS == 0:
-            record = {"step": step, "minutes": round(clock.minutes, 2), "shards": len(maker.pool.shards)}
-            write_line(run.work / "log.jsonl", record | descent.values())
-            maker.refresh()
-        if step % _SAVE_STEPS == 0:
-            _save(checkpoint, reader, average, optimizer, step, clock.minutes, config)
-    descent.values()
-    _save(checkpoint, reader, average, optimizer, step, clock.minutes, config)
+
+    def save() -> None:
+        descent.values()
+        state: dict[str, Any] = {
+            "reader": reader.state_dict(),
+            "average": average.network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "step": step,
+            "minutes": clock.minutes,
+            "config": config.kept,
+            "settings": settings,
+        }
+        write_checkpoint(state, checkpoint)
+
+    with saving(save):
+        while (share := run.length.share(step, clock.minutes)) < 1.0:
+            set_rate(optimizer, learning_rate(config.training, step, share))
+            seed_step(run.seed, step)
+            steady = 1.0 if start or teacher else min(1.0, max(0.0, (step - _BEFORE_TEACHING) / _UNTIL_TEACHING))
+            losses, total = _losses(reader, average.network, next(batches).to(run.device), config, own, steady)
+            step += 1
+            descent.step(losses, total, step)
+            average.update(step)
+            if step % _LOG_STEPS == 0:
+                record = {"step": step, "minutes": round(clock.minutes, 2), "shards": len(maker.pool.shards)}
+                write_line(run.work / "log.jsonl", record | descent.values())
+                maker.refresh()
+            if step % _SAVE_STEPS == 0:
+                save()
+    save()
     return checkpoint
 
 
@@ -213,11 +240,26 @@ def _batches(
     return on_device, on_device.batches
 
 
+def _settings(config: Config, own: Sequence[OwnLoss], teacher: Path | None, seed: int) -> dict[str, Any]:
+    """What must not change while a run lasts; another network cannot be filled."""
+    return {
+        "seed": seed,
+        "loss": asdict(config.loss) | {loss.name: loss.weight for loss in own},
+        "emphasis": config.emphasis,
+        "teacher": None if teacher is None else digest([teacher]),
+    }
+
+
 def _resume(
-    checkpoint: Path, reader: FaceReader, average: WeightAverage, optimizer: torch.optim.Optimizer
+    checkpoint: Path,
+    settings: dict[str, Any],
+    reader: FaceReader,
+    average: WeightAverage,
+    optimizer: torch.optim.Optimizer,
 ) -> tuple[int, float]:
     """Steps and minutes that are done."""
     state = read_checkpoint(checkpoint, "reader", ("reader", "average", "optimizer", "step", "minutes"))
+    refuse_other_settings(checkpoint, state.get("settings", {}), settings)
     restore(checkpoint, state, reader=reader, average=average.network, optimizer=optimizer)
     return int(state["step"]), float(state["minutes"])
 
@@ -263,23 +305,3 @@ def _landmark_error(read: Read, truth: Tensor) -> Tensor:
 def _parsing_error(parsing: Tensor, truth: Tensor) -> Tensor:
     logits = functional.interpolate(parsing, size=truth.shape[-2:], mode="bilinear")
     return functional.cross_entropy(logits, truth, ignore_index=UNKNOWN_CLASS)
-
-
-def _save(
-    path: Path,
-    reader: nn.Module,
-    average: WeightAverage,
-    optimizer: torch.optim.Optimizer,
-    step: int,
-    minutes: float,
-    config: Config,
-) -> None:
-    state: dict[str, Any] = {
-        "reader": reader.state_dict(),
-        "average": average.network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "step": step,
-        "minutes": minutes,
-        "config": config.name,
-    }
-    write_checkpoint(state, path)

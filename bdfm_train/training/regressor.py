@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,7 @@ from .steps import (
     steadiness_error,
     with_mirror_images,
 )
-from .work import Clock, Run, adamw, descend, make_folder, set_rate, write_line
+from .work import Clock, Run, adamw, descend, make_folder, refuse_other_settings, saving, set_rate, write_line
 
 
 def regressor_losses(
@@ -117,8 +118,8 @@ def train_regressor(
 
     Raises:
         ArraysError: there is no shard, or one is damaged.
-        CheckpointError: a checkpoint is damaged or of another network, the one to resume of another F_seg, or cannot be
-            written.
+        CheckpointError: a checkpoint is damaged or of another network, the one to resume of another F_seg, another seed
+            or other losses, or one cannot be written.
         DivergedError: a loss is not finite; the last checkpoint is intact.
     """
     torch.manual_seed(run.seed)
@@ -134,7 +135,9 @@ def train_regressor(
     average = WeightAverage(regressor, config.training.average)
     optimizer = adamw(regressor, config.training.weight_decay)
     path, f_seg = run.work / "regressor.pt", fingerprint(segmentation)
-    step, minutes = _resume(path, f_seg, regressor, average, optimizer) if path.exists() else (0, 0.0)
+    losses = WEIGHTS | {loss.name: loss.weight for loss in own}
+    settings = {"seed": run.seed, "loss": losses, "emphasis": config.emphasis}
+    step, minutes = _resume(path, f_seg, settings, regressor, average, optimizer) if path.exists() else (0, 0.0)
     segmentation.to(run.device)
     batches = feed(maker, step, workers=run.workers)
     emphasis, clock = emphasis_of(config, run.device), Clock(minutes)
@@ -147,27 +150,34 @@ def train_regressor(
             "step": step,
             "minutes": clock.minutes,
             "f_seg": f_seg,
-            "config": config.name,
+            "config": config.kept,
+            "settings": settings,
         }
         write_checkpoint(state, path)
 
-    while (share := run.length.share(step, clock.minutes)) < 1.0:
-        set_rate(optimizer, learning_rate(config.training, step, share))
-        batch = next(batches).to(run.device)
-        losses = _step(segmentation, regressor, average.network, batch, emphasis, own, optimizer, step + 1, path)
-        step += 1
-        average.update(step)
-        if step % _LOG_STEPS == 0:
-            write_line(run.work / "regressor.jsonl", {"step": step, "minutes": round(clock.minutes, 2)} | losses)
-            maker.refresh()
-        if step % _SAVE_STEPS == 0:
-            save()
+    with saving(save):
+        while (share := run.length.share(step, clock.minutes)) < 1.0:
+            set_rate(optimizer, learning_rate(config.training, step, share))
+            batch = next(batches).to(run.device)
+            values = _step(segmentation, regressor, average.network, batch, emphasis, own, optimizer, step + 1, path)
+            step += 1
+            average.update(step)
+            if step % _LOG_STEPS == 0:
+                write_line(run.work / "regressor.jsonl", {"step": step, "minutes": round(clock.minutes, 2)} | values)
+                maker.refresh()
+            if step % _SAVE_STEPS == 0:
+                save()
     save()
     return path
 
 
 def _resume(
-    path: Path, f_seg: str, regressor: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer
+    path: Path,
+    f_seg: str,
+    settings: dict[str, Any],
+    regressor: nn.Module,
+    average: WeightAverage,
+    optimizer: torch.optim.Optimizer,
 ) -> tuple[int, float]:
     """Steps and minutes that are done."""
     keys = ("regressor", "trained", "optimizer", "step", "minutes", "f_seg")
@@ -176,6 +186,7 @@ def _resume(
         raise CheckpointError(
             f"{path} was trained on another F_seg. Choose another folder; --start {path} begins with these weights."
         )
+    refuse_other_settings(path, state.get("settings", {}), settings)
     restore(path, state, trained=regressor, regressor=average.network, optimizer=optimizer)
     return int(state["step"]), float(state["minutes"])
 

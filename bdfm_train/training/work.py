@@ -7,18 +7,20 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
-from bdfm_train.errors import CheckpointError, DivergedError
+from bdfm_train.errors import ArraysError, CheckpointError, DivergedError, PairsError
 
 CPU: Final = torch.device("cpu")
+_DIGEST: Final = 64
+"""Letters of a SHA-256."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,46 @@ def write_line(path: Path, record: Mapping[str, float]) -> None:
             f"{path} cannot be written ({error.strerror}). Free some space and start again; the last checkpoint is "
             "intact."
         ) from error
+
+
+def differences(there: Mapping[str, Any], now: Mapping[str, Any], within: str = "") -> list[str]:
+    """What differs between the settings of two runs, a phrase each: ``loss sides was 10.0, is 5.0``."""
+    found = []
+    for key in dict.fromkeys((*there, *now)):
+        old, new = there.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += differences(old, new, f"{within}{key} ")
+        elif old != new:
+            is_digest = any(isinstance(value, str) and len(value) == _DIGEST for value in (old, new))
+            found.append(f"other {within}{key}" if is_digest else f"{within}{key} was {old}, is {new}")
+    return found
+
+
+def refuse_other_settings(checkpoint: Path, there: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """See that a run goes on by the settings that it was begun with.
+
+    Args:
+        checkpoint: of the run, for the message.
+        there, now: the settings in it, and those of this start; of an older one's what both name is looked at.
+
+    Raises:
+        CheckpointError: a setting differs.
+    """
+    shared = [name for name in now if name in there]
+    if changed := differences({name: there[name] for name in shared}, {name: now[name] for name in shared}):
+        raise CheckpointError(
+            f"{checkpoint} was begun with other settings: {'; '.join(changed)}. Choose another folder, or move it away."
+        )
+
+
+@contextmanager
+def saving(save: Callable[[], None]) -> Iterator[None]:
+    """Keep what was learned where a file that arrives during a training is damaged: save, then let the error end it."""
+    try:
+        yield
+    except (ArraysError, PairsError):
+        save()
+        raise
 
 
 def seed_step(seed: int, step: int) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import bpy
 import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.types import Object
 from mathutils import Euler, Quaternion, Vector
 
 from ..core.additive import rotation_values
@@ -159,12 +160,14 @@ def _pose(character: Character, values: dict[str, Any]) -> Pose:
         mesh: {
             name: value
             for name, value in kept.items()
-            if (shape_keys.get(mesh), f'key_blocks["{escape(name)}"].value') not in driven
+            if (shape_keys.get(mesh), f'key_blocks["{escape(name)}"].value', 0) not in driven
         }
         for mesh, kept in values["keys"].items()
     }
     bones = {
-        name: _bone_pose(bone, [value for value in BONE_VALUES if (character.armature, _path(name, value)) in driven])
+        name: _bone_pose(
+            bone, {value: _indices(driven, character.armature, _path(name, value)) for value in BONE_VALUES}
+        )
         for name, bone in values["bones"].items()
     }
     owners = {(kind, name): owner for kind, name, owner in _owners(character)}
@@ -172,7 +175,7 @@ def _pose(character: Character, values: dict[str, Any]) -> Pose:
     for kind, owner_name, name, value in values["properties"]:
         owner = owners.get((kind, owner_name))
         prefix = _path(owner_name) if kind == "pose_bone" else ""
-        if owner is None or (owner.id_data, f'{prefix}["{escape(name)}"]') not in driven:
+        if owner is None or (owner.id_data, f'{prefix}["{escape(name)}"]', 0) not in driven:
             properties[kind, owner_name, name] = float(value)
     return Pose(keys, bones, properties)
 
@@ -182,26 +185,36 @@ def _path(bone: str, value: str = "") -> str:
     return f'pose.bones["{bpy.utils.escape_identifier(bone)}"]' + (f".{value}" if value else "")
 
 
-def _bone_pose(bone: dict[str, Any], driven: Collection[str]) -> BonePose:
-    """A pose bone's location, rotation and scale, each at rest where a driver moves it."""
-    mode, rest = bone["mode"], BonePose()
-    attribute, _ = ROTATION_PROPERTIES.get(mode, EULER)
+def _bone_pose(bone: dict[str, Any], driven: dict[str, set[int]]) -> BonePose:
+    """A pose bone's location, rotation and scale, at rest along and about the axes that a driver moves."""
     return BonePose(
-        location=rest.location if "location" in driven else tuple(bone["location"]),
-        rotation=rest.rotation if attribute in driven else _rotation(mode, bone),
-        scale=rest.scale if "scale" in driven else tuple(bone["scale"]),
+        location=_at_rest(bone["location"], driven["location"], 0.0),
+        rotation=_rotation(bone, driven),
+        scale=_at_rest(bone["scale"], driven["scale"], 1.0),
     )
 
 
-def _rotation(mode: str, bone: dict[str, Any]) -> tuple[float, float, float]:
-    """Rotation vector in degrees."""
+def _at_rest(values: Sequence[float], indices: set[int], rest: float) -> tuple[float, float, float]:
+    """Three values, those at ``indices`` replaced."""
+    x, y, z = (rest if index in indices else value for index, value in enumerate(values))
+    return x, y, z
+
+
+def _rotation(bone: dict[str, Any], driven: dict[str, set[int]]) -> tuple[float, float, float]:
+    """Rotation vector in degrees. Of a quaternion or an axis and angle no number stands for an axis: one that a driver
+    moves takes all with it.
+    """
+    mode = bone["mode"]
+    attribute, _ = ROTATION_PROPERTIES.get(mode, EULER)
+    if attribute != EULER[0] and driven[attribute]:
+        return BonePose().rotation
     if mode == "QUATERNION":
         turn = Quaternion(bone["rotation_quaternion"])
     elif mode == "AXIS_ANGLE":
         angle, *axis = bone["rotation_axis_angle"]
         turn = Quaternion(Vector(axis), angle)
     else:
-        turn = Euler(bone["rotation_euler"], mode).to_quaternion()
+        turn = Euler(_at_rest(bone["rotation_euler"], driven["rotation_euler"], 0.0), mode).to_quaternion()
     turn.normalize()
     axis, angle = turn.to_axis_angle()
     if angle > math.pi:
@@ -210,15 +223,20 @@ def _rotation(mode: str, bone: dict[str, Any]) -> tuple[float, float, float]:
     return x, y, z
 
 
-def _driven(character: Character) -> Iterator[tuple[bpy.types.ID, str]]:
-    """Data-block and path of everything that an active driver moves."""
+def _indices(driven: Collection[tuple[bpy.types.ID, str, int]], block: Object | None, path: str) -> set[int]:
+    """Which numbers of a property a driver moves."""
+    return {index for index in range(4) if (block, path, index) in driven}
+
+
+def _driven(character: Character) -> Iterator[tuple[bpy.types.ID, str, int]]:
+    """Data-block, path and index of everything that an active driver moves."""
     blocks: list[bpy.types.ID] = list(character.objects)
     blocks += [mesh.data.shape_keys for mesh in character.meshes if mesh.data.shape_keys]
     blocks += [character.armature.data] if character.armature else []
     for block in blocks:
         for driver in block.animation_data.drivers if block.animation_data else ():
             if not driver.mute:
-                yield block, driver.data_path
+                yield block, driver.data_path, driver.array_index
 
 
 def _owners(character: Character) -> Iterator[tuple[OwnerKind, str, Any]]:

@@ -14,6 +14,7 @@ from mathutils import Matrix
 from ..core.errors import AddonError
 from ..core.retarget import Channel
 from ..core.rig import Axes, Bone, OwnerKind, PropertyOwner, Rig, Vector
+from .versions import ensure_pose
 
 ROTATION_PROPERTIES = {"QUATERNION": ("rotation_quaternion", 4), "AXIS_ANGLE": ("rotation_axis_angle", 4)}
 """Property of a pose bone and its length by rotation mode; all other modes are orders of Euler angles."""
@@ -98,6 +99,8 @@ def object_named(scene: bpy.types.Scene, name: str) -> Object | None:
 def read_rig(character: Character) -> Rig:
     """Names and rest pose of a character, for the choice and the matching of a mapping."""
     armature = character.armature
+    if armature is not None:
+        ensure_pose(armature)
     return Rig(
         name=character.name,
         shape_keys={

@@ -136,9 +136,15 @@ def is_shared(id_block: bpy.types.ID) -> bool:
 def _users(slot: Any) -> list[bpy.types.ID]:
     """What a slot moves. Blender looks through all poses for it, and crashes where an armature has none yet."""
     for item in bpy.data.objects:
-        if item.type == "ARMATURE" and item.pose is None and item.library is None:
-            item.data = item.data
+        if item.type == "ARMATURE" and item.library is None:
+            ensure_pose(item)
     return list(slot.users())
+
+
+def ensure_pose(armature: bpy.types.Object) -> None:
+    """Let Blender make the pose of an armature that a script has made and that has not been evaluated yet."""
+    if armature.pose is None:
+        armature.data = armature.data
 
 
 def _keyframe_strip(action: bpy.types.Action) -> Any:

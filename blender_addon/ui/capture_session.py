@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, Scene
 
 from bdfm_infer.errors import BdfmError
+from bdfm_infer.take import counts_of
 
 from ..blender.scene import scene_of
 from ..blender.texts import artist_text
@@ -215,11 +215,7 @@ def _strips_scene(item: BDFM_PG_queued) -> Scene | None:
 
 def _has_face(path: Path) -> bool:
     """Whether a take can be used, as its JSON file counts; a worker that was killed has counted nothing."""
-    try:
-        counts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["counts"]
-        frames, without_face = int(counts["frames"]), int(counts["without_face"])
-    except (OSError, ValueError, TypeError, LookupError):
-        frames = without_face = 0
+    frames, without_face = counts_of(path)
     if frames:
         return frames > without_face
     try:

@@ -25,7 +25,7 @@ from ..jobs.worker import Worker
 from .icons import fill
 from .operators import ReportingOperator
 from .sidebar import draw_text, redraw_sidebars
-from .sources import SourceError, chosen, is_chosen, resolve_in
+from .sources import SourceError, chosen, file_of, is_chosen, resolve_in
 
 POLL_S = 0.1
 COLUMNS = 3
@@ -38,6 +38,7 @@ class Found:
 
     Attributes:
         chosen: what was chosen when they were looked for, see :func:`sources.chosen`.
+        file: see :func:`sources.file_of`.
         key: tells the clip, see :class:`sources.Source`.
         time: seconds of the clip.
         places: centre of each face, pixels.
@@ -45,6 +46,7 @@ class Found:
     """
 
     chosen: tuple[str, str]
+    file: str
     key: str
     time: float
     places: tuple[tuple[float, float], ...]
@@ -56,6 +58,7 @@ class _Search:
     """A search under way; see :class:`Found`. Its pictures lie in a folder of its own until they are taken in."""
 
     chosen: tuple[str, str]
+    file: str
     key: str
     folder: Path
     worker: Worker
@@ -105,7 +108,8 @@ def _begin(context: Context) -> None:
     try:
         folder = Path(tempfile.mkdtemp(prefix="faces-", dir=bpy.app.tempdir or None))
         command = faces_command(source.footage, source.footage.start + choice.look_at, folder)
-        _search = _Search(chosen(choice), source.key, folder, Worker(command, folder / "none.csv"))
+        worker = Worker(command, folder / "none.csv")
+        _search = _Search(chosen(choice), file_of(choice, context), source.key, folder, worker)
     except OSError as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -144,7 +148,7 @@ def _take_in() -> Found | None:
     for number, image in enumerate(images, 1):
         fill(pictures.new(str(number)), image)
     places = tuple((face["x"], face["y"]) for face in faces)
-    _show(Found(search.chosen, search.key, outcome.answer["time"], places, pictures))
+    _show(Found(search.chosen, search.file, search.key, outcome.answer["time"], places, pictures))
     return _found
 
 
@@ -276,10 +280,7 @@ def draw_faces(layout: UILayout, context: Context) -> None:
 def _is_of_source(context: Context) -> bool:
     """Whether the faces that were found are of what is chosen: strips of several scenes may have one name."""
     choice = context.scene.bdfm.capture
-    try:
-        return _found is not None and _found.chosen == chosen(choice) and _found.key == resolve_in(choice, context).key
-    except BdfmError:
-        return False
+    return _found is not None and (_found.chosen, _found.file) == (chosen(choice), file_of(choice, context))
 
 
 def _near(a: tuple[float, float], b: tuple[float, float]) -> bool:

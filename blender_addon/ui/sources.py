@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
@@ -109,6 +110,21 @@ def chosen(choice: BDFM_PG_source) -> tuple[str, str]:
 def is_chosen(choice: BDFM_PG_source) -> bool:
     """Whether anything was chosen."""
     return bool(chosen(choice)[1])
+
+
+def file_of(choice: BDFM_PG_source, context: Context) -> str:
+    """The first file of what is chosen, as it is named; empty where nothing is. A panel may ask at each drawing: no
+    disk is looked at.
+    """
+    if choice.kind == "FILE":
+        return str(absolute(choice.file)) if choice.file else ""
+    if choice.kind == "CLIP":
+        clip = bpy.data.movieclips.get(choice.clip)
+        return str(absolute(clip.filepath, clip.library)) if clip is not None else ""
+    strip = _strip_of(choice, sequencer_scene(context))
+    if strip is None or strip.type not in ("MOVIE", "IMAGE"):
+        return ""
+    return str(absolute(strip.filepath if strip.type == "MOVIE" else f"{strip.directory}{strip.elements[0].filename}"))
 
 
 def resolve(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
@@ -213,8 +229,12 @@ def _file(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
     return Source(_file_name(name), path.parent, Footage(files, is_sequence=is_sequence, image_rate=rate_of(scene)))
 
 
+def _strip_of(choice: BDFM_PG_source, scene: Scene) -> Any:
+    return next((strip for strip in strips_of(scene) if strip.name == choice.strip), None)
+
+
 def _strip(choice: BDFM_PG_source, scene: Scene, strips_scene: Scene) -> Source:
-    strip = next((strip for strip in strips_of(strips_scene) if strip.name == choice.strip), None)
+    strip = _strip_of(choice, strips_scene)
     if strip is None:
         raise SourceError(
             rpt_("There is no strip {strip!r} in the sequencer. Choose another one.").format(strip=choice.strip)

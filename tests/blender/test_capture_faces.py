@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import bpy
+import cv2
 import pytest
 from addon_texts import shown
 from footage import RATE, two_people, write_clip
@@ -150,6 +151,26 @@ def test_faces_are_offered_for_their_clip_alone_though_another_strip_has_its_nam
     assert not offered()
     with pytest.raises(RuntimeError, match="of another clip"):
         bpy.ops.bdfm.pick_face(number=1)
+
+
+@pytest.mark.parametrize("kind", ["FILE", "STRIP", "CLIP"])
+def test_drawing_the_faces_looks_at_no_disk(choice, part, layout, tmp_path, monkeypatch, kind):
+    """A network drive that is away would hold up each redraw."""
+    for number, frame in enumerate(two_people(2), 1):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), frame)
+    first = str(tmp_path / "1.png")
+    editor = bpy.context.scene.sequence_editor_create()
+    strips = editor.strips if bpy.app.version >= (4, 4, 0) else editor.sequences
+    choice.kind, choice.file, choice.strip = kind, first, strips.new_image("Face", first, 1, 1).name
+    choice.clip = bpy.data.movieclips.load(first).name
+    bpy.ops.bdfm.find_faces()
+    looked = []
+    for name in ("stat", "iterdir"):
+        monkeypatch.setattr(Path, name, lambda path, *_, **__: looked.append(path) or (_ for _ in ()).throw(OSError))
+    column = layout.column()
+    part("ui.faces").draw_faces(column, bpy.context)
+    monkeypatch.undo()
+    assert {"1", "2"} <= set(shown(column)) and not looked
 
 
 def test_the_pictures_draw(choice, part, capfd, layout):

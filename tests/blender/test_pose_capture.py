@@ -224,12 +224,27 @@ def test_what_a_driver_moves_is_left_out(rig, part):
 def test_what_no_driver_moves_of_a_bone_is_captured(rig, part, driven):
     """The bone turns by Euler angles; a driver on its quaternion moves nothing."""
     jaw = rig.pose.bones["jaw"]
-    rig.driver_add(f'pose.bones["jaw"].{driven}', 0).driver.expression = "0.5"
-    jaw.location.y, jaw.rotation_euler.y, jaw.scale.y = 0.25, 0.5, 1.5
+    rig.driver_add(f'pose.bones["jaw"].{driven}', 1).driver.expression = "0.5"
+    jaw.location, jaw.rotation_euler, jaw.scale = (0, 0.25, 0.5), (0.2, 0.5, 0), (1, 1.5, 2)
     (character,) = part("blender.rig").characters_in([rig], bpy.context.scene)
     read = part("blender.pose_capture").read_pose(character).bones["jaw"]
-    moved = {"location": any(read.location), "rotation_euler": any(read.rotation), "scale": read.scale != (1, 1, 1)}
-    assert moved == {name: name != driven for name in moved}
+    turn = Euler((0.2, 0.0 if driven == "rotation_euler" else 0.5, 0)).to_quaternion()
+    assert read.location == pytest.approx((0, 0.0 if driven == "location" else 0.25, 0.5))
+    assert read.rotation == pytest.approx(np.degrees(turn.axis * turn.angle), abs=1e-4)
+    assert read.scale == pytest.approx((1, 1.0 if driven == "scale" else 1.5, 2))
+
+
+@pytest.mark.parametrize("mode", ["QUATERNION", "AXIS_ANGLE"])
+def test_of_a_rotation_without_angles_all_is_left_out_where_a_driver_moves_a_part(part, mode):
+    rig = armature("Rig", {"jaw": mode})
+    jaw = rig.pose.bones["jaw"]
+    jaw.rotation_quaternion, jaw.rotation_axis_angle = Euler((0, 0.5, 0)).to_quaternion(), (0.5, 0, 1, 0)
+    attribute = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}[mode]
+    (character,) = part("blender.rig").characters_in([rig], bpy.context.scene)
+    read = part("blender.pose_capture").read_pose
+    assert any(read(character).bones["jaw"].rotation)
+    rig.driver_add(f'pose.bones["jaw"].{attribute}', 3).driver.expression = "0.5"
+    assert not any(read(character).bones["jaw"].rotation)
 
 
 def test_a_pose_at_rest_is_a_report(rig):

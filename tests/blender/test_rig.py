@@ -83,6 +83,15 @@ def test_what_is_no_character(characters):
     assert characters(camera, empty("Alone")) == {}
 
 
+def test_an_armature_that_was_not_evaluated_yet(part):
+    """As a script makes it; it has no pose then."""
+    made = bpy.data.objects.new("Made", armature("Rig", {"jaw": "XYZ"}).data)
+    bpy.context.scene.collection.objects.link(made)
+    assert made.pose is None
+    (character,) = part("blender.rig").characters_in([made], bpy.context.scene)
+    assert list(part("blender.rig").read_rig(character).bones) == list(made.pose.bones.keys()) == ["jaw"]
+
+
 def test_names_and_rest_pose(part):
     rig = armature("Rig", {"jaw": "XYZ", "lip": "QUATERNION"})
     rig["number"], rig["switch"], rig["text"], rig["vector"] = 0.5, True, "no", [1.0, 2.0]

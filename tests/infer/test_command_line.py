@@ -27,15 +27,18 @@ N = 40
 
 def command(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run ``python -m bdfm_infer`` to its end; stdin stays open unless given."""
-    return subprocess.run(
-        [sys.executable, "-m", "bdfm_infer", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-        **options,
-    )
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as open_stdin, os.fdopen(writer, "w"):
+        return subprocess.run(
+            [sys.executable, "-m", "bdfm_infer", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=False,
+            **({} if "input" in options else {"stdin": open_stdin}),
+            **options,
+        )
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,19 @@ from synthetic_face import picture
 from bdfm_infer import CaptureOptions, Predictor, Take, TakeWriter, capture
 from bdfm_infer.avatar import check_output
 from bdfm_infer.cli import main
-from bdfm_infer.errors import BdfmError, CancelledError, NotAVideoError, OutputExistsError, WriteError
+from bdfm_infer.errors import (
+    BdfmError,
+    CancelledError,
+    NoFaceError,
+    NotAVideoError,
+    OutputExistsError,
+    WriteError,
+)
 from bdfm_infer.find_faces import find_faces
 from bdfm_infer.parameters import N_AU
 from bdfm_infer.rows import Row
 from bdfm_infer.several import record_all
+from bdfm_infer.worker import run
 
 FACE = (80.0, 60.0, 60.0, 0.6, 0.0)
 ROW = Row(0, 0.0, 0.9, np.zeros(3), np.ones(3), np.zeros(N_AU))
@@ -84,15 +95,59 @@ def test_a_run_that_yields_nothing_leaves_nothing(tmp_path: Path, predictor: Pre
     assert content(tmp_path) == before
 
 
-def test_an_older_take_stays_where_the_new_one_has_no_row(tmp_path: Path) -> None:
-    with TakeWriter(tmp_path / "take", {}) as writer:
+def test_an_older_take_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
+    with TakeWriter(tmp_path / "take", {"mine": 1}) as writer:
         writer.append(ROW)
+    older = content(tmp_path)
     with pytest.raises(CancelledError), TakeWriter(tmp_path / "take", {}, overwrite=True):
         raise CancelledError("Stopped.")
-    assert sorted(content(tmp_path)) == ["take.csv", "take.json"]
     with pytest.raises(CancelledError), TakeWriter(tmp_path / "new", {}):
         raise CancelledError("Stopped.")
+    assert content(tmp_path) == older
+    for stopped in (2, 3):
+        with pytest.raises(CancelledError), TakeWriter(tmp_path / "take", {"mine": 2}, overwrite=True) as writer:
+            for _ in range(stopped):
+                writer.append(ROW)
+            raise CancelledError("Stopped.")
+        assert content(tmp_path).items() > older.items()
+        assert len(Take.read(tmp_path / "take.part")) == stopped
+    with TakeWriter(tmp_path / "take", {"mine": 3}, overwrite=True) as writer:
+        for _ in range(4):
+            writer.append(ROW)
+        assert content(tmp_path).items() > older.items()
     assert sorted(content(tmp_path)) == ["take.csv", "take.json"]
+    take = Take.read(tmp_path / "take")
+    assert (len(take), take.facts["mine"], take.facts["complete"]) == (4, 3, True)
+
+
+def test_a_draft_takes_the_place_of_no_other_take(tmp_path: Path) -> None:
+    for name in ("take", "take.part"):
+        with TakeWriter(tmp_path / name, {}) as writer:
+            writer.append(ROW)
+    before = content(tmp_path)
+    with pytest.raises(OutputExistsError, match="needed for a draft"):
+        TakeWriter(tmp_path / "take", {}, overwrite=True)
+    assert content(tmp_path) == before
+
+
+def test_where_the_rows_are_of_a_take_that_replaces_none_is_said(
+    photo: Path, predictor: Predictor, tmp_path: Path
+) -> None:
+    capture(photo, tmp_path / "take", predictor=predictor)
+    older = content(tmp_path)
+    cv2.imwrite(str(tmp_path / "none.png"), np.zeros((120, 160), np.uint8))
+    said = io.StringIO()
+    options, stop = CaptureOptions(overwrite=True), threading.Event()
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as stdin, os.fdopen(writer, "w"):
+        names = (tmp_path / "none.png", tmp_path / "take.csv")
+        code = run(*names, options, stop, lambda: predictor, stdin=stdin, stdout=said)
+    warning, last = [json.loads(line) for line in said.getvalue().splitlines()][-2:]
+    assert code == NoFaceError.exit_code
+    assert content(tmp_path).items() > older.items()
+    draft = tmp_path / "take.part.csv"
+    assert (last["take"], last["frames"]) == (str(draft), 1)
+    assert warning["event"] == "warning" and str(draft) in warning["message"]
 
 
 def test_takes_of_any_face_are_in_the_way(photo: Path, predictor: Predictor, tmp_path: Path) -> None:

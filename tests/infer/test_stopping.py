@@ -83,6 +83,14 @@ def test_pictures(folder: Path, tmp_path: Path, more: list[str]) -> None:
     assert 5 < len(list(tmp_path.glob("*.png"))) < N
 
 
+@pytest.mark.parametrize("how", ["cancel\n", ""], ids=["cancel", "closed"])
+def test_the_search_for_faces_hears_its_standard_input(folder: Path, tmp_path: Path, how: str) -> None:
+    done = command("faces", folder / "clip.avi", "-o", tmp_path / "faces", "--at", 99, "--json", input=how)
+    (last,) = events(done.stdout)
+    assert (last["event"], last["code"], done.returncode) == ("error", "cancelled", CancelledError.exit_code)
+    assert not (tmp_path / "faces").exists()
+
+
 @pytest.mark.parametrize("more", [[], ["--json"]], ids=["people", "program"])
 def test_an_interrupt_anywhere(
     more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

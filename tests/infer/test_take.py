@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bdfm_infer.errors import OutputExistsError, TakeFormatError, WriteError
 from bdfm_infer.parameters import AU_NAMES, N_AU
 from bdfm_infer.rows import VALUES, Row
-from bdfm_infer.take import Take, TakeWriter
+from bdfm_infer.take import Take, TakeWriter, counts_of
 
 
 @st.composite
@@ -149,6 +149,17 @@ def test_table_alone_is_enough(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", sample())
     path.with_suffix(".json").unlink()
     assert len(Take.read(path)) == 5
+
+
+def test_rows_are_counted_without_reading_the_table(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", [*sample(), Row(5, 0.2, 0.0)])
+    path.unlink()
+    assert counts_of(path) == (6, 1)
+    for damage in ("{", "[]", '{"counts": 3}', '{"counts": {"frames": 1}}', '{"counts": {"frames": Infinity}}'):
+        path.with_suffix(".json").write_text(damage)
+        assert counts_of(path) == (0, 0)
+    path.with_suffix(".json").unlink()
+    assert counts_of(path) == (0, 0)
 
 
 def test_overwriting_has_to_be_asked_for(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_on_the_landmark_network_r_has_a_start_of_its_own(
 
 def test_figures_of_another_budget_are_not_mixed(tmp_path: Path) -> None:
     Results(tmp_path, BUDGET).add("full", FIGURES)
-    with pytest.raises(MeasureError, match="another budget"):
+    with pytest.raises(MeasureError, match=f"another budget: steps was {BUDGET.steps}, is 3. Choose"):
         Results(tmp_path, dataclasses.replace(BUDGET, steps=3))
     content = json.loads((tmp_path / "ablation.json").read_text())
     del content["figures"]["full"]["auc"]

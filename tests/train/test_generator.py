@@ -234,11 +234,37 @@ def test_nan_ends_in_an_error_and_leaves_the_checkpoint(folder: Path, tmp_path: 
         def forward(self, x: Tensor) -> tuple[Tensor]:
             return (x * torch.nan,)
 
-    path = train_generator(TINY, folder, "a", tmp_path / "work", 2)
+    path = train_generator(TINY, folder, "a", tmp_path / "work", 2, nn.Identity())
     before = path.read_bytes()
     with pytest.raises(DivergedError, match="step 3"):
         train_generator(TINY, folder, "a", tmp_path / "work", 9, Poisoned())
     assert path.read_bytes() == before
+
+
+def test_a_run_does_not_go_on_by_another_seed_or_other_losses(folder: Path, tmp_path: Path) -> None:
+    train_generator(TINY, folder, "a", tmp_path / "work", 1)
+    other = replace(TINY, perceptual=TINY.perceptual + 1, learning_rate=TINY.learning_rate / 2)
+    said = f"seed was 0, is 3; loss perceptual was {TINY.perceptual}, is {other.perceptual}; other feature network. "
+    with pytest.raises(CheckpointError, match=said):
+        train_generator(other, folder, "a", tmp_path / "work", 2, nn.Conv2d(3, 1, 1), seed=3)
+    train_generator(replace(TINY, learning_rate=TINY.learning_rate / 2), folder, "a", tmp_path / "work", 2)
+
+
+def test_damaged_pairs_that_arrive_leave_what_was_learned(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "_LOG_STEPS", 1)
+    train_generator(TINY, folder, "a", tmp_path / "work", 1)
+    original = training._step
+
+    def step(*arguments: object) -> dict[str, float]:
+        shard_path(folder, "a", 9, 0).write_bytes(b"half of")
+        return original(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "_step", step)
+    with pytest.raises(PairsError, match="no shard of pairs"):
+        train_generator(TINY, folder, "a", tmp_path / "work", 4)
+    assert torch.load(tmp_path / "work" / "generator.pt", weights_only=True)["step"] == 2
 
 
 def test_foreign_checkpoints_are_refused(folder: Path, tmp_path: Path) -> None:

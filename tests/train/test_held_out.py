@@ -15,7 +15,7 @@ from bdfm_infer.network import Reading
 from bdfm_infer.parameters import AU_NAMES, N_AU, N_POSE, degrees_from_parameter, intensity_from_parameter
 from bdfm_train.data.photos import Origin, Photo
 from bdfm_train.data.shards import N_TARGETS, Shard
-from bdfm_train.evaluation.held_out import ReadTwice, gains, read_crops, render_errors
+from bdfm_train.evaluation.held_out import Readings, ReadTwice, gains, read_crops, render_errors, report
 from bdfm_train.networks.reader import ExportedReader
 
 LEFT, RIGHT = AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")
@@ -70,11 +70,44 @@ def test_gains_tell_how_much_is_read_of_what_was_added_to_a_photo() -> None:
         change = np.zeros(N_AU, np.float32)
         change[AU_NAMES.index(unit)] = added
         changed.append(replace(photo, image=np.full_like(photo.image, grey), origin=Origin(photo, change)))
-    found = gains(cast(ExportedReader, ReadsGrey()), changed)
+    found = gains(Readings(cast(ExportedReader, ReadsGrey())), changed)
     assert found.keys() == {"AU09", "AU12"}
     assert (found["AU09"].count, found["AU12"].count) == (6, 6)
     assert found["AU09"].share == pytest.approx(0.4 / 0.8) and found["AU12"].share == pytest.approx(0.02 / 0.4)
     assert found["AU09"].correlation > 0.8 > 0.1 > found["AU12"].correlation
+
+
+class Counts(ReadsGrey):
+    """Counts the crops that it reads."""
+
+    crops = 0
+
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        self.crops += len(crops)
+        return super().forward(crops)
+
+
+def test_each_photo_is_read_once_for_all_figures() -> None:
+    rng = np.random.default_rng(0)
+    landmarks = rng.uniform(40, 100, (68, 2)).astype(np.float32)
+    photos, changed = [], []
+    for number in range(6):
+        grades = np.where(np.arange(N_AU) == AU_NAMES.index("AU12"), float(1 + number % 3), 0.0).astype(np.float32)
+        image = np.full((144, 144), 40 + 30 * number, np.uint8)
+        photos.append(Photo(f"{number}.jpg", image, landmarks, landmarks[:36], grades))
+        change = np.where(np.arange(N_AU) == AU_NAMES.index("AU09"), 0.3 + number / 10, 0.0).astype(np.float32)
+        origin = Origin(photos[-1], change)
+        changed += [replace(photos[-1], image=image + added, grades=None, origin=origin) for added in (8, 9)]
+    model = Counts()
+    said = report(cast(ExportedReader, model), photos, {}, changed)
+    assert [line.split(":")[0] for line in said.splitlines()] == [
+        "landmarks of 6 held-out photos",
+        "concordance with grades by eye",
+        "AU25 of 6 shut mouths",
+        "AU04 of 6 faces without lowered brows",
+        "share that is read of what was added to 12 held-out photos",
+    ]
+    assert model.crops == len(photos) + 2 * len(photos) + len(changed)  # as taken, each check's tone, changed
 
 
 class Weighs(torch.nn.Module):

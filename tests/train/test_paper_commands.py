@@ -150,4 +150,4 @@ def test_r_trains_on_the_published_bisenet(
     write_checkpoint({"average": build_reader(Config.load(str(wide))).state_dict()}, tmp_path / "reader.pt")
     ours = ["paper", *files, "--steps", "2", "--device", "cpu", "--config", str(wide), "--work", str(work)]
     assert cli.main(ours) != 0
-    assert "another F_seg" in capsys.readouterr().err
+    assert "other F_seg" in capsys.readouterr().err

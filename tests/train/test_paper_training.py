@@ -17,7 +17,14 @@ from bdfm_train.config import Config, NetworkConfig
 from bdfm_train.config import __file__ as config_file
 from bdfm_train.errors import CheckpointError, ConfigError, DivergedError, MeasureError
 from bdfm_train.evaluation.curves import draw, read_log, table
-from bdfm_train.networks.checkpoints import build_reader, build_regressor, load_segmentation, write_checkpoint
+from bdfm_train.networks.checkpoints import (
+    build_reader,
+    build_regressor,
+    load_config,
+    load_reader,
+    load_segmentation,
+    write_checkpoint,
+)
 from bdfm_train.networks.generator import Generator
 from bdfm_train.networks.identity import IdentityNetwork
 from bdfm_train.networks.representation import Representation
@@ -106,20 +113,20 @@ def test_other_settings_do_not_go_on_in_the_same_folder(tmp_path: Path) -> None:
     run(tmp_path, 1)
     config = tiny_config()
     other = replace(config, paper=replace(config.paper, loss=replace(config.paper.loss, identity=0.0)))
-    with pytest.raises(CheckpointError, match="other settings"):
-        run(tmp_path, 2, other)
+    with pytest.raises(CheckpointError, match=r"other settings: loss identity was [0-9.]+, is 0.0; seed was 0, is 1. "):
+        run(tmp_path, 2, other, seed=1)
 
 
-@pytest.mark.parametrize("name", ["generator", "segmentation", "recognition"])
+@pytest.mark.parametrize(("name", "said"), [("generator", "G"), ("segmentation", "F_seg"), ("recognition", "F_rec")])
 def test_other_frozen_networks_do_not_go_on_in_the_same_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
 ) -> None:
     run(tmp_path, 1)
     others = tiny_networks()
     with torch.no_grad():
         next(getattr(others, name).parameters()).add_(1.0)
     monkeypatch.setattr(f"{__name__}.tiny_networks", lambda: others)
-    with pytest.raises(CheckpointError, match="another F_seg, G or F_rec"):
+    with pytest.raises(CheckpointError, match=rf"other settings: other {said}\. Choose"):
         run(tmp_path, 1)
 
 
@@ -202,6 +209,7 @@ def test_a_gpu_is_used_where_there_is_one_and_refused_where_there_is_none(tmp_pa
         ("width = 32\n", "", "width"),
         ("width = 32", 'width = "wide"', "width must be a whole number"),
         ("width = 32", "width = 0", "sizes must be above 0"),
+        ("width = 32", "width = 6", "width must be a multiple of 8"),
         ("crop_size = 96", "crop_size = 100", "crop_size a multiple of 16"),
         ("crop_size = 96", "crop_size = 0", "sizes must be above 0"),
         ("renders = 22", "renders = 0", "[batch] and [paper] pictures of each kind"),
@@ -232,6 +240,28 @@ def test_an_own_configuration_is_read_from_its_path(tmp_path: Path) -> None:
     text = (Path(config_file).parent / "lite.toml").read_text(encoding="utf-8")
     (tmp_path / "own.toml").write_text(text.replace("steps = 3000", "steps = 7"), encoding="utf-8")
     assert Config.load(str(tmp_path / "own.toml")).paper.steps == 7
+
+
+def test_a_checkpoint_carries_an_own_configuration(tmp_path: Path) -> None:
+    """It is read where its file is not, and whatever became of that."""
+    own = tmp_path / "own.toml"
+    own.write_text('extends = "lite"\n[network]\nwidth = 8\n[emphasis]\nAU12 = 5.0\n', encoding="utf-8")
+    config, checkpoint = replace(Config.load(str(own)), emphasis={"AU12": 5.0}), tmp_path / "reader.pt"
+    average = build_reader(config).state_dict()
+    write_checkpoint({"average": average, "config": config.kept}, checkpoint)
+    own.unlink()
+    assert load_config(checkpoint) == config
+    load_reader(checkpoint)
+    kept = config.kept
+    assert isinstance(kept, dict)
+    del kept["paper"]["steps"]  # a setting that came later
+    write_checkpoint({"average": average, "config": kept}, checkpoint)
+    assert load_config(checkpoint).paper.steps == Config.load("lite").paper.steps
+    kept["network"]["width"] = 12
+    write_checkpoint({"average": average, "config": kept}, checkpoint)
+    with pytest.raises(ConfigError, match=r"reader\.pt: \[network\] width"):
+        load_config(checkpoint)
+    assert Config.load("lite").kept == "lite"
 
 
 def test_a_configuration_that_extends_another_gives_what_differs(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from bdfm_train.data import augment, crops, device_augment
 from bdfm_train.data.augment import IGNORED, photo_labels, tone_parts, toned
 from bdfm_train.data.device_augment import Chance
 from bdfm_train.data.photo_pictures import PhotoPictures
-from bdfm_train.evaluation.held_out import TONE_CHECKS, ToneCheck, tone_errors
+from bdfm_train.evaluation.held_out import TONE_CHECKS, Readings, ToneCheck, tone_errors
 from bdfm_train.face_model.labels import LABEL
 from bdfm_train.networks.reader import ExportedReader
 
@@ -140,9 +140,9 @@ def test_what_another_tone_is_read_as_is_told(check: ToneCheck) -> None:
     places = [toned(white, labels, {name: 0.0}) == 0 for name in check.parts]
     assert all(place.any() for place in places)
     part = np.any(places, axis=0)
-    model = cast(ExportedReader, ReadsTone(check.unit, part))
-    found = tone_errors(model, shown, check)
+    readings = Readings(cast(ExportedReader, ReadsTone(check.unit, part)))
+    found = tone_errors(readings, shown, check)
     assert found is not None and found.count == 2
     assert found.as_taken == pytest.approx(1 - 120 / 255)
     assert found.toned == pytest.approx(1 - check.factor * 120 / 255, abs=1e-6)
-    assert tone_errors(model, shown[2:], check) is None
+    assert tone_errors(readings, shown[2:], check) is None

@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +34,15 @@ from bdfm_train.errors import ArraysError, CheckpointError, ConfigError, Diverge
 from bdfm_train.networks.checkpoints import build_reader, load_reader, read_checkpoint, write_checkpoint
 from bdfm_train.training import confidence, reader, regressor
 from bdfm_train.training.own_losses import OwnLoss, load_losses, with_own
-from bdfm_train.training.work import Descent, Length, Run, descend, make_folder, write_line
+from bdfm_train.training.work import (
+    Descent,
+    Length,
+    Run,
+    descend,
+    make_folder,
+    refuse_other_settings,
+    write_line,
+)
 
 STEPS = 4
 CONFIG = replace(
@@ -118,12 +126,12 @@ def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Trai
         detector.train(folder, steps, faces, faces, [], pool)
         return folder / "detector.pt"
 
-    def run_reader(folder: Path, steps: int, workers: int = 0) -> Path:
-        return reader.train_reader(CONFIG, seen, Run(folder, Length(steps=steps), workers=workers))
+    def run_reader(folder: Path, steps: int, workers: int = 0, seed: int = 0, own: Sequence[OwnLoss] = ()) -> Path:
+        return reader.train_reader(CONFIG, seen, Run(folder, Length(steps=steps), seed, workers=workers), own)
 
-    def run_regressor(folder: Path, steps: int, workers: int = 0) -> Path:
-        run = Run(folder, Length(steps=steps), workers=workers)
-        return regressor.train_regressor(data / "reader.pt", seen, run)
+    def run_regressor(folder: Path, steps: int, workers: int = 0, seed: int = 0, own: Sequence[OwnLoss] = ()) -> Path:
+        run = Run(folder, Length(steps=steps), seed, workers=workers)
+        return regressor.train_regressor(data / "reader.pt", seen, run, own=own)
 
     return {
         "reader": Training(run_reader, "reader.pt", "average"),
@@ -256,6 +264,58 @@ def test_r_does_not_go_on_over_another_f_seg(trainings: dict[str, Training], tmp
     write_checkpoint({"average": build_reader(CONFIG).state_dict(), "config": "tiny"}, tmp_path / "data" / "reader.pt")
     with pytest.raises(CheckpointError, match=r"another F_seg.*--start"):
         trainings["regressor"].run(tmp_path / "work", 2)
+
+
+@pytest.mark.parametrize("name", ["reader", "regressor"])
+def test_a_run_does_not_go_on_by_another_seed_or_other_losses(
+    trainings: dict[str, Training], name: str, tmp_path: Path
+) -> None:
+    training, work = trainings[name], tmp_path / "work"
+    before = training.run(work, 1).read_bytes()
+    wink = OwnLoss("wink", 2.0, lambda batch, renders, photos: torch.zeros((), requires_grad=True))
+    with pytest.raises(
+        CheckpointError, match=r"other settings: seed was 0, is 1; loss wink was None, is 2\.0\. Choose"
+    ):
+        training.run(work, 2, seed=1, own=[wink])
+    assert (work / training.unfinished).read_bytes() == before
+    state = torch.load(work / training.unfinished, weights_only=True)
+    del state["settings"]  # as in one of an earlier version
+    torch.save(state, work / training.unfinished)
+    training.run(work, 2, own=[wink])
+    with pytest.raises(CheckpointError, match=r"loss wink was 2\.0, is None"):
+        training.run(work, 3)
+
+
+def test_another_teacher_does_not_go_on(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+    there, now = (reader._settings(CONFIG, (), tmp_path / name, 0) for name in "ab")
+    refuse_other_settings(tmp_path / "x.pt", there, there)
+    with pytest.raises(CheckpointError, match=r"other settings: other teacher\. Choose"):
+        refuse_other_settings(tmp_path / "x.pt", there, now)
+
+
+@pytest.mark.parametrize("name", ["reader", "regressor"])
+def test_a_damaged_shard_that_arrives_leaves_what_was_learned(
+    trainings: dict[str, Training], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training, damaged, real = trainings[name], tmp_path / "shards" / "two.npz", Descent.step
+    whole = torch.load(training.run(tmp_path / "whole", STEPS), weights_only=True)
+
+    def step(self: Descent, losses: Any, total: torch.Tensor, number: int) -> None:
+        real(self, losses, total, number)
+        if number == 3:
+            damaged.write_bytes(b"half of")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Descent, "step", step)
+        with pytest.raises(ArraysError, match=r"two\.npz"):
+            training.run(tmp_path / "work", STEPS)
+    assert torch.load(tmp_path / "work" / training.unfinished, weights_only=True)["step"] == 3
+    damaged.unlink()
+    again = torch.load(training.run(tmp_path / "work", STEPS), weights_only=True)
+    wanted, found = whole[training.weights], again[training.weights]
+    assert all(torch.equal(value, found[key]) for key, value in wanted.items())
 
 
 @contextmanager
