@@ -56,7 +56,7 @@ def source_of(name: str, is_list: bool) -> SourceName:
     if not is_list:
         return name
     try:
-        lines = Path(name).read_text(encoding="utf-8").splitlines()
+        lines = Path(name).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputNotFoundError(
             "{name}: the list cannot be read ({reason}). Write it as UTF-8.", name=name, reason=error
