@@ -13,6 +13,7 @@ import cv2
 from tqdm import tqdm
 
 from bdfm_infer import CaptureOptions, Progress, capture
+from bdfm_infer.cli_common import show_any_name
 from bdfm_infer.errors import BdfmError, WriteError
 from bdfm_infer.take import Take
 
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "out", help="where the results go (default: out/)")
     parser.add_argument("--take", type=Path, help="bake this take of the input instead of capturing it")
     options = parser.parse_args(arguments)
+    show_any_name()
     try:
         _run(options.input, output_folder(options.out), options.take)
     except BdfmError as error:

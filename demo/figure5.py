@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from bdfm_infer.cli_common import show_any_name
 from bdfm_infer.errors import BdfmError
 from bdfm_infer.take import Take
 
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--rows", nargs="+", type=int, help="rows of the take to show (default: those that differ most)"
     )
     options = parser.parse_args(arguments)
+    show_any_name()
     name = Path(options.clip).stem
     code = 0
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -157,6 +158,20 @@ def test_results_that_cannot_be_written_and_rows_that_are_not_there_are_said(tmp
     with pytest.raises(SystemExit):
         figure5.main(["--out", str(tmp_path), "--take", str(tmp_path / "take.csv"), "--rows", "1", "3"])
     assert "rows 0 to 2" in capsys.readouterr().err
+
+
+def test_a_name_that_the_output_cannot_show(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "demo", "日本.mp4", "--out", tmp_path / "空", "--take", tmp_path / "空.csv"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        text=True,
+        encoding="cp1252",
+        check=False,
+    )
+    assert done.returncode == TakeFormatError.exit_code
+    assert "\\u7a7a.csv: cannot be read" in done.stderr
 
 
 @pytest.fixture
