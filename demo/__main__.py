@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from bdfm_infer import CaptureOptions, Progress, capture
 from bdfm_infer.cli_common import show_any_name
-from bdfm_infer.errors import BdfmError, WriteError
+from bdfm_infer.errors import BdfmError, WriteError, stopped
 from bdfm_infer.take import Take
 
 from . import accuracy, moments, pictures
@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show_any_name()
     try:
         _run(options.input, output_folder(options.out), options.take)
+    except KeyboardInterrupt:
+        print(f"demo: {stopped()}", file=sys.stderr)
+        return stopped().exit_code
     except BdfmError as error:
         print(f"demo: {error}", file=sys.stderr)
         return error.exit_code

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bdfm_infer.errors import TakeFormatError, WriteError
+from bdfm_infer.errors import CancelledError, TakeFormatError, WriteError
 from bdfm_infer.parameters import AU_NAMES
 from bdfm_infer.rows import Row
 from bdfm_infer.take import Take, TakeWriter
@@ -208,6 +208,24 @@ def test_a_runner_that_cannot_be_set_up_is_said(run, monkeypatch, tmp_path, capf
         monkeypatch.setattr(run, "VENV", place)
         assert run.main() == 1
         assert "cannot be set up" in capfd.readouterr().err
+
+
+def test_ctrl_c_is_said_in_a_line(monkeypatch, tmp_path, capsys):
+    code = (
+        "import runpy, shutil, sys\n"
+        "def press(_): raise KeyboardInterrupt\n"
+        "shutil.disk_usage, sys.argv = press, ['run.py', 'demo']\n"
+        "runpy.run_path('run.py', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (1, "Stopped.")
+
+    def press(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules[main.__module__], "capture", press)
+    assert main(["--out", str(tmp_path)]) == CancelledError.exit_code
+    assert "Stopped" in capsys.readouterr().err
 
 
 def test_the_summary_counts_sessions_that_broke_off(run, monkeypatch, tmp_path):
