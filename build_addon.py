@@ -16,11 +16,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+try:
+    import tomllib
+except ModuleNotFoundError:
+    sys.exit("This is Python {}.{}; Python 3.11 or later is needed to build.".format(*sys.version_info[:2]))
 
 ROOT = Path(__file__).resolve().parent
 ADDON = ROOT / "blender_addon"
@@ -56,10 +60,15 @@ def build(platform: str, python: str, out: Path, config: Config, versions: dict[
         versions: ``blender_version_min`` and ``_max`` in place of the release's.
 
     Raises:
-        BuildError: no wheels are pinned for that pair, or the zip is over the limit.
+        BuildError: no wheels are pinned for that pair, the zip cannot be written or is over the limit.
+        OSError: a part of the tree is missing.
         subprocess.CalledProcessError: pip cannot build or fetch a wheel; it has said why.
     """
     pinned = pinned_wheels(config, platform, python)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BuildError(f"{out} cannot be made: {error.strerror}. Name another folder with --out.") from error
     with tempfile.TemporaryDirectory() as scratch:
         package = Path(scratch) / "package"
         copy_tree(ADDON, package)
@@ -81,9 +90,14 @@ def build(platform: str, python: str, out: Path, config: Config, versions: dict[
         }
         text = fill_manifest(manifest.read_text(encoding="utf-8"), values)
         manifest.write_text(text, encoding="utf-8", newline="\n")
-        out.mkdir(parents=True, exist_ok=True)
         target = out / f"{facts['id']}-{facts['version']}-{platform.replace('-', '_')}-py{python.replace('.', '')}.zip"
-        write_zip(package, target)
+        try:
+            write_zip(package, target)
+        except OSError as error:
+            target.unlink(missing_ok=True)
+            raise BuildError(
+                f"{target} cannot be written: {error.strerror}. Free some space, or name another folder with --out."
+            ) from error
     size, limit = target.stat().st_size / 1e6, config["size_limit_mb"]
     if size > limit:
         raise BuildError(f"{target} has {size:.1f} MB, more than the {limit} MB that build_addon.toml allows.")
@@ -222,7 +236,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             archive = build(platform, python, options.out, config)
             checked = "checked by Blender's own tool" if validate(archive) else "not checked: no Blender is here"
-        except (BuildError, subprocess.CalledProcessError) as error:
+        except (BuildError, OSError, subprocess.CalledProcessError) as error:
             print(error, file=sys.stderr)
             return 1
         print(f"{archive} ({archive.stat().st_size / 1e6:.1f} MB, {checked})")

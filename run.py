@@ -147,7 +147,13 @@ def main() -> int:
         return 1
     if warning := low_disk(command):
         print(warning, file=sys.stderr)
-    nox = [str(runner()), "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
+    try:
+        python = runner()
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"{VENV} cannot be set up: {error}", file=sys.stderr)
+        print("It takes the internet this once, and a folder that can be written. Then start again.", file=sys.stderr)
+        return 1
+    nox = [str(python), "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
     if command == "list":
         return subprocess.call([*nox, "--list"])
     if command in ("demo", "figure5"):
@@ -161,4 +167,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Stopped.")

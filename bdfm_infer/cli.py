@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import platform
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__, cli_capture, cli_pictures
-from .cli_common import ACCURATE_HELP, draw_avatar, positive, stoppable
+from .cli_common import ACCURATE_HELP, draw_avatar, positive, show_any_name, stoppable
 from .errors import BdfmError, stopped
 from .export import FORMATS
 from .outputs import spare
@@ -28,9 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for name, level in (("OPENCV_LOG_LEVEL", "ERROR"), ("OPENCV_FFMPEG_LOGLEVEL", "-8")):
         os.environ.setdefault(name, level)  # what is wrong with a file is said once, by this command
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
+    show_any_name()
     try:
         code: int = options.run(options)
     except KeyboardInterrupt:

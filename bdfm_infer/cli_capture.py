@@ -201,7 +201,12 @@ def _default_output(source: str) -> Path:
 
 
 def _face(text: str) -> int | str:
-    return ALL if text == ALL else natural(text)
+    if text == ALL:
+        return ALL
+    try:
+        return natural(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor {ALL}") from error
 
 
 def _leave(code: int) -> int:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 
 LIST_HELP = "the input is a text file that names an image a line"
 ACCURATE_HELP = "read each face in its mirror image as well and take the mean: steadier and closer, and slower"
+
+
+def show_any_name() -> None:
+    """Let the output hold every file's name: what the terminal cannot show becomes an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager
@@ -56,7 +65,7 @@ def source_of(name: str, is_list: bool) -> SourceName:
     if not is_list:
         return name
     try:
-        lines = Path(name).read_text(encoding="utf-8").splitlines()
+        lines = Path(name).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputNotFoundError(
             "{name}: the list cannot be read ({reason}). Write it as UTF-8.", name=name, reason=error

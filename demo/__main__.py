@@ -13,7 +13,8 @@ import cv2
 from tqdm import tqdm
 
 from bdfm_infer import CaptureOptions, Progress, capture
-from bdfm_infer.errors import BdfmError
+from bdfm_infer.cli_common import show_any_name
+from bdfm_infer.errors import BdfmError, WriteError, stopped
 from bdfm_infer.take import Take
 
 from . import accuracy, moments, pictures
@@ -36,8 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "out", help="where the results go (default: out/)")
     parser.add_argument("--take", type=Path, help="bake this take of the input instead of capturing it")
     options = parser.parse_args(arguments)
+    show_any_name()
     try:
-        _run(options.input, options.out.resolve(), options.take)
+        _run(options.input, output_folder(options.out), options.take)
+    except KeyboardInterrupt:
+        print(f"demo: {stopped()}", file=sys.stderr)
+        return stopped().exit_code
     except BdfmError as error:
         print(f"demo: {error}", file=sys.stderr)
         return error.exit_code
@@ -46,7 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(source: str, out: Path, table: Path | None) -> None:
     name = Path(source).resolve().stem.strip("*?[]") or "images"
-    out.mkdir(parents=True, exist_ok=True)
     _step(1, f"Reading the face in {source}")
     if table is None:
         table = out / f"{name}.csv"
@@ -80,6 +84,20 @@ def _run(source: str, out: Path, table: Path | None) -> None:
     pictures.write_video(side_by_side, columns, VIDEO_RATE if of_video else IMAGES_RATE)
     _step(4, "Done. What lies where:")
     print(_summary(table, contact, side_by_side, blends))
+
+
+def output_folder(path: Path) -> Path:
+    """The folder for the results, made where it is not there.
+
+    Raises:
+        WriteError: it cannot be made.
+    """
+    out = path.resolve()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{out} cannot be made: {error.strerror or error}. Name another folder with --out.") from error
+    return out
 
 
 def capture_with_bar(source: str, table: Path) -> Take:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bdfm_infer.cli_common import show_any_name
 from bdfm_infer.errors import BdfmError, TakeFormatError
 from bdfm_infer.parameters import ACTION_UNITS, ROTATION
 from bdfm_infer.take import Take
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("take", help="a take's .csv")
     parser.add_argument("truth", help="the true values, as a take's .csv")
     options = parser.parse_args(arguments)
+    show_any_name()
     try:
         measured, frames = compare(Take.read(options.take).processed(), Take.read(options.truth))
     except BdfmError as error:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from .pictures import Picture
 ROOT = Path(__file__).resolve().parents[1]
 SIDE = 256
 """Pixels of a rendered picture's side, and the height of the video beside it."""
-BLENDER_LIMIT_S = 900
+SILENCE_S = 900.0
+"""Longest time for which a Blender says nothing; a picture takes ten seconds where a busy processor draws it."""
 
 
 class BlenderError(BdfmError):
@@ -84,19 +85,41 @@ def _blender(arguments: list[str], user: Path, on_event: Callable[[dict[str, Any
             cwd=ROOT,
             env=os.environ | {"BLENDER_USER_RESOURCES": str(user)},
         )
-        assert process.stdout is not None
-        watch = threading.Timer(BLENDER_LIMIT_S, process.kill)
-        watch.start()
         tail: list[str] = []
-        for line in process.stdout:
+        for line in lines_of(process, SILENCE_S):
             if line.startswith('{"event"'):
                 on_event(json.loads(line))
             else:
                 tail = [*tail[-20:], line]
-        code = process.wait(BLENDER_LIMIT_S)
-        watch.cancel()
+        code = process.wait(SILENCE_S)
         if code:
             log.seek(0)
             raise BlenderError(
                 f"Blender failed on {arguments[0]} (exit code {code}):\n{log.read()[-4000:]}{''.join(tail)}"
             )
+
+
+def lines_of(process: subprocess.Popen[str], silence: float) -> Iterator[str]:
+    """What a process prints, line by line, however long all of it takes.
+
+    Raises:
+        BlenderError: it printed nothing for ``silence`` seconds, and was stopped.
+    """
+    assert process.stdout is not None
+    stopped = threading.Event()
+
+    def stop() -> None:
+        stopped.set()
+        process.kill()
+
+    while True:
+        watch = threading.Timer(silence, stop)
+        watch.start()
+        line = process.stdout.readline()
+        watch.cancel()
+        if line:
+            yield line
+        elif stopped.is_set():
+            raise BlenderError(f"Blender said nothing for {silence:.0f} seconds and was stopped. Start it once more.")
+        else:
+            return

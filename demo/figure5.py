@@ -14,11 +14,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from bdfm_infer.cli_common import show_any_name
 from bdfm_infer.errors import BdfmError
 from bdfm_infer.take import Take
 
 from . import moments, pictures
-from .__main__ import SAMPLE, capture_with_bar
+from .__main__ import SAMPLE, capture_with_bar, output_folder
 from .blender import ROOT, SIDE, bake_all
 from .characters import CHARACTERS
 from .others import others
@@ -38,14 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--rows", nargs="+", type=int, help="rows of the take to show (default: those that differ most)"
     )
     options = parser.parse_args(arguments)
-    out = options.out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
+    show_any_name()
     name = Path(options.clip).stem
     code = 0
     try:
+        out = output_folder(options.out)
         table = (options.take or out / f"{name}.csv").resolve()
         take = Take.read(table) if options.take else capture_with_bar(options.clip, table)
         rows = options.rows or moments.sheet_rows(take.processed(), COLUMNS)
+        if not all(0 <= row < len(take) for row in rows):
+            parser.error(f"--rows: the take has the rows 0 to {len(take) - 1}")
         clip = pictures.clip_pictures(options.clip, take, rows, SIDE)
         lines = {"Clip": [clip[row].face for row in rows]}
         with tempfile.TemporaryDirectory(prefix="bdfm-figure5-") as scratch:

@@ -33,8 +33,9 @@ TARGETS: dict[str, Destination] = {"new": "NEW_ACTION", "active": "ACTIVE_ACTION
 EPILOG = f"""One TAKE goes onto all characters, several go one by one onto the characters in the order of --characters.
 Without a TAKE the lists of the panel Batch are baked as the file holds them. What is not said here is as in the file's
 panel Bake.
-Exit codes: 0 all baked; 2 wrong usage; {SOME_FAILED} some failed, the others are saved; {NONE_BAKED} nothing baked,
-nothing saved; others as those of bdfm-infer."""
+Exit codes: 0 all baked; 2 wrong usage; {BatchError.exit_code} takes and characters do not fit together;
+{SOME_FAILED} some failed, the others are saved; {NONE_BAKED} nothing baked, nothing saved; others as those of
+bdfm-infer, 30 and above as in docs/command-line.md."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,8 @@ def _jobs(
         tops = [(each.name, each.top) for each in characters_in(scene.objects, scene) if _is_mapped(choose(each))]
     else:
         raise BatchError("Several takes need --characters, in the order of the takes.")
+    if not tops and options.mapping:
+        raise BatchError(f"Nothing of the mapping {options.mapping!r} is on any character here. Name another one.")
     if not tops:
         raise BatchError("No mapping fits any character of the scene. Name one with --mapping.")
     if len(takes) == 1:

@@ -112,6 +112,12 @@ def test_the_scene_itself_is_never_changed(command, take, tmp_path, capsys, word
     assert baked(link) == {"Anna": 0.5}
 
 
+def test_a_mapping_that_moves_nothing_is_named(command, take, tmp_path, capsys):
+    mesh("Anna", ["smile"])
+    assert command(take, "-o", tmp_path / "b.blend", "--mapping", "hand") == 50
+    assert "Nothing of the mapping 'hand'" in capsys.readouterr().err
+
+
 def test_the_mapping_of_the_command_comes_before_all_others(command, take, tmp_path):
     mesh("Anna", ["smile", "grin"])
     mesh("Berta", ["smile"])
@@ -187,5 +193,5 @@ def test_takes_and_characters_that_do_not_pair(command, take, tmp_path, part):
 def test_help(command, capsys):
     assert command("--help") == 0
     said = capsys.readouterr().out
-    for word in ("TAKE", "--characters", "--mapping", "--start", "--target", "--output", "Exit codes"):
+    for word in ("TAKE", "--characters", "--mapping", "--start", "--target", "--output", "Exit codes", "50"):
         assert word in said

@@ -19,6 +19,7 @@ from synthetic_face import picture
 
 from bdfm_infer import CaptureOptions, Predictor, Take, capture, errors
 from bdfm_infer.cli import main
+from bdfm_infer.cli_common import source_of
 from bdfm_infer.worker import run
 
 ROOT = Path(__file__).parents[2]
@@ -258,6 +259,18 @@ def test_full_disk_keeps_rows(clip: Path, weights: Path, tmp_path: Path) -> None
 def test_wrong_usage(arguments: list[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
+
+
+def test_a_face_that_is_no_number_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["capture", "x", "--face", "left"])
+    assert "'left' is neither a number nor all" in capsys.readouterr().err
+
+
+def test_a_list_with_a_byte_order_mark(tmp_path: Path) -> None:
+    listing = tmp_path / "names.txt"
+    listing.write_text("ä.png\r\nb.png\r\n", encoding="utf-8-sig")
+    assert source_of(str(listing), is_list=True) == [Path("ä.png"), Path("b.png")]
 
 
 def test_end_before_start() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bdfm_infer.errors import TakeFormatError
+from bdfm_infer.errors import CancelledError, TakeFormatError, WriteError
 from bdfm_infer.parameters import AU_NAMES
 from bdfm_infer.rows import Row
 from bdfm_infer.take import Take, TakeWriter
@@ -21,7 +23,8 @@ from bdfm_infer.take import Take, TakeWriter
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from demo import accuracy, moments, pictures  # noqa: E402
+from demo import accuracy, blender, figure5, moments, pictures  # noqa: E402
+from demo.__main__ import main  # noqa: E402
 
 
 def rows(units, rotation=None, times=None, lost=()):
@@ -131,6 +134,46 @@ def test_pictures_of_another_shape_are_letterboxed():
     assert (ys.min(), ys.max(), xs.min(), xs.max()) == (0, 39, 36, 43)
 
 
+def python(code):
+    return subprocess.Popen([sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True)
+
+
+def test_a_blender_that_gets_on_is_waited_for_and_one_that_says_nothing_is_stopped():
+    slow = python("import time\nfor i in range(8): print(i); time.sleep(0.5)")
+    assert [line.strip() for line in blender.lines_of(slow, 3)] == list("01234567"), "four seconds, half a second each"
+    dead = python("import time\nprint(0); time.sleep(60)")
+    with pytest.raises(blender.BlenderError, match="said nothing for 3 seconds"):
+        list(blender.lines_of(dead, 3))
+    assert dead.wait(10) != 0
+
+
+def test_results_that_cannot_be_written_and_rows_that_are_not_there_are_said(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for command in (main, figure5.main):
+        assert command(["--out", str(tmp_path / "file" / "out")]) == WriteError.exit_code
+        assert "Name another folder with --out" in capsys.readouterr().err
+    with TakeWriter(tmp_path / "take", {}) as writer:
+        for row in rows({"AU12": np.ones(3)}):
+            writer.append(row)
+    with pytest.raises(SystemExit):
+        figure5.main(["--out", str(tmp_path), "--take", str(tmp_path / "take.csv"), "--rows", "1", "3"])
+    assert "rows 0 to 2" in capsys.readouterr().err
+
+
+def test_a_name_that_the_output_cannot_show(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "demo", "日本.mp4", "--out", tmp_path / "空", "--take", tmp_path / "空.csv"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        text=True,
+        encoding="cp1252",
+        check=False,
+    )
+    assert done.returncode == TakeFormatError.exit_code
+    assert "\\u7a7a.csv: cannot be read" in done.stderr
+
+
 @pytest.fixture
 def run():
     return importlib.import_module("run")
@@ -153,6 +196,36 @@ def test_missing_libraries_end_in_the_line_that_installs_them(run, monkeypatch):
     problem = run.check_machine()
     assert "apt-get install" in problem and "libegl1" in problem and "libgl1 " in problem + " "
     assert "libxi6" not in problem
+
+
+def test_a_runner_that_cannot_be_set_up_is_said(run, monkeypatch, tmp_path, capfd):
+    (tmp_path / "requirements.txt").write_text("./there_is_no_such_package\n")
+    monkeypatch.setattr(run, "check_machine", lambda: None)
+    monkeypatch.setattr(run, "REQUIREMENTS", tmp_path / "requirements.txt")
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["run.py", "list"])
+    for place in (tmp_path / "venv", tmp_path / "requirements.txt" / "venv"):
+        monkeypatch.setattr(run, "VENV", place)
+        assert run.main() == 1
+        assert "cannot be set up" in capfd.readouterr().err
+
+
+def test_ctrl_c_is_said_in_a_line(monkeypatch, tmp_path, capsys):
+    code = (
+        "import runpy, shutil, sys\n"
+        "def press(_): raise KeyboardInterrupt\n"
+        "shutil.disk_usage, sys.argv = press, ['run.py', 'demo']\n"
+        "runpy.run_path('run.py', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (1, "Stopped.")
+
+    def press(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules[main.__module__], "capture", press)
+    assert main(["--out", str(tmp_path)]) == CancelledError.exit_code
+    assert "Stopped" in capsys.readouterr().err
 
 
 def test_the_summary_counts_sessions_that_broke_off(run, monkeypatch, tmp_path):

@@ -120,6 +120,37 @@ def test_a_zip_that_cannot_be_built_or_is_not_valid_ends_the_build(tmp_path, mon
     assert capsys.readouterr().err.count("exit status 3") == 2
 
 
+def test_a_zip_that_cannot_be_written_is_said_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(build_addon, "build_own_wheel", lambda *_: None)
+    monkeypatch.setattr(build_addon, "fetch_wheels", lambda *_: None)
+    (tmp_path / "file").touch()
+    assert build_addon.main(["--out", str(tmp_path / "file" / "dist")]) == 1
+    assert "Name another folder with --out" in capsys.readouterr().err
+
+    def full(_, target):
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(build_addon, "write_zip", full)
+    assert build_addon.main(["--out", str(tmp_path / "dist")]) == 1
+    assert "No space left on device. Free some space" in capsys.readouterr().err
+    assert list((tmp_path / "dist").iterdir()) == []
+
+    def missing(*_):
+        raise FileNotFoundError(2, "No such file or directory", "rig_mappings")
+
+    monkeypatch.setattr(build_addon, "copy_tree", missing)
+    assert build_addon.main(["--out", str(tmp_path / "dist")]) == 1
+    assert "'rig_mappings'" in capsys.readouterr().err
+
+
+def test_an_older_python_is_told_so():
+    code = "import runpy, sys; sys.modules['tomllib'] = None; runpy.run_path('build_addon.py', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Python 3.11 or later is needed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_an_invalid_zip_is_refused_by_blenders_own_tool(tmp_path):
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as bundle:
         bundle.writestr("blender_manifest.toml", 'schema_version = "1.0.0"\nid = "a b"\n')
