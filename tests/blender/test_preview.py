@@ -306,6 +306,17 @@ def test_deleted_and_renamed_objects(face):
     assert bpy.data.objects["Rig"]["frown"] == before[1]
 
 
+def test_the_panel_names_the_characters_that_are_there(face, part, layout):
+    names, draw = part("ui.preview").names, part("ui.take_panel").draw_take
+    bpy.ops.bdfm.preview()
+    bpy.data.objects["Rig"].name = "Other"
+    assert names() == ["Other"]
+    bpy.data.objects.remove(bpy.data.objects["Other"])
+    assert names() == []
+    draw(layout, bpy.context)
+    assert "Preview on Characters" in texts_shown(layout) and "Shown" not in "".join(texts_shown(layout))
+
+
 @pytest.mark.parametrize("bake", ["bake", "batch_bake"])
 def test_a_bake_ends_it(face, part, bake):
     before = face()
