@@ -136,7 +136,6 @@ class Preview:
     """
 
     def __init__(self, character: Character, mapping: Mapping, head: HeadPlacement) -> None:
-        self.name = character.name
         self._top = _Block(character.top)
         self._retargeting = Retargeting(placed(character, mapping, head))
         rest = self._retargeting.channels(np.zeros((1, 26)))

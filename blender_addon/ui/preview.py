@@ -53,8 +53,8 @@ def _scene() -> bpy.types.Scene | None:
 
 
 def names() -> list[str]:
-    """The characters that are being shown."""
-    return [preview.name for preview in _running]
+    """The characters that are being shown, by the names that they have now; one that is deleted is left out."""
+    return [top.name for preview in _running if (top := preview.top) is not None]
 
 
 def stop(*_: object) -> None:

@@ -39,8 +39,8 @@ def draw_take(layout: UILayout, context: Context) -> None:
         column.label(text=missed, icon="INFO", translate=False)
     running = is_running(context.scene)
     layout.operator("bdfm.preview", icon="PAUSE" if running else "PLAY", depress=running)
-    if running:
-        draw_text(layout, iface_("Shown on {names}").format(names=", ".join(names())), "INFO")
+    if running and (characters := names()):
+        draw_text(layout, iface_("Shown on {names}").format(names=", ".join(characters)), "INFO")
     draw_timeline(layout, context)
 
 
