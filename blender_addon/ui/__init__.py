@@ -35,6 +35,7 @@ from . import (
     project,
     settings,
     sources,
+    stepped,
     take_panel,
     takes,
     timeline,
@@ -55,6 +56,7 @@ CLASSES = (
     *capture.CLASSES,
     *faces.CLASSES,
     *capture_panel.CLASSES,
+    *stepped.CLASSES,
     *bake.CLASSES,
     *bake_panel.CLASSES,
     *timeline.CLASSES,
@@ -103,6 +105,7 @@ def register() -> None:
 def unregister() -> None:
     """Leave nothing behind, a running capture included."""
     command.unregister()
+    stepped.stop(bpy.context)
     capture.stop_capture()
     preview.detach()
     pictures.detach()

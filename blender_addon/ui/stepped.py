@@ -14,11 +14,16 @@ from bpy.types import Context, UILayout
 SILENT_S = 0.5
 """Work that takes no longer shows no bar."""
 TICK_S = 0.01
+HELD_S = 0.1
+"""How soon the other windows are free again: while an operator is held in one, Blender saves nothing by itself."""
 SLICE_S = 0.1
 """Work goes on for so long before Blender draws again, and longer where drawing the scene took longer."""
 
 Steps = Generator[float, None, None]
 """Number of characters that are done, plus the share of the one at hand. Closed early, that one is as it was."""
+
+_running: SteppedOperator | None = None
+"""The one that is at work between two drawings."""
 
 
 class SteppedOperator(bpy.types.Operator):
@@ -32,6 +37,9 @@ class SteppedOperator(bpy.types.Operator):
 
     bl_options = {"REGISTER", "UNDO"}
     progress: tuple[float, int] | None = None
+
+    is_stopped = False
+    """Whether Esc was pressed, in whichever window."""
 
     _steps: Steps
     _timer: bpy.types.Timer | None = None
@@ -59,14 +67,22 @@ class SteppedOperator(bpy.types.Operator):
             return {"CANCELLED"}
         if self._work(SILENT_S):
             return self._end(context)
+        global _running
+        _running = self
         self._timer = context.window_manager.event_timer_add(TICK_S, window=context.window)
         context.window_manager.modal_handler_add(self)
+        for window in context.window_manager.windows:
+            if window != context.window:
+                with context.temp_override(window=window):
+                    bpy.ops.bdfm.hold_window("INVOKE_DEFAULT")
         self._show(context)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Context, event: bpy.types.Event) -> set[str]:
-        """Some steps a tick. Nothing else gets through in between, so that all is one undo step."""
-        if event.type == "ESC" and event.value == "PRESS":
+        """Some steps a tick. Nothing else gets through in between, so that all is one undo step, and what the steps
+        hold on to stays: they would write into freed memory."""
+        self.is_stopped = self.is_stopped or _is_escape(event)
+        if self.is_stopped:
             self._steps.close()
             self.report({"WARNING"}, "Stopped. The characters that were done are kept; undo takes them back")
             return self._end(context)
@@ -77,9 +93,11 @@ class SteppedOperator(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: Context) -> None:
-        """The window is closing."""
+        """The window is closing, another file is opened, or the add-on is disabled."""
         self._steps.close()
         self._leave(context)
+        if "FINISHED" in self.finish(context):
+            bpy.ops.ed.undo_push(message=self.bl_label)
 
     def _begin(self, context: Context) -> bool:
         begun = self.start(context)
@@ -116,12 +134,48 @@ class SteppedOperator(bpy.types.Operator):
         _redraw(context)
 
     def _leave(self, context: Context) -> None:
-        type(self).progress = None
+        global _running
+        _running = type(self).progress = None
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
             context.workspace.status_text_set(None)
         _redraw(context)
+
+
+class BDFM_OT_hold_window(bpy.types.Operator):
+    """Keep everything in one window waiting while characters are baked from another one"""
+
+    bl_idname = "bdfm.hold_window"
+    bl_label = "Hold Window"
+    bl_options = {"INTERNAL"}
+
+    _timer: bpy.types.Timer
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return _running is not None
+
+    def invoke(self, context: Context, event: bpy.types.Event) -> set[str]:
+        self._timer = context.window_manager.event_timer_add(HELD_S, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Context, event: bpy.types.Event) -> set[str]:
+        if _running is None:
+            self.cancel(context)
+            return {"FINISHED", "PASS_THROUGH"}
+        _running.is_stopped = _running.is_stopped or _is_escape(event)
+        return {"RUNNING_MODAL"}
+
+    def cancel(self, context: Context) -> None:
+        context.window_manager.event_timer_remove(self._timer)
+
+
+def stop(context: Context) -> None:
+    """End the bake that is running. The characters that are done are kept."""
+    if _running is not None:
+        _running.cancel(context)
 
 
 def describe(done: float, of: int) -> str:
@@ -139,8 +193,15 @@ def draw_operator(layout: UILayout, operator: type[SteppedOperator]) -> None:
     layout.label(text="Esc stops", icon="INFO")
 
 
+def _is_escape(event: bpy.types.Event) -> bool:
+    return event.type == "ESC" and event.value == "PRESS"
+
+
 def _redraw(context: Context) -> None:
     for window in context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 area.tag_redraw()
+
+
+CLASSES = (BDFM_OT_hold_window,)

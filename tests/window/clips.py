@@ -62,6 +62,7 @@ def cancel_capture(hands: Hands) -> Acts[None]:
     yield from hands.picture("03-capturing")
     hands.show_overlap(True)
     yield from hands.drawing()
+    yield from hands.until(lambda: addon_module("ui.capture")._timer, 20, "the capture is watched again")
     asked = time.monotonic()
     yield from hands.press("ESC")
     yield from hands.until(lambda: not capture_state().running, 5, "the capture is cancelled")

@@ -135,8 +135,33 @@ def stop_a_long_bake(hands: Hands) -> Acts[None]:
     yield from hands.until(lambda: operator.progress is None, 5, "Esc stops the bake")
     check(set(bpy.data.actions) == actions, "the stopped bake has left an action")
     check(bpy.context.scene.frame_current == frame, "the stopped bake has moved the playhead")
+    yield from hold_second_window(hands)
     keys_of("ArkitHead").animation_data.nla_tracks.remove(track)
     settings.additive, settings.speed = False, 1.0
+
+
+def hold_second_window(hands: Hands) -> Acts[None]:
+    """In a second window nothing can be undone during a bake, which would write into freed memory; Esc stops it."""
+    operator, scene = addon_module("ui.bake").BDFM_OT_bake, bpy.context.scene
+    with bpy.context.temp_override(window=hands.window):
+        bpy.ops.wm.window_new_main()
+    other = bpy.context.window_manager.windows[-1]
+    for place in (1, 2):
+        scene.cursor.location.x = place
+        bpy.ops.ed.undo_push(message="Move Cursor")
+    with bpy.context.temp_override(window=hands.window, area=hands.area):
+        bpy.ops.bdfm.bake("INVOKE_DEFAULT")
+    middle = {"x": other.width // 3, "y": other.height // 2}
+    other.event_simulate(type="Z", value="PRESS", ctrl=True, **middle)
+    yield 1
+    is_held = scene.cursor.location.x == 2 and operator.progress is not None
+    other.event_simulate(type="ESC", value="PRESS", **middle)
+    yield from hands.until(lambda: operator.progress is None, 60, "Esc in the second window stops the bake")
+    check(is_held, "Ctrl-Z in a second window was heard while a bake ran")
+    with bpy.context.temp_override(window=other):
+        bpy.ops.wm.window_close()
+    scene.cursor.location.x = 0
+    yield 1
 
 
 def batch(hands: Hands) -> Acts[None]:
