@@ -41,7 +41,8 @@ ACTION_UNITS: Final[dict[str, str]] = {
 
 AU_NAMES: Final = tuple(ACTION_UNITS)
 ROTATION: Final = ("yaw", "pitch", "roll")
-"""Head rotation as it stands in a take, degrees."""
+"""Head rotation as it stands in a take, degrees: by its yaw first, then its pitch, then its roll, each about an axis of
+the resting head."""
 
 N_POSE: Final = len(POSE)
 N_AU: Final = len(AU_NAMES)
