@@ -13,8 +13,8 @@ from blender_addon.core.head_angles import AXES, shared_turn
 ANGLES = np.random.default_rng(7).uniform([-180, -90, -180], [180, 90, 180], (500, 3))
 """Degrees of yaw, pitch and roll."""
 DOWN_AND_AWAY = np.diag([1.0, -1.0, -1.0])
-"""From the face model's axes (the person's left, up, towards the camera) to OpenFace's (the picture's right, down, away)
-and back."""
+"""From the face model's axes (the person's left, up, towards the camera) to OpenFace's (the picture's right, down,
+away) and back."""
 
 
 def model_matrices() -> np.ndarray:
