@@ -12,8 +12,7 @@ from addon_texts import shown
 from footage import sample_frames, write_clip
 from scenes import armature, make_rows, mapping_data, mesh, select, write_take
 
-from bdfm_infer.calibrate import EYES
-from bdfm_infer.parameters import ACTION_UNITS
+from bdfm_infer.parameters import ACTION_UNITS, EYES
 from bdfm_infer.take import TakeWriter
 
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import nn
 
+from bdfm_infer.network import OUTPUTS
 from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS, POSE_SLICE
 from bdfm_train.config import Config
 from bdfm_train.data.photos import Photo
 from bdfm_train.errors import CheckpointError, ConfigError
-from bdfm_train.export import OUTPUTS, export_reader
+from bdfm_train.export import export_reader
 from bdfm_train.face_model.labels import LABEL, LABELS
 from bdfm_train.networks.checkpoints import load_reader
 from bdfm_train.networks.landmark_network import LandmarkMaps, LandmarkNetwork
