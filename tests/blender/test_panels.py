@@ -173,3 +173,4 @@ def test_preferences_draw(part, layout, tmp_path):
     preferences = bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences
     preferences.mappings_folder = str(tmp_path)
     part("ui.preferences").draw_preferences(layout, preferences, bpy.context)
+    assert "corrupt.json" in "".join(shown(layout))

@@ -308,7 +308,7 @@ def test_in_8_bits_readings_still_move_smoothly(in_8_bits: Path) -> None:
     assert len(np.unique(landmarks)) > 0.8 * landmarks.size  # in 8 bits there would be 256
 
 
-def test_unknown_configuration_is_named(tmp_path: Path) -> None:
+def test_unknown_configuration_is_named() -> None:
     with pytest.raises(ConfigError, match="lite"):
         Config.load("huge")
 

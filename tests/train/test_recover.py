@@ -116,9 +116,7 @@ def test_a_file_of_another_network_is_named(trained: FaceReader, tmp_path: Path)
     assert not (tmp_path / "out.pt").exists()
 
 
-def test_a_training_begins_with_the_weights_it_is_given(
-    trained: FaceReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_begins_with_the_weights_it_is_given(trained: FaceReader, tmp_path: Path) -> None:
     (tmp_path / "shards").mkdir()
     np.savez(tmp_path / "shards" / "one.npz", **vars(make_shard(12)))
     PhotoPictures.of(pictures(3)).save(tmp_path / "photos.npz")
