@@ -14,13 +14,14 @@ import pytest
 import torch
 
 from bdfm_infer.alignment import crop_face
+from bdfm_infer.detector import STRIDE
 from bdfm_infer.detector import Detector as ProductDetector
 from bdfm_train.data.photos import load_photos
 from bdfm_train.detector import backgrounds, bodies, data, evaluate, mine
 from bdfm_train.detector.export import export
 from bdfm_train.detector.faces import Face, Renders, spread
 from bdfm_train.detector.mine import mine_faces, mine_negatives
-from bdfm_train.detector.model import STRIDE, Detector, point_loss, score_loss
+from bdfm_train.detector.model import Detector, point_loss, score_loss
 from bdfm_train.detector.train import batch_of
 from bdfm_train.face_model.labels import LABEL
 
