@@ -30,6 +30,7 @@ from .errors import (
     WriteError,
     unexpected,
 )
+from .outputs import json_content, write_whole
 from .take import Take, files_of_take, rename_take
 
 SUMMARY: Final = "bdfm-batch.json"
@@ -326,9 +327,7 @@ def _write_summary(folder: Path, results: Sequence[Result], before: dict[str, st
         "takes": takes,
     }
     path = folder / SUMMARY
-    draft = path.with_suffix(".json.part")
     try:
-        draft.write_bytes((json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
-        draft.replace(path)
+        write_whole(path, json_content(data))
     except OSError as error:
         raise _not_written(path, error) from error

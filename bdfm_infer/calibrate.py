@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from .errors import BdfmError, TakeFormatError
-from .parameters import AU_NAMES
+from .parameters import AU_NAMES, EYES
 
 if TYPE_CHECKING:
     from .take import Take
-
-EYES: Final = ("eye_closed_left", "eye_closed_right")
-"""Left out of a person's neutral: a blink in the neutral frame would otherwise hold the eyes open for ever."""
 
 CALM_SHARE: Final = 0.1
 """Share of the frames that are taken for the face at rest where nobody says which."""

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from .network import session
 
+OUTPUTS: Final = ("score", "points")
+"""Of ``detector.onnx``."""
+
 STRIDE: Final = 4
 """Pixels of the network's input a cell of its score map."""
 
@@ -28,10 +31,8 @@ class Detector:
         threshold: score from which a peak counts, 0 to 1.
     """
 
-    _OUTPUTS: Final = ("score", "points")
-
     def __init__(self, model: bytes, threshold: float) -> None:
-        self._session: Any = session(model, ("image",), self._OUTPUTS)
+        self._session: Any = session(model, ("image",), OUTPUTS)
         self._threshold = threshold
 
     def __call__(self, image: NDArray[np.uint8], longer_side: int) -> list[NDArray[np.float64]]:
@@ -51,7 +52,7 @@ class Detector:
         padded = cv2.copyMakeBorder(
             small, 0, -small_height % _MULTIPLE, 0, -small_width % _MULTIPLE, cv2.BORDER_REPLICATE
         )
-        score, points = self._session.run(self._OUTPUTS, {"image": padded[None]})
+        score, points = self._session.run(OUTPUTS, {"image": padded[None]})
         back = np.array([width / small_width, height / small_height])
         return [(found + 0.5) * back - 0.5 for found in _peaks(score[0], points[0], self._threshold)]
 

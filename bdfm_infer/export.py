@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from .errors import WriteError
 from .openface_angles import to_openface
-from .outputs import refuse_existing
-from .parameters import AU_NAMES
+from .outputs import refuse_existing, write_whole
+from .parameters import AU_NAMES, EYES
 
 if TYPE_CHECKING:
     from .take import Take
@@ -33,9 +33,10 @@ FloatArray = NDArray[np.float64]
 
 TIMECODE_FPS: Final = 60
 
-OPENFACE_AUS: Final = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26)
+OPENFACE_AUS: Final = tuple(f"AU{number:02d}" for number in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26))
 OPENFACE_FULL: Final = 5.0
-_HEAD: Final = ("HeadYaw", "HeadPitch", "HeadRoll")
+OPENFACE_POSE: Final = ("pose_Rx", "pose_Ry", "pose_Rz")
+LIVELINKFACE_HEAD: Final = ("HeadYaw", "HeadPitch", "HeadRoll")
 _EYES: Final = tuple(f"{side}Eye{angle}" for side in ("Left", "Right") for angle in ("Yaw", "Pitch", "Roll"))
 
 
@@ -62,15 +63,9 @@ def export(take: Take, to: str, output: str | os.PathLike[str], overwrite: bool 
     if not overwrite:
         refuse_existing((output,))
     lines = list(_WRITERS[to](take))
-    draft = output.with_name(output.name + ".part")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-            draft.replace(output)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
+        write_whole(output, ("\n".join(lines) + "\n").encode())
     except OSError as error:
         raise WriteError(
             "{path} cannot be written: {reason}. Free some space or choose another folder.",
@@ -111,14 +106,18 @@ def weakens(rule: dict[str, Any], shape: str) -> bool:
     return shape.casefold().endswith(rule["on"]) and any(fnmatchcase(shape, name) for name in rule.get("names", ["*"]))
 
 
+def livelinkface_shapes() -> list[str]:
+    """Live Link Face's columns of the 52 shapes."""
+    return [name[0].upper() + name[1:] for name in arkit_table()["order"]]
+
+
 def _openface(take: Take) -> Iterator[str]:
-    units = [f"AU{number:02d}" for number in OPENFACE_AUS]
-    columns = ["frame", "face_id", "timestamp", "confidence", "success", "pose_Rx", "pose_Ry", "pose_Rz"]
-    yield ",".join([*columns, *(f"{unit}_r" for unit in units), "AU45_r"])
+    columns = ["frame", "face_id", "timestamp", "confidence", "success", *OPENFACE_POSE]
+    yield ",".join([*columns, *(f"{unit}_r" for unit in OPENFACE_AUS), "AU45_r"])
     rotation = to_openface(take.rotation)
     intensity = np.c_[
-        take.action_units[:, [AU_NAMES.index(unit) for unit in units]],
-        (take.channel("eye_closed_left") + take.channel("eye_closed_right")) / 2,
+        take.action_units[:, [AU_NAMES.index(unit) for unit in OPENFACE_AUS]],
+        np.mean([take.channel(eye) for eye in EYES], axis=0),
     ]
     values = np.where(take.success[:, None], np.c_[rotation, OPENFACE_FULL * intensity], 0.0)
     for i, row in enumerate(values):
@@ -127,14 +126,13 @@ def _openface(take: Take) -> Iterator[str]:
 
 
 def _livelinkface(take: Take) -> Iterator[str]:
-    names = [name[0].upper() + name[1:] for name in arkit_table()["order"]]
-    yield ",".join(["Timecode", "BlendShapeCount", *names, *_HEAD, *_EYES])
-    count = len(names) + len(_HEAD) + len(_EYES)
+    columns = (*livelinkface_shapes(), *LIVELINKFACE_HEAD, *_EYES)
+    yield ",".join(["Timecode", "BlendShapeCount", *columns])
     found = np.flatnonzero(take.success)
     shapes = arkit_values(take.action_units[found])
     values = np.c_[shapes, np.radians(take.rotation[found]), np.zeros((len(found), len(_EYES)))]
     for i, row in zip(found, values, strict=True):
-        yield ",".join([timecode(float(take.timestamps[i])), str(count), *(f"{value:.10f}" for value in row)])
+        yield ",".join([timecode(float(take.timestamps[i])), str(len(columns)), *(f"{value:.10f}" for value in row)])
 
 
 def timecode(seconds: float) -> str:

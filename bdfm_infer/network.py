@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .alignment import CROP_SIZE, N_LANDMARKS, mirror_landmarks
 from .errors import WeightsError
-from .parameters import MIRRORED_AU, N_AU, degrees_from_parameter, intensity_from_parameter
+from .parameters import MIRRORED_AU, MIRRORED_ROTATION, N_AU, N_POSE, degrees_from_parameter, intensity_from_parameter
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # asked once, at its import: from 1.29 on it reports to its makers
 import onnxruntime
@@ -162,7 +162,7 @@ class Reading:
     def mirrored(self) -> Reading:
         """The same of the mirror image of the crop: left and right exchanged, yaw turned round."""
         landmarks = mirror_landmarks(self.landmarks).astype(np.float32)
-        angles = self.angles * np.array([-1, 1], np.float32)
+        angles = self.angles * np.array(MIRRORED_ROTATION[:N_POSE], np.float32)
         return Reading(landmarks, angles, self.action_units[list(MIRRORED_AU)], self.confidence)
 
     def averaged(self, other: Reading) -> Reading:
@@ -179,21 +179,23 @@ def _mean(one: FloatArray, other: FloatArray) -> FloatArray:
     return np.mean([one, other], axis=0, dtype=np.float32)
 
 
+OUTPUTS: Final = ("landmarks", "pose", "action_units", "confidence")
+"""Of ``face.onnx``."""
+
+
 class FaceNetwork:
     """``face.onnx``: aligned grey crops to landmarks, head pose, action units and confidence.
 
     Safe to call from several threads.
     """
 
-    _OUTPUTS: Final = ("landmarks", "pose", "action_units", "confidence")
-
     def __init__(self, model: bytes) -> None:
-        self._session: Any = session(model, ("crops",), self._OUTPUTS)
+        self._session: Any = session(model, ("crops",), OUTPUTS)
 
     def __call__(self, crop: NDArray[np.uint8]) -> Reading:
         """Read one crop, (96, 96) uint8, aligned by :mod:`bdfm_infer.alignment`."""
         landmarks, pose, action_units, confidence = self._session.run(
-            self._OUTPUTS, {"crops": crop.reshape(1, CROP_SIZE, CROP_SIZE)}
+            OUTPUTS, {"crops": crop.reshape(1, CROP_SIZE, CROP_SIZE)}
         )
         return Reading(
             landmarks.reshape(N_LANDMARKS, 2),

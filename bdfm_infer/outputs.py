@@ -1,14 +1,37 @@
 # SPDX-License-Identifier: MIT
-"""Files that must not be written over: what is there already, and what is being read."""
+"""Files that are written: whole or not at all, and over none that is there already or is being read."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import OutputExistsError
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file; an older one is replaced only once the new one is whole. What was begun is not left behind.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    draft = path.with_name(path.name + ".part")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+
+
+def json_content(data: object) -> bytes:
+    """Data as a JSON file, indented, in UTF-8; what of a file's name is no text becomes ``?``."""
+    return (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
 def refuse_existing(paths: Iterable[Path]) -> None:

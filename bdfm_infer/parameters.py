@@ -40,8 +40,10 @@ ACTION_UNITS: Final[dict[str, str]] = {
 """The 23 action units in their order, each with the name that FACS or an animator gives it."""
 
 AU_NAMES: Final = tuple(ACTION_UNITS)
+EYES: Final = ("eye_closed_left", "eye_closed_right")
 ROTATION: Final = ("yaw", "pitch", "roll")
-"""Head rotation as it stands in a take, degrees."""
+"""Head rotation as it stands in a take, degrees: by its yaw first, then its pitch, then its roll, each about an axis of
+the resting head."""
 
 N_POSE: Final = len(POSE)
 N_AU: Final = len(AU_NAMES)
@@ -64,6 +66,9 @@ MIRRORED_AU: Final = tuple(
     AU_NAMES.index(name.replace("left", "#").replace("right", "left").replace("#", "right")) for name in AU_NAMES
 )
 """Index of the action unit that each one becomes in a mirrored picture."""
+
+MIRRORED_ROTATION: Final = (-1.0, 1.0, -1.0)
+"""Factors of yaw, pitch and roll in a mirrored picture."""
 
 FloatArray = NDArray[np.float32]
 

@@ -16,6 +16,7 @@ from . import png
 from .avatar import SIZE, Avatar
 from .errors import CancelledError, WriteError
 from .frames import Image, SourceName, open_source
+from .outputs import write_whole
 from .take import Take
 
 KEPT: Final = 0xFC
@@ -121,6 +122,4 @@ def _empty() -> Image:
 
 
 def _write(path: Path, image: Image) -> None:
-    draft = path.with_suffix(".part")
-    draft.write_bytes(png.encode(image & np.uint8(KEPT)))
-    draft.replace(path)
+    write_whole(path, png.encode(image & np.uint8(KEPT)))

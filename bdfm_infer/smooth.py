@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import TakeFormatError
-from .parameters import AU_NAMES, ROTATION
+from .parameters import AU_NAMES, EYES, ROTATION
 
 if TYPE_CHECKING:
     from .take import Take
@@ -27,13 +27,13 @@ FloatArray = NDArray[np.float64]
 
 METHODS: Final = ("none", "one_euro", "zero_phase")
 
+_BROWS: Final = ("AU01", "AU02", "AU04")
+_LIDS: Final = ("AU05", "AU07", *EYES)
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "head": ROTATION,
-    "brows": ("AU01", "AU02", "AU04"),
-    "lids": ("AU05", "AU07", "eye_closed_left", "eye_closed_right"),
-    "face": tuple(
-        n for n in AU_NAMES if n not in ("AU01", "AU02", "AU04", "AU05", "AU07", "eye_closed_left", "eye_closed_right")
-    ),
+    "brows": _BROWS,
+    "lids": _LIDS,
+    "face": tuple(name for name in AU_NAMES if name not in (*_BROWS, *_LIDS)),
 }
 """Channels that are smoothed alike."""
 

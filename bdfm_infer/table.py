@@ -20,10 +20,17 @@ from numpy.typing import NDArray
 
 from .captured import captured_rows
 from .errors import TakeFormatError
-from .export import OPENFACE_AUS, OPENFACE_FULL, TIMECODE_FPS, arkit_table
+from .export import (
+    LIVELINKFACE_HEAD,
+    OPENFACE_AUS,
+    OPENFACE_FULL,
+    OPENFACE_POSE,
+    TIMECODE_FPS,
+    livelinkface_shapes,
+)
 from .from_arkit import units_from_arkit
 from .openface_angles import from_openface
-from .parameters import AU_NAMES, ROTATION
+from .parameters import AU_NAMES, EYES, ROTATION
 from .rows import COLUMNS, DEGREES, FACE, FRAMES, PIXELS, Row
 
 FloatArray = NDArray[np.float64]
@@ -36,8 +43,6 @@ _OUR_NUMBER: Final = re.compile(r"\d\.\d{4}|")
 """How a capture writes the last column of a row."""
 
 _OPENFACE: Final = ("frame", "timestamp", "confidence", "success", "AU45_r")
-_POSE: Final = ("pose_Rx", "pose_Ry", "pose_Rz")
-_HEAD: Final = ("HeadYaw", "HeadPitch", "HeadRoll")
 _RATES: Final = (24, 25, 30, 60)
 _TIMECODE: Final = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})[:;](\d{1,3}(?:[.,]\d{1,9})?)")
 _DAY_S: Final = 86_400.0
@@ -77,7 +82,7 @@ def read_table(table: Path, text: str) -> tuple[list[Row], str]:
         ) from error
     if "Timecode" in cells.header:
         return _livelinkface(cells), "livelinkface"
-    if not {"pose_Rx", "AU01_r"}.isdisjoint(cells.header):
+    if not {OPENFACE_POSE[0], "AU01_r"}.isdisjoint(cells.header):
         return _openface(cells), "openface"
     return _bdfm(cells), "bdfm"
 
@@ -202,11 +207,10 @@ def _bdfm(cells: _Cells) -> list[Row]:
 
 def _openface(cells: _Cells) -> list[Row]:
     """OpenFace 2. AU45, the blink, closes both eyes; what it lacks stays at rest. Of several faces the first."""
-    units = [f"AU{number:02d}" for number in OPENFACE_AUS]
-    has_pose = not set(_POSE).isdisjoint(cells.header)
-    cells.require([*_OPENFACE, *(_POSE if has_pose else ()), *(f"{unit}_r" for unit in units)])
-    places = [AU_NAMES.index(unit) for unit in units]
-    eyes = [AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")]
+    has_pose = not set(OPENFACE_POSE).isdisjoint(cells.header)
+    cells.require([*_OPENFACE, *(OPENFACE_POSE if has_pose else ()), *(f"{unit}_r" for unit in OPENFACE_AUS)])
+    places = [AU_NAMES.index(unit) for unit in OPENFACE_AUS]
+    eyes = [AU_NAMES.index(eye) for eye in EYES]
     face = cells.rows[0][1].get("face_id", "") if cells.rows else ""
     limit, limits = np.radians(DEGREES), tuple(np.array(_STRENGTH) * OPENFACE_FULL)
     made: list[Row] = []
@@ -217,9 +221,9 @@ def _openface(cells: _Cells) -> list[Row]:
         if cells.number(line, row, "success") == 1:
             rotation = np.zeros(len(ROTATION))
             if has_pose:
-                rotation[:] = [cells.number(line, row, name, *limit) for name in _POSE]
+                rotation[:] = [cells.number(line, row, name, *limit) for name in OPENFACE_POSE]
             values = np.zeros(len(AU_NAMES))
-            values[places] = [cells.number(line, row, f"{unit}_r", *limits) / OPENFACE_FULL for unit in units]
+            values[places] = [cells.number(line, row, f"{unit}_r", *limits) / OPENFACE_FULL for unit in OPENFACE_AUS]
             values[eyes] = cells.number(line, row, "AU45_r", *limits) / OPENFACE_FULL
             values = np.clip(values, 0.0, 1.0)
         made.append(
@@ -240,13 +244,15 @@ def _openface(cells: _Cells) -> list[Row]:
 
 def _livelinkface(cells: _Cells) -> list[Row]:
     """Live Link Face: 52 ARKit shapes. Second 0 is the first row; a row without shapes is one without a face."""
-    names = _shapes()
-    cells.require(["Timecode", *names, *_HEAD])
+    names = livelinkface_shapes()
+    cells.require(["Timecode", *names, *LIVELINKFACE_HEAD])
     times = _seconds(cells)
     found = [bool(row.get(names[0], "").strip()) for _, row in cells.rows]
     seen_rows = [row for row, seen in zip(cells.rows, found, strict=True) if seen]
     shapes = [[cells.number(line, row, name, *_STRENGTH) for name in names] for line, row in seen_rows]
-    angles = [[cells.number(line, row, name, *np.radians(DEGREES)) for name in _HEAD] for line, row in seen_rows]
+    angles = [
+        [cells.number(line, row, name, *np.radians(DEGREES)) for name in LIVELINKFACE_HEAD] for line, row in seen_rows
+    ]
     values = zip(np.degrees(angles), units_from_arkit(np.array(shapes).reshape(-1, len(names))), strict=True)
     rows = []
     for number, (time, seen) in enumerate(zip(times, found, strict=True)):
@@ -255,16 +261,12 @@ def _livelinkface(cells: _Cells) -> list[Row]:
     return rows
 
 
-def _shapes() -> list[str]:
-    """Live Link Face's columns of the 52 shapes."""
-    return [name[0].upper() + name[1:] for name in arkit_table()["order"]]
-
-
 @cache
 def _known_columns() -> frozenset[str]:
     """Every column that is read, of any tool."""
-    units = [f"AU{number:02d}_r" for number in OPENFACE_AUS]
-    return frozenset((*COLUMNS, "file", *_OPENFACE, *_POSE, "face_id", *units, "Timecode", *_shapes(), *_HEAD))
+    openface = (*_OPENFACE, *OPENFACE_POSE, "face_id", *(f"{unit}_r" for unit in OPENFACE_AUS))
+    livelinkface = ("Timecode", *livelinkface_shapes(), *LIVELINKFACE_HEAD)
+    return frozenset((*COLUMNS, "file", *openface, *livelinkface))
 
 
 def _seconds(cells: _Cells) -> list[float]:

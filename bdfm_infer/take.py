@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from .calibrate import Calibration
 from .errors import OutputExistsError, TakeFormatError, WriteError
-from .outputs import refuse_existing
+from .outputs import json_content, refuse_existing, write_whole
 from .parameters import AU_NAMES, N_AU, ROTATION
 from .rows import FACE, VALUES, Row
 from .smooth import Smoothing
@@ -177,7 +177,7 @@ class Take:
         facts = {"format_version": FORMAT_VERSION, **_read_facts(target)}
         facts["settings"] = {**_settings(facts), **settings}
         try:
-            _write_facts(target, facts)
+            write_whole(target, json_content(facts))
         except OSError as error:
             reason = error.strerror or error
             raise WriteError(
@@ -329,7 +329,8 @@ class TakeWriter:
         self._file.flush()
 
     def _write_facts(self, complete: bool) -> None:
-        _write_facts(self._json, whole_facts(self._facts, complete, self._frames, self._without_face))
+        facts = whole_facts(self._facts, complete, self._frames, self._without_face)
+        write_whole(self._json, json_content(facts))
 
     def _failure(self, error: OSError) -> WriteError:
         return WriteError(
@@ -475,13 +476,3 @@ def _refuse_pipe(path: Path) -> None:
     """A pipe or a device could be waited for without end."""
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is no ordinary file")
-
-
-def _write_facts(target: Path, facts: Mapping[str, Any]) -> None:
-    draft = target.with_suffix(".json.part")
-    try:
-        draft.write_bytes((json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
-        draft.replace(target)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise

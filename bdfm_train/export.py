@@ -15,12 +15,12 @@ import onnxruntime
 import torch
 
 from bdfm_infer.alignment import CROP_SIZE
+from bdfm_infer.network import OUTPUTS
 from bdfm_train.arrays import write_content
 
 from .errors import CheckpointError
 from .networks.reader import ExportedReader
 
-OUTPUTS = ("landmarks", "pose", "action_units", "confidence")
 AVATAR = "avatar.onnx"
 _OPSET = 17
 

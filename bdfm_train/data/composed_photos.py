@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer import alignment
-from bdfm_infer.parameters import AU_NAMES
+from bdfm_infer.parameters import AU_NAMES, EYES
 from bdfm_train.arrays import Form, read_arrays, write_arrays
 from bdfm_train.errors import SourcesError
 
@@ -30,7 +30,7 @@ from .photos import Photo, cut_out
 
 FloatArray = NDArray[np.float32]
 
-UPPER: Final = ("AU01", "AU02", "AU04", "AU05", "AU07", "eye_closed_left", "eye_closed_right")
+UPPER: Final = ("AU01", "AU02", "AU04", "AU05", "AU07", *EYES)
 """Action units that the upper photo decides."""
 ACROSS: Final = ("AU06", "AU09")
 """Those that show in both halves: absent where they are absent in both, else not known."""

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bdfm_infer.detector import STRIDE
 from bdfm_train.detector.faces import Face, FloatArray, Image, Renders, spread
-from bdfm_train.detector.model import STRIDE
 
 SHAPES: Final = ((64, 96), (96, 64), (96, 96), (96, 128), (128, 96), (128, 160))
 """Heights and widths of training pictures."""

@@ -11,13 +11,15 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from bdfm_infer.detector import OUTPUTS
+from bdfm_infer.network import OWN_WEIGHTS
 from bdfm_train.arrays import write_content
 from bdfm_train.command import run
 from bdfm_train.detector.model import Detector
 from bdfm_train.errors import CheckpointError
 from bdfm_train.networks.checkpoints import fill, read_checkpoint
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "bdfm_infer" / "weights" / "detector.onnx"
+WEIGHTS = OWN_WEIGHTS / "detector.onnx"
 
 
 class _Exported(nn.Module):
@@ -56,7 +58,7 @@ def export(network: Detector, path: Path) -> None:
             (torch.zeros(1, 128, 160, dtype=torch.uint8),),
             draft,
             input_names=["image"],
-            output_names=["score", "points"],
+            output_names=list(OUTPUTS),
             dynamic_axes={
                 "image": {1: "height", 2: "width"},
                 "score": {1: "rows", 2: "columns"},

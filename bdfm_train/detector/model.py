@@ -14,9 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STRIDE: Final = 4
-"""Input pixels for one cell of the output."""
-
 UNIT: Final = 8.0
 """Pixels of spread (see :func:`bdfm_train.detector.faces.spread`) where the size map is 0."""
 

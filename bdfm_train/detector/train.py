@@ -23,13 +23,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
+from bdfm_infer.detector import STRIDE
 from bdfm_train.cli_options import whole
 from bdfm_train.command import run
 from bdfm_train.data.photos import load_photos
 from bdfm_train.detector.backgrounds import backgrounds
 from bdfm_train.detector.data import SHAPES, Composer, Sample, targets
 from bdfm_train.detector.faces import Face, Image, Renders, face_of_photo, spread
-from bdfm_train.detector.model import STRIDE, Detector, point_loss, score_loss
+from bdfm_train.detector.model import Detector, point_loss, score_loss
 from bdfm_train.face_model.sources import sources_root
 from bdfm_train.networks.checkpoints import read_checkpoint, restore, write_checkpoint
 from bdfm_train.training.average import WeightAverage

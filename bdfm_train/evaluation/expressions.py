@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bdfm_infer.parameters import ACTION_UNITS, AU_NAMES
+from bdfm_infer.parameters import ACTION_UNITS, AU_NAMES, EYES
 from bdfm_infer.predictor import Predictor
 from bdfm_train.data.photos import archive_photos, judgements
 from bdfm_train.errors import MeasureError
@@ -26,7 +26,7 @@ READ_BY: Final[dict[str, tuple[str, ...]]] = {
     "jaw_drop": ("AU26",),
     "brow_raise": ("AU01", "AU02"),
     "brow_lower": ("AU04",),
-    "eyes_closed": ("eye_closed_left", "eye_closed_right"),
+    "eyes_closed": EYES,
     "eyes_wide": ("AU05",),
     "nose_wrinkle": ("AU09", "AU10"),
 }
@@ -38,7 +38,7 @@ BELONGS: Final[dict[str, tuple[str, ...]]] = {
     "brow_raise": ("AU01", "AU02", "AU05"),
     "brow_lower": ("AU04", "AU07"),
     "eyes_wide": ("AU01", "AU02", "AU05"),
-    "eyes_closed": ("eye_closed_left", "eye_closed_right"),
+    "eyes_closed": EYES,
     "nose_wrinkle": ("AU04", "AU07", "AU09", "AU10"),
     "tongue_out": ("AU16", "AU25", "AU26"),
 }

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bdfm_infer.alignment import five_points
+from bdfm_infer.avatar import SIZE
 from bdfm_train.arrays import write_picture
-from bdfm_train.face_model.pairs import SIZE, Pairs
+from bdfm_train.face_model.pairs import Pairs
 from bdfm_train.networks.generator import Generator, aligned_crops
 from bdfm_train.networks.segmentation import SegmentationNetwork
 from bdfm_train.training.generator import pictures

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer import Predictor
-from bdfm_infer.parameters import AU_NAMES, MIRRORED_AU
+from bdfm_infer.parameters import AU_NAMES, MIRRORED_AU, MIRRORED_ROTATION
 from bdfm_train.data.photos import Photo
 from bdfm_train.errors import MeasureError
 
@@ -51,7 +51,7 @@ def run(photos: list[Photo], predictor: Predictor) -> MirrorTest:
         if face is not None and other is not None:
             names.append(photo.name)
             difference.append(face.action_units - other.action_units[list(MIRRORED_AU)])
-            rotation.append(face.rotation - other.rotation * [-1, 1, -1])
+            rotation.append(face.rotation - other.rotation * MIRRORED_ROTATION)
     if not names:
         raise MeasureError(f"No face was found in any of {len(photos)} photos and its mirror image.")
     return MirrorTest(tuple(names), len(photos), np.array(difference), np.array(rotation))

@@ -19,6 +19,7 @@ from bdfm_infer.parameters import (
     AU_NAMES,
     AU_SLICE,
     BROW_SLICE,
+    EYES,
     IDENTITY_SLICE,
     N_AU,
     N_BROW_STYLES,
@@ -41,7 +42,6 @@ IN_FINGERPRINT: Final = 8
 _BROWS: Final = BrowRange((0.5, 1.6), (0, 0))
 """As brows were drawn when the test was written."""
 
-_EYES: Final = ("eye_closed_left", "eye_closed_right")
 _UNITS: Final[Mapping[str, Any]] = TEST["units"]
 _EXCLUSIVE: Final = [frozenset(AU_NAMES.index(unit) for unit in units) for units in _UNITS["exclusive"]]
 
@@ -112,7 +112,7 @@ def _few(rng: np.random.Generator) -> NDArray[np.float64]:
     for unit in rng.permutation(N_AU)[: rng.integers(_UNITS["few_least"], _UNITS["few_most"] + 1)]:
         if not units[list(_rivals(unit))].any():
             units[unit] = rng.beta(*_UNITS["intensity"])
-    eyes = [AU_NAMES.index(name) for name in _EYES]
+    eyes = [AU_NAMES.index(name) for name in EYES]
     if rng.random() < _UNITS["both_eyes_share"]:
         units[eyes] = units[eyes].max()
     return units

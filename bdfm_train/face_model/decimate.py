@@ -8,6 +8,8 @@ texture coordinates; edges across a texture seam or between parts are left alone
 from __future__ import annotations
 
 import heapq
+import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -103,11 +105,8 @@ def collapse(mesh: HeadMesh, weight: Floats, locked: Bools, goal: int) -> tuple[
             if max(max(c) - min(c) for c in zip(*coordinates, strict=True)) > UV_TOLERANCE:
                 return False
         for t in around[a] - shared:
-            before = v[f[t]]
-            after = v[[b if c == a else c for c in f[t]]]
-            n0 = np.cross(before[1] - before[0], before[2] - before[0])
-            n1 = np.cross(after[1] - after[0], after[2] - after[0])
-            if n0 @ n1 < 0.5 * np.sqrt((n0 @ n0) * (n1 @ n1)) or n1 @ n1 < 1e-16:
+            n0, n1 = _normal(*v[f[t]].tolist()), _normal(*v[[b if c == a else c for c in f[t]]].tolist())
+            if _dot(n0, n1) < 0.5 * math.sqrt(_dot(n0, n0) * _dot(n1, n1)) or _dot(n1, n1) < 1e-16:
                 return False
         return True
 
@@ -142,3 +141,14 @@ def collapse(mesh: HeadMesh, weight: Floats, locked: Bools, goal: int) -> tuple[
             push(c, b)
     kept = np.flatnonzero(alive)
     return np.array([f[t] for t in kept]), np.array([uv[t] for t in kept]), kept
+
+
+def _normal(a: Sequence[float], b: Sequence[float], c: Sequence[float]) -> tuple[float, float, float]:
+    """Of a triangle, twice its area long. In plain floats: numpy takes twenty times as long for one triangle."""
+    ux, uy, uz = (p - q for p, q in zip(b, a, strict=True))
+    wx, wy, wz = (p - q for p, q in zip(c, a, strict=True))
+    return uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
+
+
+def _dot(u: Sequence[float], w: Sequence[float]) -> float:
+    return u[0] * w[0] + u[1] * w[1] + u[2] * w[2]

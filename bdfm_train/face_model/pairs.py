@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdfm_infer import alignment
+from bdfm_infer.avatar import SIZE
 from bdfm_infer.parameters import BROW_SLICE, N_BROW_STYLES, N_PARAMETERS, POSE_SLICE, degrees_from_parameter
 from bdfm_train.arrays import Form, read_arrays, write_arrays
 from bdfm_train.cli_options import whole
@@ -32,7 +33,6 @@ from .render import Render, Renderer
 from .sampler import Sampler
 from .sources import sources_root
 
-SIZE: Final = 128
 SHARD_SIZE: Final = 4000
 PREFIX: Final = "pairs"
 _MODULE: Final = "bdfm_train.face_model.pairs"

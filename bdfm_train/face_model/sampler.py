@@ -14,6 +14,7 @@ from bdfm_infer.parameters import (
     AU_NAMES,
     AU_SLICE,
     BROW_SLICE,
+    EYES,
     IDENTITY_SLICE,
     MIRRORED_AU,
     N_AU,
@@ -31,7 +32,7 @@ from .performance import TRAINING_ROWS, Performances
 _DATA: Final = Path(__file__).parent / "data"
 _COMBINATIONS: Final[dict[str, Any]] = tomllib.loads((_DATA / "combinations.toml").read_text("utf-8"))
 UNIT: Final = {name: i for i, name in enumerate(AU_NAMES)}
-LIDS: Final = [UNIT["eye_closed_left"], UNIT["eye_closed_right"]]
+LIDS: Final = [UNIT[eye] for eye in EYES]
 JAW: Final = UNIT["AU26"]
 EXCLUSIVE: Final = [[UNIT[name] for name in names] for names in _COMBINATIONS["exclusive"]]
 FAINT: Final[dict[int, float]] = {UNIT[name]: weight for name, weight in _COMBINATIONS["faint"].items()}

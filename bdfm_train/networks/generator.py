@@ -14,8 +14,6 @@ from bdfm_infer.parameters import AU_SLICE, N_PARAMETERS, POSE_SLICE
 
 from .segmentation import SegmentationNetwork, normalise
 
-SIZE: Final = 128
-"""Side of the picture, pixels."""
 COARSE_SIZE: Final = 32
 """Side of the pictures with which training begins."""
 LUMINANCE: Final = (0.299, 0.587, 0.114)

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from bdfm_infer import Predictor, alignment
+from bdfm_infer.avatar import SIZE
 from bdfm_infer.errors import NoFaceError
 from bdfm_infer.images import load_image
 from bdfm_infer.network import FaceNetwork, Weights
@@ -34,7 +35,6 @@ from bdfm_infer.parameters import (
     intensity_from_parameter,
 )
 from bdfm_train.arrays import write_picture
-from bdfm_train.networks.generator import SIZE
 from bdfm_train.networks.segmentation import normalise
 
 from .losses import content_loss, identity_loss, with_base_units

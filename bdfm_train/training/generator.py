@@ -18,11 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bdfm_infer.avatar import SIZE
 from bdfm_train.config.generator import GeneratorConfig
 from bdfm_train.errors import CheckpointError, PairsError
 from bdfm_train.face_model.pairs import PREFIX, Pairs
 from bdfm_train.networks.checkpoints import fingerprint, read_checkpoint, restore, write_checkpoint
-from bdfm_train.networks.generator import COARSE_SIZE, SIZE, Generator, perceptual_distance
+from bdfm_train.networks.generator import COARSE_SIZE, Generator, perceptual_distance
 
 from .average import WeightAverage
 from .precision import training_precision

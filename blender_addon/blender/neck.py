@@ -13,11 +13,10 @@ from ..core.errors import NoMappingError
 from ..core.head import HeadPlacement, place_head
 from ..core.mapping import Mapping
 from ..core.matching import Resolution, resolve
-from .rig import Character, read_rig, refuse_unevaluated
+from .rig import BONE_VALUES, Character, read_rig, refuse_unevaluated
 
 TRIAL = 0.5
 """Radians."""
-POSE = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
 
 
 def placed(character: Character, mapping: Mapping, head: HeadPlacement) -> Resolution:
@@ -52,7 +51,7 @@ def takes_along(armature: bpy.types.Object, neck: str, head: str) -> float:
     refuse_unevaluated(armature.name, [armature])
     bone, other = armature.pose.bones[neck], armature.pose.bones[head]
     layer = bpy.context.view_layer
-    pose = {name: tuple(getattr(bone, name)) for name in POSE}
+    pose = {name: tuple(getattr(bone, name)) for name in BONE_VALUES}
     shown, armature.data.pose_position = armature.data.pose_position, "POSE"
     layer.update()
     before = bone.matrix.to_quaternion(), other.matrix.to_quaternion()

@@ -24,9 +24,8 @@ from ..core.pose import BonePose, Captured, Pose, captured
 from ..core.rest import NotOnRigError, RestPose, measured_bones
 from ..core.retarget import retarget
 from ..core.rig import OwnerKind, Rig
-from .rig import EULER, ROTATION_PROPERTIES, Character, owner_of, read_rig
+from .rig import BONE_VALUES, EULER, ROTATION_PROPERTIES, Character, owner_of, read_rig
 
-BONE_VALUES = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
 REFERENCE = "eyes"
 """The reference length for captured locations, where a mapping and the rig have it."""
 

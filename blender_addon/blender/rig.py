@@ -19,6 +19,8 @@ from .versions import ensure_pose
 ROTATION_PROPERTIES = {"QUATERNION": ("rotation_quaternion", 4), "AXIS_ANGLE": ("rotation_axis_angle", 4)}
 """Property of a pose bone and its length by rotation mode; all other modes are orders of Euler angles."""
 EULER = ("rotation_euler", 3)
+BONE_VALUES = ("location", *(name for name, _ in (*ROTATION_PROPERTIES.values(), EULER)), "scale")
+"""What poses a bone: its location, its rotation in each mode, its scale."""
 
 
 class NotEvaluatedError(AddonError):

@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bdfm_infer.parameters import AU_NAMES
+from bdfm_infer.parameters import AU_NAMES, EYES
 
 FloatArray = NDArray[np.float64]
 
-EYES: Final = [AU_NAMES.index("eye_closed_left"), AU_NAMES.index("eye_closed_right")]
+_COLUMNS: Final = [AU_NAMES.index(eye) for eye in EYES]
 CLOSED: Final = 0.6
 """What at least one eye must show for a blink."""
 LONGEST_S: Final = 0.5
@@ -36,14 +36,14 @@ def complete_blinks(timestamps: FloatArray, values: FloatArray) -> FloatArray:
         values: (n, 23 or more), columns as ``AU_NAMES``; NaN rows are rows without a face.
     """
     result = values.copy()
-    both = values[:, EYES].max(axis=1)
+    both = values[:, _COLUMNS].max(axis=1)
     for peak in _peaks(both):
         start, end = _foot(both, peak, -1), _foot(both, peak, 1)
         rest = max(both[start], both[end])
         inside = np.flatnonzero(both[start : end + 1] >= (rest + both[peak]) / 2) + start
         if timestamps[inside[-1]] - timestamps[inside[0]] > LONGEST_S:
             continue
-        for eye in EYES:
+        for eye in _COLUMNS:
             _stretch(result[start : end + 1, eye], ALONG * both[peak])
     return result
 

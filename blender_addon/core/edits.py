@@ -11,15 +11,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bdfm_infer.parameters import AU_NAMES, MIRRORED_AU, N_AU, ROTATION
+from bdfm_infer.parameters import AU_NAMES, MIRRORED_AU, MIRRORED_ROTATION, N_AU, ROTATION
 
 from .errors import AddonError
 
 FloatArray = NDArray[np.float64]
 
 MAX_GAIN: Final = 10.0
-_MIRRORED_ROTATION: Final = np.array([-1.0, 1.0, -1.0])
-"""Yaw and roll turn round in a mirrored picture, pitch does not."""
 
 
 class EditsError(AddonError):
@@ -129,7 +127,7 @@ def edited(values: ArrayLike, edits: Edits) -> FloatArray:
     result = np.array(values, np.float64)
     if edits.swap:
         result[:, :N_AU] = result[:, list(MIRRORED_AU)]
-        result[:, N_AU:] *= _MIRRORED_ROTATION
+        result[:, N_AU:] *= MIRRORED_ROTATION
     solo = any(unit.solo for unit in edits.units.values())
     silent = UnitEdit(mute=solo)
     for column, name in enumerate(AU_NAMES):

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from bdfm_infer.outputs import write_whole
 from bdfm_infer.parameters import AU_NAMES, ROTATION
 
 from .errors import MappingError
 from .json_node import Node, check_depth, format_json, read_json
 from .names import is_chosen
-from .paths import json_files, write_whole
+from .paths import json_files
 from .records import Reader, read_record, write_record
 from .targets import SIDES, BoneLocation, BoneRotation, Target, read_target
 
@@ -132,7 +133,7 @@ class Mapping:
         """
         path = Path(path)
         try:
-            write_whole(path, format_json(self.to_dict()) + "\n")
+            write_whole(path, (format_json(self.to_dict()) + "\n").encode())
         except OSError as error:
             reason = error.strerror or error
             raise MappingError(

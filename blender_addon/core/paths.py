@@ -6,7 +6,6 @@ A name need not be text: what of it is not UTF-8 Python keeps as surrogates, whi
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 
@@ -41,22 +40,6 @@ def shown(text: object) -> str:
 def is_text(name: object) -> bool:
     """Whether the name of a file is in UTF-8, so that Blender can hold it."""
     return shown(name) == str(name)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file; an older one is replaced only once the new one is whole. What was begun is not left behind.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    draft = path.with_name(path.name + ".part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink()
-        raise
 
 
 def json_files(folder: Path) -> list[Path]:

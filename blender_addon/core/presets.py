@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from bdfm_infer.errors import BdfmError
+from bdfm_infer.outputs import json_content, write_whole
 
 from .cleaning import Cleaning
 from .errors import AddonError
-from .paths import is_text, json_files, write_whole
+from .paths import is_text, json_files
 
 FORMAT_VERSION: Final = 1
 MAX_BYTES: Final = 100_000
@@ -48,7 +49,7 @@ class Preset:
         data = {"format_version": FORMAT_VERSION, "name": self.name, "settings": self.cleaning.to_settings()}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            write_whole(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+            write_whole(path, json_content(data))
         except OSError as error:
             raise PresetError(
                 "{path} cannot be written: {reason}. Free some space, or allow writing there.",

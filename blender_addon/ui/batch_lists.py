@@ -23,7 +23,7 @@ from ..blender.versions import BLEND_RELATIVE
 from ..core.performance import Performance
 from .characters import is_selected, selected_characters
 from .gains import draw_folded_gains
-from .operators import ReportingOperator, check_name
+from .operators import ChoosingOperator, ReportingOperator, check_name
 from .preferences import library
 from .project import absolute, located
 from .sidebar import RowList, draw_move_buttons
@@ -133,7 +133,7 @@ class BDFM_OT_batch_add_characters(ReportingOperator):
                 batch.characters_active = len(batch.characters) - 1
 
 
-class BDFM_OT_batch_add_takes(ReportingOperator):
+class BDFM_OT_batch_add_takes(ChoosingOperator):
     """Add takes to the list, in the order of their names"""
 
     bl_idname = "bdfm.batch_add_takes"
@@ -142,10 +142,6 @@ class BDFM_OT_batch_add_takes(ReportingOperator):
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", *BLEND_RELATIVE})
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(default="*.csv;*.json", options={"HIDDEN"})
-
-    def invoke(self, context: Context, event: bpy.types.Event) -> set[str]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def run(self, context: Context) -> None:
         batch = context.scene.bdfm.batch

@@ -11,8 +11,8 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, UILayout
 
-from bdfm_infer.calibrate import EYES, Calibration
-from bdfm_infer.parameters import ACTION_UNITS
+from bdfm_infer.calibrate import Calibration
+from bdfm_infer.parameters import ACTION_UNITS, EYES
 
 from .bake_settings import take_time
 from .cleaning import BDFM_PG_cleaning, read_cleaning, write_cleaning

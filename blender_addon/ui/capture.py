@@ -14,7 +14,7 @@ from ..blender.versions import BLEND_RELATIVE, sequencer_scene
 from .capture_panel import hide_status, is_over_panel, redraw, show_status
 from .capture_queue import capture_state, enqueue
 from .capture_session import Report, Session
-from .operators import ReportingOperator, check_name
+from .operators import ChoosingOperator, check_name
 from .sources import is_chosen
 
 POLL_S = 0.1
@@ -86,7 +86,7 @@ def forget_captures(*_: object) -> None:
         manager.bdfm_capture.running, manager.bdfm_capture.refused = False, ""
 
 
-class BDFM_OT_choose_video(ReportingOperator):
+class BDFM_OT_choose_video(ChoosingOperator):
     """Choose a video, an image, or a folder of images"""
 
     bl_idname = "bdfm.choose_video"
@@ -96,10 +96,6 @@ class BDFM_OT_choose_video(ReportingOperator):
     filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
-
-    def invoke(self, context: Context, event: Event) -> set[str]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def run(self, context: Context) -> None:
         check_name(self.filepath)

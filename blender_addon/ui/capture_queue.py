@@ -11,11 +11,11 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
-from bpy.types import Context, Event, PropertyGroup, UILayout, UIList
+from bpy.types import Context, PropertyGroup, UILayout, UIList
 
 from ..blender.versions import BLEND_RELATIVE
 from ..core.errors import AddonError
-from .operators import ReportingOperator, check_name
+from .operators import ChoosingOperator, check_name
 from .project import located
 from .sidebar import RowList
 from .sources import BDFM_PG_source, chosen, copy_choice, images_of
@@ -109,7 +109,7 @@ class BDFM_UL_queue(RowList, UIList):
             row.label(text=iface_(label), translate=False)
 
 
-class BDFM_OT_queue_add(ReportingOperator):
+class BDFM_OT_queue_add(ChoosingOperator):
     """Add videos to the queue. They are captured with the trim and face that are set above"""
 
     bl_idname = "bdfm.queue_add"
@@ -121,10 +121,6 @@ class BDFM_OT_queue_add(ReportingOperator):
     filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
-
-    def invoke(self, context: Context, event: Event) -> set[str]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def run(self, context: Context) -> None:
         folder = located(self.directory)

@@ -70,11 +70,6 @@ _failure: tuple[tuple[str, str], str] | None = None
 """What was chosen when the last search failed, and why it did, for the panel."""
 
 
-def found_faces() -> Found | None:
-    """The faces that were found last."""
-    return _found
-
-
 @bpy.app.handlers.persistent
 def forget_faces(*_: object) -> None:
     """Free the pictures, and end a search: another file is opened, or the add-on is disabled."""

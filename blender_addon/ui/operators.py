@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
-from bpy.types import Context
+from bpy.types import Context, Event
 
 from bdfm_infer.errors import BdfmError
 
@@ -34,6 +34,14 @@ class ReportingOperator(bpy.types.Operator):
             self.report({"ERROR"}, artist_text(error))
             return {"CANCELLED"}
         return {"FINISHED"}
+
+
+class ChoosingOperator(ReportingOperator):
+    """The same for files that are chosen in Blender's file browser."""
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
 
 
 def check_name(path: str | Path) -> None:

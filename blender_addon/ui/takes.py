@@ -29,7 +29,7 @@ from ..core.paths import changed_at, shown
 from ..core.performance import Performance
 from .capture_queue import capture_state
 from .cleaning import listeners, read_cleaning, write_cleaning
-from .operators import ReportingOperator, check_name
+from .operators import ChoosingOperator, check_name
 from .project import absolute, follow_home, located
 from .sidebar import redraw_sidebars
 
@@ -245,7 +245,7 @@ class TakeOperator:
         return True
 
 
-class BDFM_OT_load_take(ReportingOperator):
+class BDFM_OT_load_take(ChoosingOperator):
     """Load a take that was captured before, or a table of OpenFace or Live Link Face"""
 
     bl_idname = "bdfm.load_take"
@@ -253,10 +253,6 @@ class BDFM_OT_load_take(ReportingOperator):
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", *BLEND_RELATIVE})
     filter_glob: bpy.props.StringProperty(default="*.csv;*.json", options={"HIDDEN"})
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> None:
         state = capture_state(context)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from bdfm_infer.parameters import AU_NAMES
-from blender_addon.core.blinks import EYES, complete_blinks
+from bdfm_infer.parameters import AU_NAMES, EYES
+from blender_addon.core.blinks import complete_blinks
 from blender_addon.core.cleaning import Cleaning
 from blender_addon.core.edits import Edits, UnitEdit
 from blender_addon.core.performance import Performance
 
-LEFT, RIGHT = EYES
+LEFT, RIGHT = COLUMNS = [AU_NAMES.index(eye) for eye in EYES]
 BLINK = [0.1, 0.1, 0.3, 0.75, 0.8, 0.5, 0.2, 0.1, 0.1]
 """A blink of a real speaker at 25 frames a second."""
 
@@ -22,7 +22,7 @@ def completed(left: ArrayLike, right: ArrayLike | None = None, fps: float = 25) 
     values = np.zeros((len(np.asarray(left)), len(AU_NAMES) + 3))
     values[:, LEFT] = left
     values[:, RIGHT] = left if right is None else right
-    return complete_blinks(np.arange(len(values)) / fps, values)[:, EYES]
+    return complete_blinks(np.arange(len(values)) / fps, values)[:, COLUMNS]
 
 
 def test_a_blink_reaches_one_and_keeps_its_course() -> None:

@@ -216,6 +216,15 @@ REST = Pose(
 )
 
 
+@pytest.mark.parametrize(("owners", "objects"), [(("Hero",), None), (("Hero", "Hat[1]"), ["Hat[[]1]"])])
+def test_a_property_that_several_objects_have_is_that_of_the_moved_one(posed_rig, owners, objects):
+    moved = owners[-1]
+    rest = Pose(properties={("object", owner, "open"): 0.0 for owner in owners})
+    pose = Pose(properties={("object", owner, "open"): float(owner == moved) for owner in owners})
+    (target,) = captured(pose, rest, posed_rig).targets
+    assert target.get("objects") == objects
+
+
 def test_a_pose_brings_the_rig_where_it_was(posed_rig):
     pose = Pose(
         keys={"Head": {"smile.L": 1.3, "fat": 0.5, "blink": 0.7}, "Lashes": {"blink": 0.7}, "Teeth[1]": {"blink": 0.7}},

@@ -406,7 +406,7 @@ def test_a_mapping_saved_under_any_name_is_read_again(load, rig, part, name):
     ],
     ids=json.dumps,
 )
-def test_settings_that_cannot_be_used_say_so_in_plain_words(load, tmp_path, settings):
+def test_settings_that_cannot_be_used_say_so_in_plain_words(load, settings):
     """They name the file, which can be moved away, and nothing of Python."""
     said = load(TIMES, facts=json.dumps({"format_version": 1, "settings": settings}))
     assert "take.json: " in said and "move that file away" in said

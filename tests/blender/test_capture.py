@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import bpy
 import cv2
@@ -13,8 +12,6 @@ import pytest
 from footage import sample_frames, write_clip
 
 from bdfm_infer.take import Take
-
-SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "clip" / "sample.mp4"
 
 
 @pytest.fixture
@@ -70,7 +67,7 @@ def test_a_video_without_a_face_is_a_report_and_its_take_is_kept(settings, tmp_p
 
 
 def test_the_captured_take_outlives_the_undo_of_a_bake(settings, tmp_path):
-    settings.source = str(SAMPLE)
+    settings.source = source = str(write_clip(tmp_path / "sample.avi", sample_frames(6)))
     bpy.ops.ed.undo_push(message="start")
     assert bpy.ops.bdfm.capture("EXEC_DEFAULT", True) == {"FINISHED"}
     captured = tmp_path / "takes" / "sample.csv"
@@ -78,7 +75,7 @@ def test_the_captured_take_outlives_the_undo_of_a_bake(settings, tmp_path):
     bpy.ops.bdfm.choose_video("EXEC_DEFAULT", True, filepath="another.mp4")
     bpy.ops.ed.undo()
     assert bpy.context.scene.bdfm.take == str(captured)
-    assert bpy.context.scene.bdfm.source == str(SAMPLE)
+    assert bpy.context.scene.bdfm.source == source
 
 
 def test_one_capture_at_a_time(settings, waiting):
@@ -99,11 +96,18 @@ def test_opening_another_file_ends_the_capture(waiting, part):
     assert waiting.outcome.cancelled
 
 
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory):
+    """Longer than anyone waits."""
+    frames = [cv2.resize(frame, None, fx=0.5, fy=0.5) for frame in sample_frames(60)]
+    return write_clip(tmp_path_factory.mktemp("clips") / "long.avi", frames * 20)
+
+
 @pytest.fixture
-def begun(settings, part, tmp_path):
+def begun(settings, part, tmp_path, long_clip):
     """A capture in the operators' hands that has some rows; what it is called."""
     capture, state = part("ui.capture"), bpy.context.window_manager.bdfm_capture
-    settings.source = str(write_clip(tmp_path / "long.avi", sample_frames(60) * 20))
+    settings.source = str(long_clip)
     part("ui.capture_queue").enqueue(bpy.context, settings.capture, bpy.context.scene, is_next=True)
     session = capture._session = part("ui.capture_session").Session(lambda level, text: None)
     while state.factor == 0:

@@ -34,7 +34,7 @@ def test_pick_the_smaller_face_by_its_picture(choice, part, clip):
     assert not bpy.ops.bdfm.pick_face.poll()
     choice.look_at = 0.1
     assert bpy.ops.bdfm.find_faces() == {"FINISHED"}
-    found = part("ui.faces").found_faces()
+    found = part("ui.faces")._found
     assert found.time == pytest.approx(0.1, abs=0.035) and len(found.places) == 2
     frame = two_people(8)[round(found.time * RATE)][..., ::-1]
     for number, (x, y) in zip(("1", "2"), found.places, strict=True):
@@ -58,7 +58,7 @@ def test_nothing_of_the_pictures_stays_on_disk(choice, part, layout, cache):
     """Neither the worker's files, nor a thumbnail of each that Blender would leave in the user's cache."""
     bpy.ops.bdfm.find_faces()
     part("ui.faces").draw_faces(layout, bpy.context)
-    for picture in part("ui.faces").found_faces().pictures.values():
+    for picture in part("ui.faces")._found.pictures.values():
         assert tuple(picture.image_size) == (128, 128)
     assert not [path for path in cache.rglob("*") if path.is_file()]
     assert not list(Path(bpy.app.tempdir).glob("faces-*"))
@@ -82,7 +82,7 @@ def test_no_face_is_a_report(choice, part):
     choice.file = "/gone.mp4"
     with pytest.raises(RuntimeError, match=r"gone\.mp4"):
         bpy.ops.bdfm.find_faces()
-    assert part("ui.faces").found_faces() is None and bpy.ops.bdfm.find_faces.poll()
+    assert part("ui.faces")._found is None and bpy.ops.bdfm.find_faces.poll()
 
 
 def search(part, until_it_ends=True):
@@ -106,7 +106,7 @@ def test_a_search_is_stopped_by_the_x_beside_its_button(choice, part, layout):
     assert bpy.ops.bdfm.stop_finding_faces() == {"FINISHED"}
     while faces._look() is not None:
         time.sleep(0.02)
-    assert faces.found_faces() is None and not folders() and bpy.ops.bdfm.find_faces.poll()
+    assert faces._found is None and not folders() and bpy.ops.bdfm.find_faces.poll()
 
 
 def test_why_a_search_failed_stands_in_the_panel_until_the_next_one(choice, part, layout, monkeypatch):
@@ -122,16 +122,16 @@ def test_why_a_search_failed_stands_in_the_panel_until_the_next_one(choice, part
     assert drawn() and not folders()
     choice.look_at = 0
     search(part)
-    assert not drawn() and len(part("ui.faces").found_faces().places) == 2
+    assert not drawn() and len(part("ui.faces")._found.places) == 2
 
 
 def test_another_file_forgets_the_faces_and_ends_the_search(choice, part):
     faces = part("ui.faces")
     search(part)
     search(part, until_it_ends=False)
-    assert faces.found_faces() is not None and folders()
+    assert faces._found is not None and folders()
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    assert faces.found_faces() is None and faces._search is None and not folders()
+    assert faces._found is None and faces._search is None and not folders()
 
 
 def test_faces_are_offered_for_their_clip_alone_though_another_strip_has_its_name(choice, part, layout, clip, tmp_path):

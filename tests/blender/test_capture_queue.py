@@ -88,7 +88,7 @@ def test_one_after_the_other_and_a_failure_stops_no_other(queue, tmp_path):
     assert not state.running and not bpy.ops.bdfm.capture_queue.poll()
 
 
-def test_a_failure_of_the_last_clip_is_an_error(queue, tmp_path):
+def test_a_failure_of_the_last_clip_is_an_error(queue):
     queue("text")
     with pytest.raises(RuntimeError, match=r"text\.avi"):
         bpy.ops.bdfm.capture_queue()

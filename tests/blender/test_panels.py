@@ -12,8 +12,7 @@ from addon_texts import shown
 from footage import sample_frames, write_clip
 from scenes import armature, make_rows, mapping_data, mesh, select, write_take
 
-from bdfm_infer.calibrate import EYES
-from bdfm_infer.parameters import ACTION_UNITS
+from bdfm_infer.parameters import ACTION_UNITS, EYES
 from bdfm_infer.take import TakeWriter
 
 
@@ -174,3 +173,4 @@ def test_preferences_draw(part, layout, tmp_path):
     preferences = bpy.context.preferences.addons[part("ui.preferences").ADDON].preferences
     preferences.mappings_folder = str(tmp_path)
     part("ui.preferences").draw_preferences(layout, preferences, bpy.context)
+    assert "corrupt.json" in "".join(shown(layout))

@@ -10,6 +10,7 @@ from itertools import pairwise
 import bpy
 import numpy as np
 import pytest
+from addon_texts import shown
 from footage import sample_frames, write_clip, write_images
 from scenes import pixels_of, write_take
 
@@ -95,6 +96,7 @@ def test_a_damaged_picture_is_no_picture(take, part, layout):
     folder.mkdir(parents=True)
     (folder / "000000.png").write_bytes(b"no picture")
     part("ui.values").draw_values(layout, bpy.context)
+    assert "Show Clip and Avatar" in shown(layout) and "Avatar" not in shown(layout)
 
 
 def test_the_clip_is_gone(take):

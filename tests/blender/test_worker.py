@@ -180,7 +180,7 @@ say("error", code="output_exists", message="It exists."); sys.exit(19)
     assert (worker.outcome.takes, worker.outcome.frames) == ((), 0)
 
 
-def test_takes_of_faces_are_found_though_the_worker_dies(start, part, tmp_path):
+def test_takes_of_faces_are_found_though_the_worker_dies(start, part):
     worker = start(
         SPEAK
         + """

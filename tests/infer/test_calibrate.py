@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bdfm_infer.calibrate import EYES, Calibration
+from bdfm_infer.calibrate import Calibration
 from bdfm_infer.errors import BdfmError, TakeFormatError
-from bdfm_infer.parameters import AU_NAMES, N_AU
+from bdfm_infer.parameters import AU_NAMES, EYES, N_AU
 from bdfm_infer.rows import Row
 from bdfm_infer.take import Take
 

@@ -174,10 +174,8 @@ def test_older_takes_of_faces_are_not_overwritten_unasked(predictor: Predictor, 
     assert len(Take.read(tmp_path / "all-face1")) == 12
 
 
-@pytest.mark.parametrize(("face", "number"), [(large, 0), (small, 1)])
-def test_the_picked_face_is_captured_from_the_start(
-    predictor: Predictor, tmp_path: Path, face: Any, number: int
-) -> None:
+@pytest.mark.parametrize("face", [large, small])
+def test_the_picked_face_is_captured_from_the_start(predictor: Predictor, tmp_path: Path, face: Any) -> None:
     x, y = face(30)[:2]
     options = CaptureOptions(pick=Pick(1.0, x + 5, y - 5))
     take = capture(clip(tmp_path / "clip.mp4", two), tmp_path / "take", options, predictor=predictor)
@@ -264,7 +262,7 @@ def test_programs_hear_of_each_take(weights: Path, tmp_path: Path) -> None:
     assert said[-1] == {"event": "done", "takes": [{"take": t, "frames": N, "without_face": 0} for t in takes]}
 
 
-def test_wrong_combinations_on_the_command_line(weights: Path, tmp_path: Path) -> None:
+def test_wrong_combinations_on_the_command_line() -> None:
     for more in (["--rows", "--progress", "json"], ["--avatar", "a.mp4"], ["--face-at", "0", "1", "2"]):
         assert command("capture", "x", "--face", "all", *more).returncode == 2
 

@@ -22,7 +22,7 @@ def modules_after(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["take", "calibrate", "smooth", "parameters", "errors", "export", "table", "captured", "png"]
+    "module", ["take", "calibrate", "smooth", "parameters", "errors", "export", "table", "captured", "outputs", "png"]
 )
 def test_numpy_alone(module: str) -> None:
     loaded = modules_after(f"import bdfm_infer.{module}")

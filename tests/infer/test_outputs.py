@@ -17,6 +17,7 @@ from synthetic_face import picture
 
 from bdfm_infer import CaptureOptions, Predictor, Take, TakeWriter, capture
 from bdfm_infer.avatar import check_output
+from bdfm_infer.batch import SUMMARY, _write_summary
 from bdfm_infer.cli import main
 from bdfm_infer.errors import (
     BdfmError,
@@ -63,6 +64,16 @@ def test_a_list_that_would_become_the_json_file(photo: Path, weights: Path, tmp_
     for more in ([], ["--overwrite"]):
         assert main([*words, *more]) == OutputExistsError.exit_code
     assert listing.read_text() == f"{photo}\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no /dev/full")
+def test_a_full_disk_leaves_the_older_file_and_no_draft(tmp_path: Path) -> None:
+    (tmp_path / SUMMARY).write_text("older")
+    (tmp_path / f"{SUMMARY}.part").symlink_to("/dev/full")
+    with pytest.raises(WriteError, match=SUMMARY):
+        _write_summary(tmp_path, [], {})
+    assert [path.name for path in tmp_path.iterdir()] == [SUMMARY]
+    assert (tmp_path / SUMMARY).read_text() == "older"
 
 
 def test_of_two_captures_that_race_one_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,13 +14,14 @@ import pytest
 import torch
 
 from bdfm_infer.alignment import crop_face
+from bdfm_infer.detector import STRIDE
 from bdfm_infer.detector import Detector as ProductDetector
 from bdfm_train.data.photos import load_photos
-from bdfm_train.detector import backgrounds, bodies, data, evaluate
+from bdfm_train.detector import backgrounds, bodies, data, evaluate, mine
 from bdfm_train.detector.export import export
 from bdfm_train.detector.faces import Face, Renders, spread
 from bdfm_train.detector.mine import mine_faces, mine_negatives
-from bdfm_train.detector.model import STRIDE, Detector, point_loss, score_loss
+from bdfm_train.detector.model import Detector, point_loss, score_loss
 from bdfm_train.detector.train import batch_of
 from bdfm_train.face_model.labels import LABEL
 
@@ -240,8 +241,9 @@ def test_placed_faces_are_whole_and_as_tall_as_told() -> None:
         assert picture[max(y - 80, 0) : y + 80, max(x - 80, 0) : x + 80].max() > 100
 
 
-@pytest.mark.skipif(not os.environ.get("BDFM_SOURCES"), reason="BDFM_SOURCES is not set")
-def test_mined_negatives_are_crops_and_depend_on_the_seed() -> None:
+@needs_sources
+def test_mined_negatives_are_crops_and_depend_on_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mine, "_SCENES", 10)
     sources = Path(os.environ["BDFM_SOURCES"])
     first, again, other = (mine_negatives(sources, None, 6, seed) for seed in (100, 100, 101))
     assert first.shape == (6, 96, 96)
@@ -251,7 +253,8 @@ def test_mined_negatives_are_crops_and_depend_on_the_seed() -> None:
 
 
 @needs_sources
-def test_mined_faces_show_the_face_and_carry_its_yaw() -> None:
+def test_mined_faces_show_the_face_and_carry_its_yaw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mine, "_SCENES", 10)
     sources = Path(os.environ["BDFM_SOURCES"])
     photos = load_photos(sources, "held_out")[:4]
     labels = np.full((4, *photos[0].image.shape), LABEL["skin"], np.uint8)

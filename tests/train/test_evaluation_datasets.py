@@ -133,7 +133,7 @@ def test_ck_plus_leaves_out_the_first_hundred_people(ck_plus_root: Path) -> None
     assert not set(found.units) & {"jaw_left", "jaw_right", "eye_closed_left", "eye_closed_right"}
 
 
-def test_ck_plus_intensity_that_nobody_coded_is_not_zero(ck_plus_root: Path, tmp_path: Path) -> None:
+def test_ck_plus_intensity_that_nobody_coded_is_not_zero(tmp_path: Path) -> None:
     path = write(tmp_path / "S1_facs.txt", " 4.0e+00 0.0e+00\n 27 3\n 43 1\n")
     labels = ck_plus._peak(path)
     assert np.isnan(labels[AU_NAMES.index("AU04")])

@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from bdfm_infer import alignment
-from bdfm_infer.avatar import Avatar
+from bdfm_infer.avatar import SIZE, Avatar
 from bdfm_infer.parameters import BROW_SLICE, N_PARAMETERS, base_face
 from bdfm_train.config.generator import OWN_CONFIG, GeneratorConfig
 from bdfm_train.errors import CheckpointError, ConfigError, DivergedError, PairsError
@@ -24,7 +24,7 @@ from bdfm_train.evaluation.generator import likeness, ssim, write_sheet
 from bdfm_train.export import AVATAR, list_avatar, write_model
 from bdfm_train.export_generator import MOST_BYTES, export_generator
 from bdfm_train.face_model.head import Head
-from bdfm_train.face_model.pairs import SIZE, Pairs, shard_path, write_pairs
+from bdfm_train.face_model.pairs import Pairs, shard_path, write_pairs
 from bdfm_train.networks.checkpoints import write_checkpoint
 from bdfm_train.networks.generator import Generator, SegmentationFeatures, aligned_crops, perceptual_distance
 from bdfm_train.networks.segmentation import SegmentationNetwork, normalise

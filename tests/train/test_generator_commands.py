@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from bdfm_infer.alignment import FIVE_POINTS
-from bdfm_infer.avatar import Avatar
+from bdfm_infer.avatar import SIZE, Avatar
 from bdfm_infer.parameters import N_PARAMETERS, base_face
 from bdfm_train.cli import main
 from bdfm_train.config import Config
 from bdfm_train.config.generator import OWN_CONFIG
 from bdfm_train.evaluation.generator import report
 from bdfm_train.export import write_model
-from bdfm_train.face_model.pairs import SIZE, Pairs, shard_path
+from bdfm_train.face_model.pairs import Pairs, shard_path
 from bdfm_train.networks.checkpoints import build_reader, write_checkpoint
 from bdfm_train.networks.segmentation import SegmentationNetwork
 from bdfm_train.networks.vgg16 import Vgg16

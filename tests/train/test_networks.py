@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import nn
 
+from bdfm_infer.network import OUTPUTS
 from bdfm_infer.parameters import AU_SLICE, BROW_SLICE, IDENTITY_SLICE, N_PARAMETERS, POSE_SLICE
 from bdfm_train.config import Config
 from bdfm_train.data.photos import Photo
 from bdfm_train.errors import CheckpointError, ConfigError
-from bdfm_train.export import OUTPUTS, export_reader
+from bdfm_train.export import export_reader
 from bdfm_train.face_model.labels import LABEL, LABELS
 from bdfm_train.networks.checkpoints import load_reader
 from bdfm_train.networks.landmark_network import LandmarkMaps, LandmarkNetwork
@@ -307,7 +308,7 @@ def test_in_8_bits_readings_still_move_smoothly(in_8_bits: Path) -> None:
     assert len(np.unique(landmarks)) > 0.8 * landmarks.size  # in 8 bits there would be 256
 
 
-def test_unknown_configuration_is_named(tmp_path: Path) -> None:
+def test_unknown_configuration_is_named() -> None:
     with pytest.raises(ConfigError, match="lite"):
         Config.load("huge")
 

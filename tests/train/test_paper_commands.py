@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from bdfm_train import cli
 from bdfm_train.config import Config
 from bdfm_train.config import __file__ as config_file
 from bdfm_train.config.generator import GeneratorConfig
+from bdfm_train.data.photos import Part, Photo, load_photos
 from bdfm_train.networks import bisenet
 from bdfm_train.networks.bisenet import BiSeNet
 from bdfm_train.networks.checkpoints import build_reader, load_regressor, write_checkpoint
@@ -49,6 +51,17 @@ def files(tmp_path: Path) -> list[str]:
     return [option for name in names for option in (f"--{name}", str(tmp_path / f"{name}.pt"))]
 
 
+@cache
+def some_photos(sources: Path, part: Part) -> list[Photo]:
+    return load_photos(sources, part)[:200]
+
+
+@pytest.fixture
+def few_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command reads the archive anew: here 200 photos of each part are read once."""
+    monkeypatch.setattr("bdfm_train.data.photos.load_photos", some_photos)
+
+
 def test_fit_reads_files_and_writes_a_sheet(
     files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +84,7 @@ def test_a_foreign_file_is_named(files: list[str], tmp_path: Path, capsys: pytes
 
 
 @pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")
+@pytest.mark.usefixtures("few_photos")
 def test_paper_and_ablation_train_r(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     common = [*files, "--config", str(tmp_path / "tiny.toml"), "--steps", "2", "--device", "cpu"]
     assert cli.main(["paper", *common, "--work", str(tmp_path / "paper")]) == 0
@@ -120,6 +134,7 @@ def test_paper_and_ablation_train_r(files: list[str], tmp_path: Path, capsys: py
 
 
 @pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")
+@pytest.mark.usefixtures("few_photos")
 def test_r_trains_on_a_landmark_network(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tiny, heat = tmp_path / "tiny.toml", tmp_path / "heat.toml"
     heat.write_text(tiny.read_text(encoding="utf-8").replace('"T"', '"heatmaps"'), encoding="utf-8")
@@ -133,6 +148,7 @@ def test_r_trains_on_a_landmark_network(files: list[str], tmp_path: Path, capsys
 
 
 @pytest.mark.skipif(not SOURCES, reason="BDFM_SOURCES is not set")
+@pytest.mark.usefixtures("few_photos")
 def test_r_trains_on_the_published_bisenet(
     files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from test_training import make_shard, tiny_config
 from torch import Tensor, nn
 
+from bdfm_infer.network import OUTPUTS
 from bdfm_train import recover
 from bdfm_train.cli import main
 from bdfm_train.config import Config
@@ -22,7 +23,7 @@ from bdfm_train.data.photo_pictures import PhotoPictures
 from bdfm_train.data.photos import Photo, aligned_crops
 from bdfm_train.data.training_data import TrainingData
 from bdfm_train.errors import CheckpointError
-from bdfm_train.export import OUTPUTS, export_reader
+from bdfm_train.export import export_reader
 from bdfm_train.networks.checkpoints import build_reader, load_reader, write_checkpoint
 from bdfm_train.networks.reader import ExportedReader, FaceReader
 from bdfm_train.quantise import quantise_reader
@@ -115,9 +116,7 @@ def test_a_file_of_another_network_is_named(trained: FaceReader, tmp_path: Path)
     assert not (tmp_path / "out.pt").exists()
 
 
-def test_a_training_begins_with_the_weights_it_is_given(
-    trained: FaceReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_begins_with_the_weights_it_is_given(trained: FaceReader, tmp_path: Path) -> None:
     (tmp_path / "shards").mkdir()
     np.savez(tmp_path / "shards" / "one.npz", **vars(make_shard(12)))
     PhotoPictures.of(pictures(3)).save(tmp_path / "photos.npz")

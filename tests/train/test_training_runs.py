@@ -474,9 +474,7 @@ def test_minutes_or_steps(capsys: pytest.CaptureFixture[str]) -> None:
     assert "not allowed with" in capsys.readouterr().err
 
 
-def test_a_loss_of_one_s_own_is_one_file(
-    trainings: dict[str, Training], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_loss_of_one_s_own_is_one_file(trainings: dict[str, Training], tmp_path: Path) -> None:
     wink = tmp_path / "wink.py"
     wink.write_text("WEIGHT = 2.0\n\ndef loss(batch, renders, photos):\n    return _of(photos).square().mean()\n\n\n")
     wink.write_text(wink.read_text() + "def _of(read):\n    return getattr(read, 'parameters', read)[:, 2:]\n")
