@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_tip as tip_
 from bpy.types import Context, Event
 
 from ..blender.versions import BLEND_RELATIVE, sequencer_scene
+from . import stepped
 from .capture_panel import hide_status, is_over_panel, redraw, show_status
 from .capture_queue import capture_state, enqueue
 from .capture_session import Report, Session
@@ -65,13 +66,14 @@ def _stop_watching(context: Context) -> None:
 
 
 def _watch_again() -> float | None:
-    """Watch a running capture from the window where it was begun; from another where that one is closed."""
+    """Watch a running capture from the window where it was begun; from another where that one is closed. While
+    characters are baked in steps it waits: its end would put an undo step amid theirs."""
     global _turns
     if _session is None:
         return None
     _turns -= 1
     windows = list(bpy.context.window_manager.windows)
-    if _turns > 0 or not windows:
+    if _turns > 0 or not windows or stepped.is_running():
         return TURN_S
     with bpy.context.temp_override(window=_window if _window in windows else windows[0]):
         bpy.ops.bdfm.watch_capture("INVOKE_DEFAULT")

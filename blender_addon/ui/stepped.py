@@ -154,7 +154,7 @@ class BDFM_OT_hold_window(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        return _running is not None
+        return is_running()
 
     def invoke(self, context: Context, event: bpy.types.Event) -> set[str]:
         self._timer = context.window_manager.event_timer_add(HELD_S, window=context.window)
@@ -170,6 +170,11 @@ class BDFM_OT_hold_window(bpy.types.Operator):
 
     def cancel(self, context: Context) -> None:
         context.window_manager.event_timer_remove(self._timer)
+
+
+def is_running() -> bool:
+    """Whether characters are being baked between two drawings."""
+    return _running is not None
 
 
 def stop(context: Context) -> None:

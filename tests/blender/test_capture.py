@@ -151,3 +151,12 @@ def test_takes_never_overwrite_each_other(part, tmp_path):
     (tmp_path / "clip-5-face2.csv").touch()
     (tmp_path / "clip-6.json").touch()
     assert free_take(tmp_path / "clip.csv").name == "clip-7.csv"
+
+
+def test_a_capture_is_not_watched_amid_a_bake_in_steps(waiting, part, monkeypatch):
+    """Its end would be an undo step amid the bake's."""
+    capture = part("ui.capture")
+    monkeypatch.setattr(capture, "_window", bpy.context.window_manager.windows[0])
+    monkeypatch.setattr(part("ui.stepped"), "_running", object())
+    assert capture._watch_again() == capture.TURN_S
+    assert capture._timer is None
