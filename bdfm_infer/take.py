@@ -211,7 +211,7 @@ class TakeWriter:
     def __init__(
         self, path: str | os.PathLike[str], facts: Mapping[str, Any], with_files: bool = False, overwrite: bool = False
     ) -> None:
-        self._final, self.path = csv_path(path), csv_path(path)
+        self._final = self.path = csv_path(path)
         self._facts = facts
         self._columns = ["frame", *(["file"] if with_files else []), "timestamp", "confidence", "success", *VALUES]
         self._frames = 0
