@@ -17,7 +17,7 @@ REPORTS = ROOT / ".bdfm" / "reports"
 BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
 """Blender's version, and the Python that its module is for."""
 NEWEST = "5.2"
-"""The Blender that is tested in the lane of the tests without one; they take as long as two others."""
+"""The Blender that is tested in the lane of the tests without one; they take as long as three others."""
 RELEASE = "4.5"
 """The Blender in which the zip's content and the demo are tested; the zip is installed in each."""
 PACKAGES = ("bdfm_infer", "bdfm_train", "blender_addon", "demo", "examples.characters", "benchmarks")

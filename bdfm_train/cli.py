@@ -14,7 +14,6 @@ from . import cli_data, cli_evaluation, cli_generator, cli_identity, cli_paper, 
 from .cli_options import add_device, add_own_losses, fraction, one_line, positive, whole
 from .command import run
 from .config import Config
-from .errors import ConfigError
 from .face_model.sources import sources_root
 
 if TYPE_CHECKING:
@@ -45,9 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("--pictures", type=Path, help=text)
     text = "how many times the configuration's pictures in a step; with a GPU 12 to 64 (default: %(default)s)"
     reader.add_argument("--times", type=whole(1), default=1, help=text)
-    reader.add_argument(
-        "--teacher", type=Path, help="a larger reader's checkpoint, to learn from its readings of photos"
-    )
+    text = "checkpoints of other readers, perhaps larger, to learn from what they read of the photos in the mean"
+    reader.add_argument("--teacher", type=Path, nargs="+", default=[], help=text)
     reader.add_argument("--start", type=Path, help="a reader's checkpoint of the same configuration, to begin with")
     reader.set_defaults(run=_reader)
 
@@ -70,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     confidence.set_defaults(run=_confidence)
 
     mean = commands.add_parser("mean", help="mean weights of runs, of readers or of R, that went on from one another")
-    mean.add_argument("--checkpoint", type=Path, required=True, nargs="+")
+    text = "one that is named twice counts twice"
+    mean.add_argument("--checkpoint", type=Path, required=True, nargs="+", help=text)
     mean.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     mean.set_defaults(run=_mean)
 
@@ -161,8 +160,6 @@ def _reader(options: argparse.Namespace) -> None:
     from .training.reader import Losses, train_reader
     from .training.steps import limit_threads
 
-    if options.teacher and not options.pictures:
-        raise ConfigError("--teacher reads the photos of --pictures. Give both, or leave --teacher out.")
     limit_threads(options.threads)
     config = Config.load(options.config)
     data = _data(options, options.negatives, options.pictures, options.times)

@@ -24,7 +24,7 @@ from bdfm_infer.parameters import N_AU
 from bdfm_train.networks.segmentation import normalise
 
 from .augment import IGNORED, photograph
-from .crops import FloatArray, misplaced_crop, photo_crop, render_crop, texture_crop
+from .crops import FloatArray, misplaced_crop, photo_crop, photo_view, render_crop, texture_crop
 from .judgements import GradedChoice
 from .photos import Photo
 from .shards import ShardPool
@@ -48,7 +48,7 @@ class Batch:
         renders, photos: crops as a camera might show them.
         clean_photos: the same photos, aligned without error, as the teacher sees them.
         negatives: crops without an aligned face.
-        photo_readings: (m, 23) what a teacher read from the clean photos; None asks the mean of the reader's weights.
+        photo_readings: (m, 23) what teachers read from the clean photos; None asks the mean of the reader's weights.
         parameters: (n, 25) of the renders, pose and action units.
         identity: (n, 208) of the renders.
         identity_known: (n,) bool, whether it may be learned.
@@ -92,7 +92,12 @@ class BatchMaker:
         mined: (n, 96, 96) crops without a face that the detector took for one.
         size: side of the crops.
         changed: photos of ``photos`` with their expression changed.
+
+    Attributes:
+        readings: (n, 23) action units that teachers read from ``photos``, handed out with them; None for none.
     """
+
+    device: Final = torch.device("cpu")
 
     def __init__(
         self,
@@ -106,6 +111,8 @@ class BatchMaker:
     ) -> None:
         self.photos, self.pool, self.counts, self.mined, self.size = photos, pool, counts, mined, size
         self.changed, self.seed = changed, seed
+        self.readings: Tensor | None = None
+        self._rows = {photo.name: row for row, photo in enumerate(photos)}
         unknown = np.full(N_AU, np.nan, np.float32)
         self.graded = GradedChoice(np.stack([unknown if p.grades is None else p.grades for p in photos]))
         self._begin(0)
@@ -122,7 +129,11 @@ class BatchMaker:
         """The batch of that number; the same number, seed and shards give the same one."""
         self._begin(number)
         n_renders, n_photos, n_negatives = self.counts
-        photos = [photo_crop(self._photo(), self.rng, self.size) for _ in range(n_photos)]
+        drawn, photos = [], []
+        for _ in range(n_photos):
+            photo = self._photo()
+            drawn.append(self._rows[photo.name if photo.origin is None else photo.origin.photo.name])
+            photos.append(photo_crop(photo, self.rng, self.size))
         renders = [
             render_crop(*self.pool.draw(self.choice), self.choice.choice(photos).clean, self.rng)
             for _ in range(n_renders)
@@ -143,7 +154,18 @@ class BatchMaker:
             photo_change=_stack([item.change for item in photos]),
             mirrored=torch.tensor([item.mirrored for item in photos]),
             negatives=network_crops([_enlarged(self._negative(), self.size) for _ in range(n_negatives)]),
+            photo_readings=None if self.readings is None else self.readings[drawn],
         )
+
+    @property
+    def photo_count(self) -> int:
+        """How many photos there are, without those of changed expression."""
+        return len(self.photos)
+
+    def photo_views(self, rows: range, size: int, seed: int | None) -> Tensor:
+        """Crops (k, size, size) about 0..1 of these photos, aligned without error, or with that of a seed."""
+        rng = None if seed is None else np.random.default_rng((seed, rows.start))
+        return torch.from_numpy(np.stack([photo_view(self.photos[row], size, rng) for row in rows]))
 
     def _photo(self) -> Photo:
         if self.changed and self.rng.random() < CHANGED_SHARE:

@@ -109,7 +109,7 @@ def photo_crop(photo: Photo, rng: np.random.Generator, size: int = CROP_SIZE) ->
     before, change = (
         (photo, np.zeros(N_AU, np.float32)) if photo.origin is None else (photo.origin.photo, photo.origin.change)
     )
-    clean = alignment.crop_face(before.image, before.landmarks, size)
+    clean = photo_view(before, size)
     matrix = _alignment(photo.landmarks, rng)
     pixels = alignment.apply(matrix, photo.landmarks).astype(np.float32)
     labels = photo_labels(pixels, alignment.apply(matrix, photo.oval).astype(np.float32))
@@ -120,7 +120,16 @@ def photo_crop(photo: Photo, rng: np.random.Generator, size: int = CROP_SIZE) ->
     if mirrored:
         crop, landmarks, labels = crop[:, ::-1], mirror_landmarks(landmarks), MIRRORED_CLASS[labels[:, ::-1]]
         bounds = bounds[:, list(MIRRORED_AU)]
-    return PhotoCrop(crop, clean.astype(np.float32) / 255.0, landmarks, labels, mirrored, bounds, change)
+    return PhotoCrop(crop, clean, landmarks, labels, mirrored, bounds, change)
+
+
+def photo_view(photo: Photo, size: int, rng: np.random.Generator | None = None) -> FloatArray:
+    """A photo (s, s), about 0..1, aligned without error, or with a small one, and otherwise as it is."""
+    if rng is None:
+        crop = alignment.crop_face(photo.image, photo.landmarks, size)
+    else:
+        crop = _crop(photo.image, jittered_alignment(photo.landmarks, FINE, rng), size)
+    return crop.astype(np.float32) / np.float32(255.0)
 
 
 def render_crop(shard: Shard, index: int, look: FloatArray, rng: np.random.Generator) -> RenderCrop:

@@ -10,6 +10,7 @@ import math
 import random
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -58,16 +59,17 @@ class Chance:
 
     Args:
         device: where they are drawn.
-        seed: of all of them.
+        seeds: of all of them.
 
     Attributes:
         sizes: of tensors, which the processor has to know.
     """
 
-    def __init__(self, device: torch.device, seed: int) -> None:
+    def __init__(self, device: torch.device, *seeds: int) -> None:
         self.device = device
-        self.sizes = random.Random(seed)
-        self._generator = torch.Generator(device).manual_seed(seed)
+        mixed = int(np.random.SeedSequence(seeds).generate_state(1)[0])  # on a CPU torch looks at 32 bits alone
+        self.sizes = random.Random(mixed)
+        self._generator = torch.Generator(device).manual_seed(mixed)
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Even between the two."""

@@ -125,7 +125,7 @@ class DeviceBatchMaker:
         device: where all of it happens.
 
     Attributes:
-        readings: (n, 23) action units that a teacher read from the photos, handed out with them; None for none.
+        readings: (n, 23) action units that teachers read from the photos, handed out with them; None for none.
     """
 
     def __init__(
@@ -161,23 +161,28 @@ class DeviceBatchMaker:
             yield self.draw(number)
             number += 1
 
-    def photo_crops(self, index: Tensor, size: int, chance: Chance | None = None) -> Tensor:
-        """Crops (k, size, size) aligned without error, or with that of ``chance``."""
-        landmarks = self.photos.landmarks[index]
-        if chance is None:
-            matrix = augment.alignments(augment.five_points(landmarks))
-        else:
-            matrix = augment.jittered_alignments(landmarks, _KINDS, torch.zeros_like(index), chance)
+    @property
+    def photo_count(self) -> int:
+        """How many photos there are, with those of changed expression."""
+        return len(self.photos)
+
+    def photo_views(self, rows: range, size: int, seed: int | None) -> Tensor:
+        """Crops (k, size, size) about 0..1 of these photos, aligned without error, or with that of a seed."""
+        index = torch.arange(rows.start, rows.stop, device=self.device)
+        if seed is None:
+            return self._clean(index, size)
+        chance = Chance(self.device, seed, rows.start)
+        matrix = augment.jittered_alignments(self.photos.landmarks[index], _KINDS, torch.zeros_like(index), chance)
         return augment.crops(self.photos.images[index], matrix, size)
 
     @torch.no_grad()
     def draw(self, number: int) -> Batch:
         """The batch of that number; the same number, seed, shards and device give the same one."""
-        chance = Chance(self.device, (self.seed << 32) + number)
+        chance = Chance(self.device, self.seed, number)
         n_renders, n_photos, n_negatives = self.counts
         chosen = chance.choose(self.weights, n_photos)
         of_photos = self._crops(self.photos, chosen, chance)
-        clean = self.photo_crops(self.origin[chosen], self.size)
+        clean = self._clean(self.origin[chosen], self.size)
         drawn = chance.integers(len(self.renders.pictures), n_renders)
         parameters = self.renders.parameters[drawn].float()
         looks = clean[chance.integers(n_photos, n_renders)]
@@ -204,6 +209,11 @@ class DeviceBatchMaker:
             negatives=normalise(self._negatives(n_negatives, chance), white=1.0),
             photo_readings=None if self.readings is None else self.readings[self.origin[chosen]],
         )
+
+    def _clean(self, index: Tensor, size: int) -> Tensor:
+        """Crops (k, size, size) of photos, aligned without error."""
+        matrix = augment.alignments(augment.five_points(self.photos.landmarks[index]))
+        return augment.crops(self.photos.images[index], matrix, size)
 
     def _crops(
         self,

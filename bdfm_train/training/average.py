@@ -45,7 +45,7 @@ def mean_of_runs(checkpoints: list[Path], out: Path) -> None:
     began apart have nothing in common.
 
     Args:
-        checkpoints: of one network and one configuration.
+        checkpoints: of one network and one configuration; one that is named twice counts twice.
         out: checkpoint to write, to be read like those.
 
     Raises:

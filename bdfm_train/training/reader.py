@@ -3,7 +3,7 @@
 
 Renders teach action units, pose, landmarks and parsing; photos teach landmarks and parsing, and through a mean teacher
 that the action units of a photo do not change with light, noise, mirror or a small error of alignment, and change as
-they should where its expression was changed (``--teacher`` puts a larger reader's readings in its place). Photos that
+they should where its expression was changed (``--teacher`` puts other readers' readings in its place). Photos that
 were graded by eye are held to their grades. Batch statistics of renders and photos are kept apart, and photos move
 those that are used later; a few renders go with the photos, so that what no photo shows is known under those, too.
 F_seg is section 2.3 of the paper; how it is trained is ours.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def reader_losses(
         batch: the truth.
         renders, photos: what the network read from them.
         negatives: (k,) the confidence that it read from crops without a face.
-        teacher: (m, 23) action units that the mean teacher read from the clean photos.
+        teacher: (m, 23) action units that teachers, or the mean teacher, read from the clean photos.
         emphasis: (23,) weights of the action units.
     """
     units, true_units = renders.parameters[:, N_POSE:], batch.parameters[:, N_POSE:]
@@ -155,7 +156,7 @@ def train_reader(
     data: TrainingData,
     run: Run,
     own: Sequence[OwnLoss] = (),
-    teacher: Path | None = None,
+    teachers: Sequence[Path] = (),
     start: Path | None = None,
 ) -> Path:
     """Train, resuming where a run was broken off.
@@ -165,8 +166,8 @@ def train_reader(
         data: what it sees.
         run: where, how long and by what; ``reader.pt`` and the log are kept there.
         own: losses beside those of :class:`Losses`.
-        teacher: checkpoint of another reader, perhaps larger, whose readings photos are held to in place of those of
-            this one's averaged weights; needs ``data.pictures``.
+        teachers: checkpoints of other readers, perhaps larger, the mean of whose readings photos are held to in place
+            of those of this one's averaged weights.
         start: checkpoint of a reader of this size, whose averaged weights are the first.
 
     Returns:
@@ -174,13 +175,13 @@ def train_reader(
 
     Raises:
         ArraysError: there is no shard, or one, or the negatives, is damaged.
-        CheckpointError: a checkpoint is damaged or another network's, the one to resume of another seed, teacher or
+        CheckpointError: a checkpoint is damaged or another network's, the one to resume of another seed, teachers or
             other losses, or one cannot be written.
         DivergedError: a loss is not finite; the last checkpoint is intact.
     """
     torch.manual_seed(run.seed)
     make_folder(run.work)
-    maker, batches_from = _batches(config, data, run, teacher)
+    maker, batches_from = _batches(config, data, run, teachers)
     reader = build_reader(config)
     if start is not None:
         fill_reader(reader, start)
@@ -189,7 +190,7 @@ def train_reader(
     average = WeightAverage(reader, config.training.average)
     optimizer = adamw(reader, config.training.weight_decay)
     torch.backends.cudnn.benchmark = True
-    checkpoint, settings = run.work / "reader.pt", _settings(config, own, teacher, run.seed)
+    checkpoint, settings = run.work / "reader.pt", _settings(config, own, teachers, run.seed)
     step, minutes = _resume(checkpoint, settings, reader, average, optimizer) if checkpoint.exists() else (0, 0.0)
     descent = Descent(optimizer, _LONGEST_GRADIENT, checkpoint)
     batches = batches_from(step)
@@ -212,7 +213,7 @@ def train_reader(
         while (share := run.length.share(step, clock.minutes)) < 1.0:
             set_rate(optimizer, learning_rate(config.training, step, share))
             seed_step(run.seed, step)
-            steady = 1.0 if start or teacher else min(1.0, max(0.0, (step - _BEFORE_TEACHING) / _UNTIL_TEACHING))
+            steady = 1.0 if start or teachers else min(1.0, max(0.0, (step - _BEFORE_TEACHING) / _UNTIL_TEACHING))
             losses, total = _losses(reader, average.network, next(batches).to(run.device), config, own, steady)
             step += 1
             descent.step(losses, total, step)
@@ -228,25 +229,29 @@ def train_reader(
 
 
 def _batches(
-    config: Config, data: TrainingData, run: Run, teacher: Path | None
+    config: Config, data: TrainingData, run: Run, teachers: Sequence[Path]
 ) -> tuple[BatchMaker | DeviceBatchMaker, Callable[[int], Iterator[Batch]]]:
     """What draws batches, and those from a number on."""
+    maker: BatchMaker | DeviceBatchMaker
     if data.pictures is None:
-        by_processors = data.batches(config, run.seed, config.batch.negatives)
-        return by_processors, lambda first: feed(by_processors, first, workers=run.workers)
-    on_device = data.device_batches(config, run.seed, run.device)
-    if teacher is not None:
-        on_device.readings = read_photos(load_reader(teacher).to(run.device), on_device, run.seed)
-    return on_device, on_device.batches
+        maker = data.batches(config, run.seed, config.batch.negatives)
+    else:
+        maker = data.device_batches(config, run.seed, run.device)
+    if teachers:
+        readers = [load_reader(path).to(run.device) for path in teachers]
+        maker.readings = read_photos(readers, maker, run.seed, run.device).to(maker.device)
+    if isinstance(maker, DeviceBatchMaker):
+        return maker, maker.batches
+    return maker, partial(feed, maker, workers=run.workers)
 
 
-def _settings(config: Config, own: Sequence[OwnLoss], teacher: Path | None, seed: int) -> dict[str, Any]:
+def _settings(config: Config, own: Sequence[OwnLoss], teachers: Sequence[Path], seed: int) -> dict[str, Any]:
     """What must not change while a run lasts; another network cannot be filled."""
     return {
         "seed": seed,
         "loss": asdict(config.loss) | {loss.name: loss.weight for loss in own},
         "emphasis": config.emphasis,
-        "teacher": None if teacher is None else digest([teacher]),
+        "teacher": digest(teachers) if teachers else None,
     }
 
 

@@ -20,7 +20,7 @@ from bdfm_train.cli import main
 from bdfm_train.config import Config
 from bdfm_train.data import device_augment as augment
 from bdfm_train.data.augment import IGNORED, Jitter, warp_labels
-from bdfm_train.data.batches import UNKNOWN_CLASS
+from bdfm_train.data.batches import UNKNOWN_CLASS, BatchMaker
 from bdfm_train.data.crops import MIRRORED_CLASS
 from bdfm_train.data.device_augment import Chance
 from bdfm_train.data.device_batches import DeviceBatchMaker, Renders
@@ -30,6 +30,7 @@ from bdfm_train.data.shards import Shard, ShardPool
 from bdfm_train.data.training_data import TrainingData
 from bdfm_train.errors import ArraysError
 from bdfm_train.networks.checkpoints import build_reader
+from bdfm_train.networks.reader import FaceReader
 from bdfm_train.networks.segmentation import normalise
 from bdfm_train.training.reader import train_reader
 from bdfm_train.training.teacher import read_photos
@@ -69,10 +70,22 @@ def changed(of: Photo) -> Photo:
     return Photo(of.name, smooth_picture(144, 9), face_landmarks((72, 72), 80), of.oval, None, Origin(of, change))
 
 
+def pool_of(shard: Shard) -> ShardPool:
+    return ShardPool(Path(), "none", 1, {"one": shard})
+
+
 def maker_of(pictures: PhotoPictures, shard: Shard, counts: tuple[int, int, int] = (8, 6, 4)) -> DeviceBatchMaker:
-    pool = ShardPool(Path(), "none", 1)
-    pool.shards = {"one": shard}
-    return DeviceBatchMaker(pictures, pool, counts, 0, CROP_SIZE, CPU)
+    return DeviceBatchMaker(pictures, pool_of(shard), counts, 0, CROP_SIZE, CPU)
+
+
+def teacher_of(seed: int) -> FaceReader:
+    """A reader that was never trained, of values that differ."""
+    torch.manual_seed(seed)
+    reader = build_reader(tiny_config()).eval()
+    with torch.no_grad():
+        reader.head[-1].weight.mul_(30.0)
+        reader.head[-1].bias.add_(0.5)
+    return reader
 
 
 @pytest.fixture
@@ -81,6 +94,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(augment, "photograph", lambda x, chance: x)
     monkeypatch.setattr(augment, "borrow_look", lambda x, looks, chance: x)
     monkeypatch.setattr("bdfm_train.data.device_batches._KINDS", (Jitter(0, 0, 0, 0),) * 3)
+    monkeypatch.setattr("bdfm_train.data.crops.FINE", Jitter(0, 0, 0, 0))
     yield
 
 
@@ -164,6 +178,8 @@ def test_the_same_number_gives_the_same_batch() -> None:
             assert torch.equal(value, getattr(again, name)), name
     assert not torch.equal(again.renders, other.renders)
     assert not torch.equal(again.negatives, other.negatives)
+    first.seed = 1
+    assert not torch.equal(again.renders, first.draw(5).renders)
 
 
 def test_new_renders_are_taken_in_and_old_ones_let_go(tmp_path: Path) -> None:
@@ -240,23 +256,50 @@ def test_pictures_are_written_and_read_again(tmp_path: Path) -> None:
         PhotoPictures.load(tmp_path / "pictures.npz")
 
 
-def test_a_teacher_reads_the_mean_of_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bdfm_train.training.teacher._VIEWS", 1)
-    torch.manual_seed(0)
-    teacher = build_reader(tiny_config()).eval()
-    with torch.no_grad():
-        teacher.head[-1].weight.mul_(30.0)
-        teacher.head[-1].bias.add_(0.5)
+def test_a_teacher_reads_the_mean_of_both_sides(plain: None) -> None:
+    teacher = teacher_of(0)
     pictures = PhotoPictures.of(photos(2))
     mirrored = replace(
         pictures,
         images=np.ascontiguousarray(pictures.images[..., ::-1]),
         landmarks=pictures.landmarks[:, MIRRORED_LANDMARK] * np.float32([-1, 1]) + np.float32([SIZE - 1, 0]),
     )
-    straight, other = (read_photos(teacher, maker_of(of, make_shard()), 0) for of in (pictures, mirrored))
+    straight, other = (read_photos([teacher], maker_of(of, make_shard()), 0, CPU) for of in (pictures, mirrored))
     assert straight.shape == (2, N_AU) and 0.0 <= float(straight.min()) <= float(straight.max()) <= 1.0
     apart = (straight - other[:, list(MIRRORED_AU)]).abs()
     assert float(straight.std()) > 0.1 and float(apart.mean()) < 0.01
+
+
+def test_what_teachers_read_goes_with_their_photo(plain: None) -> None:
+    taken, teachers = photos(), [teacher_of(1), teacher_of(2)]
+    after = [changed(taken[2])]
+    one_by_one = BatchMaker(taken, pool_of(make_shard(4)), (2, 12, 2), 0, changed=after)
+    makers = one_by_one, maker_of(PhotoPictures.of(taken, after), make_shard(4), (2, 12, 2))
+    one, other, both = (read_photos(chosen, one_by_one, 0, CPU) for chosen in (teachers[:1], teachers[1:], teachers))
+    assert float((one - other).abs().mean()) > 0.1
+    torch.testing.assert_close(both, (one + other) / 2)
+    mark = torch.arange(3.0)[:, None].expand(3, N_AU)
+    for maker in makers:
+        maker.readings = mark if maker is one_by_one else torch.cat([mark, mark[2:] + 7])
+        batch = maker.draw(3)
+        assert batch.photo_readings is not None and float(batch.photo_change.abs().max()) == 0.5
+        views = normalise(maker.photo_views(range(3), CROP_SIZE, None), white=1.0)
+        apart = (batch.clean_photos[:, None] - views[None]).abs().mean((2, 3, 4))
+        assert float(apart.min(1).values.max()) < 1e-5
+        assert batch.photo_readings[:, 0].tolist() == apart.argmin(1).tolist()
+
+
+def test_photos_are_shown_to_teachers_as_well_aligned_as_to_readers() -> None:
+    taken = photos()
+    one_by_one = BatchMaker(taken, pool_of(make_shard(4)), (2, 2, 2), 0)
+    for maker in (one_by_one, maker_of(PhotoPictures.of(taken), make_shard(4))):
+        straight, seeds = maker.photo_views(range(3), 128, None), (1, 1, 2)
+        for photo, view in zip(taken, straight.numpy(), strict=True):
+            assert np.abs(view - alignment.crop_face(photo.image, photo.landmarks, 128) / 255.0).mean() < 0.02
+        once, again, otherwise = (maker.photo_views(range(3), 128, seed) for seed in seeds)
+        assert torch.equal(once, again)
+        for view in (straight, otherwise):
+            assert float((once - view).abs().mean()) > 0.02
 
 
 def test_a_training_on_the_device_learns_from_a_teacher_and_resumes(tmp_path: Path) -> None:
@@ -265,10 +308,10 @@ def test_a_training_on_the_device_learns_from_a_teacher_and_resumes(tmp_path: Pa
     teacher = tmp_path / "teacher.pt"
     torch.save({"average": build_reader(Config.load("lite")).state_dict(), "config": "lite"}, teacher)
     data = TrainingData(Path(), tmp_path, pictures=tmp_path / "pictures" / "photos.npz", times=2)
-    whole = train_reader(tiny_config(), data, Run(tmp_path / "whole", Length(steps=4)), teacher=teacher)
-    train_reader(tiny_config(), data, Run(tmp_path / "parts", Length(steps=2)), teacher=teacher)
+    whole = train_reader(tiny_config(), data, Run(tmp_path / "whole", Length(steps=4)), teachers=[teacher])
+    train_reader(tiny_config(), data, Run(tmp_path / "parts", Length(steps=2)), teachers=[teacher])
     assert torch.load(whole, weights_only=True)["step"] == 4
-    parts = train_reader(tiny_config(), data, Run(tmp_path / "parts", Length(steps=4)), teacher=teacher)
+    parts = train_reader(tiny_config(), data, Run(tmp_path / "parts", Length(steps=4)), teachers=[teacher])
     assert torch.load(parts, weights_only=True)["step"] == 4
 
 

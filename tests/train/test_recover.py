@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from bdfm_infer.network import OUTPUTS
 from bdfm_train import recover
-from bdfm_train.cli import main
 from bdfm_train.config import Config
 from bdfm_train.data.photo_pictures import PhotoPictures
 from bdfm_train.data.photos import Photo, aligned_crops
@@ -129,10 +128,3 @@ def test_a_training_begins_with_the_weights_it_is_given(trained: FaceReader, tmp
     wider = replace(TINY, network=replace(TINY.network, width=16))
     with pytest.raises(CheckpointError, match="another network"):
         train_reader(wider, data, replace(run, work=tmp_path / "wider"), start=tmp_path / "start.pt")
-
-
-def test_a_teacher_without_pictures_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--shards", str(tmp_path), "--work", str(tmp_path / "work"), "--teacher", str(tmp_path / "t.pt")]
-    assert main(["reader", *arguments, "--device", "cpu"]) != 0
-    assert "Give both, or leave --teacher out" in capsys.readouterr().err
-    assert not (tmp_path / "work").exists()

@@ -282,10 +282,31 @@ def test_a_run_does_not_go_on_by_another_seed_or_other_losses(
         training.run(work, 3)
 
 
+def test_several_teachers_teach_on_processors(
+    trainings: dict[str, Training], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BDFM_SOURCES", str(tmp_path))
+    write_checkpoint({"average": build_reader(CONFIG).state_dict(), "config": "tiny"}, tmp_path / "other.pt")
+    taught, threads = tmp_path / "taught", str(torch.get_num_threads())
+    command_line = ["reader", "--shards", str(tmp_path / "shards"), "--work", str(taught), "--device", "cpu"]
+    command_line += [
+        "--threads",
+        threads,
+        "--teacher",
+        str(tmp_path / "data" / "reader.pt"),
+        str(tmp_path / "other.pt"),
+    ]
+    assert cli.main([*command_line, "--steps", "2"]) == 0
+    assert cli.main([*command_line, "--steps", str(STEPS)]) == 0
+    seen = [json.loads(line)["consistency"] for line in (taught / "log.jsonl").read_text().splitlines()]
+    assert len(seen) == STEPS and min(seen) > 0.0
+    assert cli.main([*command_line[:-1], "--steps", str(STEPS + 1)]) != 0
+
+
 def test_another_teacher_does_not_go_on(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).write_text(name)
-    there, now = (reader._settings(CONFIG, (), tmp_path / name, 0) for name in "ab")
+    there, now = (reader._settings(CONFIG, (), [tmp_path / name], 0) for name in "ab")
     refuse_other_settings(tmp_path / "x.pt", there, there)
     with pytest.raises(CheckpointError, match=r"other settings: other teacher\. Choose"):
         refuse_other_settings(tmp_path / "x.pt", there, now)
