@@ -29,6 +29,8 @@ except ModuleNotFoundError:
 ROOT = Path(__file__).resolve().parent
 ADDON = ROOT / "blender_addon"
 LEFT_OUT = ("__pycache__", "*.pyc")
+PLATFORM, PYTHON = "linux-x64", "3.11"
+"""What is built unless the command line says otherwise."""
 ZIP_DATE = (2026, 1, 1, 0, 0, 0)
 
 Config = dict[str, Any]
@@ -227,12 +229,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line."""
     config = read_config()
     parser = argparse.ArgumentParser(description="Build the add-on's zip for one platform and one Python.")
-    parser.add_argument("--platform", choices=sorted(set(config["wheels"]) - {"any"}), default="linux-x64")
-    parser.add_argument("--python", choices=sorted(config["python"]), default="3.11", help="Blender's Python")
+    platforms = sorted(set(config["wheels"]) - {"any"})
+    parser.add_argument("--platform", choices=platforms, help=f"default: {PLATFORM}")
+    parser.add_argument("--python", choices=sorted(config["python"]), help=f"Blender's Python, default: {PYTHON}")
     parser.add_argument("--all", action="store_true", help="every zip of a release")
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="folder for the zips")
     options = parser.parse_args(arguments)
-    for platform, python in releases(config) if options.all else [(options.platform, options.python)]:
+    if options.all and (options.platform or options.python):
+        parser.error("--all builds every zip. Leave out --platform and --python, or --all.")
+    one = options.platform or PLATFORM, options.python or PYTHON
+    for platform, python in releases(config) if options.all else [one]:
         try:
             archive = build(platform, python, options.out, config)
             checked = "checked by Blender's own tool" if validate(archive) else "not checked: no Blender is here"

@@ -120,6 +120,14 @@ def test_a_zip_that_cannot_be_built_or_is_not_valid_ends_the_build(tmp_path, mon
     assert capsys.readouterr().err.count("exit status 3") == 2
 
 
+@pytest.mark.parametrize("option", [["--platform", "linux-x64"], ["--python", PYTHON]])
+def test_all_zips_and_one_of_them_is_refused(option, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        build_addon.main(["--all", *option, "--out", str(tmp_path / "dist")])
+    assert "Leave out --platform and --python, or --all" in capsys.readouterr().err
+    assert not (tmp_path / "dist").exists()
+
+
 def test_a_zip_that_cannot_be_written_is_said_and_leaves_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(build_addon, "build_own_wheel", lambda *_: None)
     monkeypatch.setattr(build_addon, "fetch_wheels", lambda *_: None)

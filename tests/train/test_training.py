@@ -344,7 +344,9 @@ def test_the_mean_of_two_readers_loads_and_lies_between_them(tmp_path: Path) -> 
     mean_of_runs(paths, tmp_path / "mean.pt")
     torch.testing.assert_close(load_reader(tmp_path / "mean.pt").state_dict()["face.0.bias"], torch.full((64,), 0.4))
     mean_of_runs([*paths, paths[1]], tmp_path / "twice.pt")
-    torch.testing.assert_close(load_reader(tmp_path / "twice.pt").state_dict()["face.0.bias"], torch.full((64,), 1.4 / 3))
+    torch.testing.assert_close(
+        load_reader(tmp_path / "twice.pt").state_dict()["face.0.bias"], torch.full((64,), 1.4 / 3)
+    )
     for path in paths:
         torch.save({"regressor": build_regressor(config).state_dict(), "config": "lite", "step": 3}, path)
     mean_of_runs(paths, tmp_path / "mean_r.pt")
