@@ -123,6 +123,9 @@ def test_what_a_rig_has_more_of_comes_first() -> None:
         ("humgen3d", "arkit"),
         ("genesis81", "genesis81_keys"),  # properties that drive the keys
         ("genesis9", "genesis9_keys"),
+        ("genesis81", "genesis8"),  # 8.1 has the sliders of 8 as well
+        ("genesis81_keys", "genesis8_keys"),
+        ("genesis8", "genesis8_keys"),
     ],
 )
 def test_a_rig_of_two_families_is_moved_by_the_first(first: str, second: str) -> None:

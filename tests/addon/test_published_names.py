@@ -85,6 +85,12 @@ GENESIS = both(
     "facs_bs_MouthRollLower_div2 facs_bs_MouthRollUpper_div2 facs_bs_MouthShrugLower_div2 facs_bs_MouthShrugUpper_div2 "
     "facs_bs_MouthSmile*_div2 facs_bs_MouthStretch*_div2 facs_bs_MouthUpperUp*_div2 facs_bs_NoseSneer*_div2"
 )
+SLIDERS = both(
+    "BrowInnerUp-Down* BrowOuterUp-Down* BrowUp-Down* CheekEyeFlex* EyesSquint* EyesClosed* EyelidsUpperDownUp* "
+    "LipTopUp-Down* LipBottomUp-Down* MouthSmileSimple* MouthCornerBack* MouthNarrow* BrowSqueeze NoseWrinkle "
+    "MouthFrown LipsPucker LipsPart MouthOpen JawSide-Side MouthSmile",
+    ("L", "R"),
+)
 BROWS_UP = ("AU01", "AU02")
 MOUTH_OF_MMD = ("AU09", "AU10", "AU14", "AU16", "AU17", "AU23", "AU24", *JAW)
 OF_VISEMES = ("AU12", "AU16", "AU18", "AU20", "AU25", "AU26", *EYES)
@@ -95,6 +101,7 @@ def all_but(*units: str) -> tuple[str, ...]:
     return tuple(unit for unit in AU_NAMES if unit not in units)
 
 
+OF_SLIDERS = all_but("AU05", "AU14", "AU16", "AU24", *JAW)
 PUBLISHED: dict[str, tuple[list[str], str, tuple[str, ...]]] = {
     "ARKit of Maya": ([f"Head_blendShape.{name}" for name in ARKIT], "arkit", AU_NAMES),
     "ARKit with a namespace": ([f"hero:{name}" for name in ARKIT], "arkit", AU_NAMES),
@@ -121,6 +128,12 @@ PUBLISHED: dict[str, tuple[list[str], str, tuple[str, ...]]] = {
     "CC standard": (CC_STANDARD, "cc3_plus", AU_NAMES),
     "CC traditional, without bones": (CC_TRADITIONAL, "arkit", AU_NAMES),
     "Fuse in Maya": ([f"Facial_Blends.{name}" for name in MIXAMO], "mixamo", all_but("AU20")),
+    "Genesis 3 in Unity": ([f"head.eCTRL{name}" for name in SLIDERS], "genesis8_keys", OF_SLIDERS),
+    "Genesis 8 of Daz Studio's bridge": (
+        [f"Genesis8Female__eCTRL{name}".replace("LipsPucker", "LipsPucker-Pressed") for name in SLIDERS],
+        "genesis8_keys",
+        OF_SLIDERS,
+    ),
     "Genesis 8.1": (GENESIS, "genesis81_keys", AU_NAMES),
     "Genesis 8.1 of Daz Studio's bridge": (
         [f"Genesis8_1Female__{name}" for name in GENESIS],
