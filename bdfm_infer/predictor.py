@@ -24,6 +24,11 @@ LONGER_SIDES: Final = (160, 320)
 """Sizes at which the detector looks at a frame, one after the other; the second only where the first gave too few sure
 finds."""
 
+CLOSE_UP_SIDE: Final = 80
+"""Size at which it looks last, where it found nothing: a face that fills the frame, or more, has a face's size there."""
+
+ALL_SIDES: Final = (*LONGER_SIDES, CLOSE_UP_SIDE)
+
 _SAME_FACE: Final = 0.3
 _SURE: Final = 0.9
 """Confidence from which a find spares the look at the larger size."""
@@ -113,11 +118,10 @@ class Predictor:
         _check(image)
         found: list[Face] = []
         for longer_side in self._sides(image):
-            finds = [self._settle(image, points, _PASSES_OF_A_FIND) for points in self._detector(image, longer_side)]
-            found = _different(found + [face for face in finds if face is not None])
+            found = _different(found + self._finds(image, longer_side))
             if sum(face.confidence >= _SURE for face in found) >= at_least:
                 break
-        return sorted(found, key=lambda face: -face.size)
+        return sorted(found or _different(self._finds(image, CLOSE_UP_SIDE)), key=lambda face: -face.size)
 
     def follow(self, image: Image, landmarks: FloatArray) -> Face | None:
         """The face whose landmarks (68, 2) in an earlier frame are given; None where it is not there any more."""
@@ -131,7 +135,7 @@ class Predictor:
             place: (3,) centre x, y and side, pixels.
             reach: how far away it may be, in sides.
         """
-        for longer_side in self._sides(image):
+        for longer_side in (*self._sides(image), CLOSE_UP_SIDE):
             nearest = sorted(
                 self._detector(image, longer_side), key=lambda points: float(np.linalg.norm(points.mean(0) - place[:2]))
             )
@@ -140,6 +144,11 @@ class Predictor:
                 if face is not None and face.distance(place) <= reach:
                     return face
         return None
+
+    def _finds(self, image: Image, longer_side: int) -> list[Face]:
+        """What the detector finds at one size and the reader confirms, the same face perhaps twice."""
+        finds = [self._settle(image, points, _PASSES_OF_A_FIND) for points in self._detector(image, longer_side)]
+        return [face for face in finds if face is not None]
 
     @staticmethod
     def _sides(image: Image) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ import numpy as np
 from bdfm_infer.alignment import five_points
 from bdfm_infer.detector import Detector
 from bdfm_infer.network import Weights
-from bdfm_infer.predictor import LONGER_SIDES, Predictor
+from bdfm_infer.predictor import ALL_SIDES, Predictor
 from bdfm_train.command import run
 from bdfm_train.data.photos import held_out_photos, load_photos
 from bdfm_train.detector.backgrounds import BODY, load_textures, pattern, texture_crop
@@ -38,6 +38,9 @@ FRAMES: Final = ((480, 640), (360, 640), (640, 480))
 
 HEIGHTS: Final = (0.08, 0.15, 0.3, 0.6, 0.9)
 """Edges of the bins of a face's height from hairline to chin, in heights of the frame."""
+
+CLOSE_UPS: Final = (1.0, 1.2, 1.4)
+"""The same of faces that fill the frame and more."""
 
 YAWS: Final = (0, 30, 60, 75, 90)
 """Edges of the bins of yaw, degrees."""
@@ -70,10 +73,10 @@ def product_finder(weights: Path | None) -> Finder:
 
 
 def detector_finder(path: Path, threshold: float) -> Finder:
-    """The same by the detector alone: all peaks at both of the product's sizes, to be confirmed or not."""
+    """The same by the detector alone: all peaks at the product's sizes, to be confirmed or not."""
     detector = Detector(path.read_bytes(), threshold)
 
-    return lambda image: [p.astype(np.float32) for side in LONGER_SIDES for p in detector(image, side)]
+    return lambda image: [p.astype(np.float32) for side in ALL_SIDES for p in detector(image, side)]
 
 
 def is_found(faces: list[FloatArray], truth: FloatArray) -> bool:
@@ -142,17 +145,17 @@ def judge_videos(root: Path, find: Finder) -> None:
         print(f"video {name}: {_share(hits)} frames found, {extra} with a second find", flush=True)
 
 
-def judge_photos(root: Path, find: Finder) -> None:
-    """Held-out photos placed and turned."""
-    rng = np.random.default_rng(SEED)
+def judge_photos(root: Path, find: Finder, name: str, heights: tuple[float, ...], seed: int) -> None:
+    """Held-out photos placed and turned, from the least to the largest of ``heights``."""
+    rng = np.random.default_rng(seed)
     faces = [face_of_photo(photo) for photo in held_out_photos(root) for _ in range(PLACES)]
     shares, hits = [], []
     for face, picture in zip(faces, _surroundings(len(faces), root, rng), strict=True):
-        share, truth = placed(face, picture, HEIGHTS[0], HEIGHTS[-1], rng)
+        share, truth = placed(face, picture, heights[0], heights[-1], rng)
         shares.append(share)
         hits.append(is_found(find(picture), truth))
-    by_height = _by_bin(np.array(shares), np.array(hits), HEIGHTS, " %", 100)
-    print(f"photos: {_share(np.array(hits))} found; by height in heights of the frame: {by_height}", flush=True)
+    by_height = _by_bin(np.array(shares), np.array(hits), heights, " %", 100)
+    print(f"{name}: {_share(np.array(hits))} found; by height in heights of the frame: {by_height}", flush=True)
 
 
 def judge_renders(root: Path, renders: list[Renders], find: Finder) -> None:
@@ -219,7 +222,8 @@ def main() -> None:
     else:
         find = product_finder(arguments.weights)
     judge_videos(root, find)
-    judge_photos(root, find)
+    judge_photos(root, find, "photos", HEIGHTS, SEED)
+    judge_photos(root, find, "close-ups", CLOSE_UPS, SEED + 5)
     if arguments.renders:
         judge_renders(root, [Renders.load(path) for path in arguments.renders], find)
     judge_negatives(root, find)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bdfm_infer.alignment import CROP_SIZE
 from bdfm_infer.detector import Detector
 from bdfm_infer.network import Weights
-from bdfm_infer.predictor import LONGER_SIDES, Predictor
+from bdfm_infer.predictor import ALL_SIDES, Predictor
 from bdfm_train.data.mined_faces import MinedFaces
 from bdfm_train.data.photos import load_photos
 from bdfm_train.detector.backgrounds import BODY, backgrounds, load_textures, pattern, texture_crop
@@ -72,7 +72,7 @@ def mine_faces(sources: Path, weights: Path | None, renders: list[Renders], coun
         source, index = heads[rng.integers(len(heads))]
         frame = cv2.resize(pool[rng.integers(len(pool))], (640, 480))
         _, truth = placed(source.face(index), frame, *_HEIGHTS, rng)
-        for points in (p for side in LONGER_SIDES for p in detector(frame, side)):
+        for points in (p for side in ALL_SIDES for p in detector(frame, side)):
             for attempt in predictor.attempts(frame, points, _ATTEMPTS):
                 own = attempt.points.astype(np.float32)
                 if is_found([own], truth) and attempt.fit.is_settled:
@@ -93,7 +93,7 @@ def mine_negatives(sources: Path, weights: Path | None, count: int, seed: int) -
     detector, predictor = Detector(Weights.load(weights).detector, SCORE), Predictor(weights)
     crops: list[Image] = []
     for frame in frames_without_a_face(sources, seed):
-        for side in LONGER_SIDES:
+        for side in ALL_SIDES:
             for points in detector(frame, side):
                 crops.extend(attempt.crop for attempt in predictor.attempts(frame, points, _ATTEMPTS))
         if len(crops) >= count:

@@ -18,7 +18,7 @@ from bdfm_infer.errors import WeightsError
 from bdfm_infer.faces import Face
 from bdfm_infer.network import Reading
 from bdfm_infer.parameters import AU_NAMES, N_AU
-from bdfm_infer.predictor import LONGER_SIDES, Attempt, _different
+from bdfm_infer.predictor import ALL_SIDES, LONGER_SIDES, Attempt, _different
 
 RNG = np.random.default_rng(7)
 
@@ -152,6 +152,21 @@ def test_where_a_find_is_unsure_the_frame_is_looked_at_more_closely(
     again = predictor.predict(image)
     assert sides == list(LONGER_SIDES)
     assert again is not None and again.size == pytest.approx(face.size, rel=0.05)
+    sides.clear()
+    assert predictor.faces(picture(640, 480)) == [] and sides == list(ALL_SIDES)
+    sides.clear()
+    assert predictor.find_near(picture(640, 480), face.place, 1.0) is None and sides == list(ALL_SIDES)
+
+
+def test_a_face_that_is_found_from_far_away_alone(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    image, detect = picture(640, 480, (320, 240, 700, 0.7, 0)), predictor._detector
+    monkeypatch.setattr(
+        predictor, "_detector", lambda image, side: detect(image, side) if side == ALL_SIDES[-1] else []
+    )
+    face = predictor.predict(image)
+    assert face is not None and face.size == pytest.approx(700, rel=0.06)
+    near = predictor.find_near(image, face.place, 1.0)
+    assert near is not None and near.size == pytest.approx(face.size, rel=0.01)
 
 
 def test_grey_and_colour_and_file_agree(predictor: Predictor, tmp_path: Path) -> None:

@@ -48,6 +48,19 @@ def test_read_accurately_a_face_and_its_mirror_image_agree(own: Predictor) -> No
     assert np.mean(apart[True]) < np.mean(apart[False]) / 2
 
 
+def test_a_picture_cut_to_the_face_is_read(own: Predictor) -> None:
+    clip, apart = cv2.VideoCapture(str(SAMPLE)), list[float]()
+    for frame in [frame for number in range(240) if (frame := clip.read()[1]) is not None and number % 12 == 0]:
+        face = own.predict(frame)
+        assert face is not None
+        left, top = (face.landmarks.min(0) - 3).astype(int).clip(0)
+        right, bottom = (face.landmarks.max(0) + 3).astype(int)
+        close = own.predict(cv2.resize(frame[top:bottom, left:right], None, fx=4, fy=4))
+        assert close is not None
+        apart.append(float(np.abs(close.action_units - face.action_units).mean()))
+    assert np.mean(apart) < 0.06
+
+
 def test_no_channel_is_dead(own: Predictor) -> None:
     """What the sample clip shows is read: at least half as far as the face moves, at a correlation of .32 or more.
 
