@@ -25,7 +25,7 @@ LONGER_SIDES: Final = (160, 320)
 finds."""
 
 CLOSE_UP_SIDE: Final = 80
-"""Size at which it looks last, where it found nothing: a face that fills the frame, or more, has a face's size there."""
+"""Size at which it looks last, where it found nothing: a face that fills the frame or more has a face's size there."""
 
 ALL_SIDES: Final = (*LONGER_SIDES, CLOSE_UP_SIDE)
 
