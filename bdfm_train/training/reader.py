@@ -181,7 +181,6 @@ def train_reader(
     """
     torch.manual_seed(run.seed)
     make_folder(run.work)
-    maker, batches_from = _batches(config, data, run, teachers)
     reader = build_reader(config)
     if start is not None:
         fill_reader(reader, start)
@@ -192,6 +191,7 @@ def train_reader(
     torch.backends.cudnn.benchmark = True
     checkpoint, settings = run.work / "reader.pt", _settings(config, own, teachers, run.seed)
     step, minutes = _resume(checkpoint, settings, reader, average, optimizer) if checkpoint.exists() else (0, 0.0)
+    maker, batches_from = _batches(config, data, run, teachers)
     descent = Descent(optimizer, _LONGEST_GRADIENT, checkpoint)
     batches = batches_from(step)
     clock = Clock(minutes)

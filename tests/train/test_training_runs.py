@@ -300,6 +300,7 @@ def test_several_teachers_teach_on_processors(
     assert cli.main([*command_line, "--steps", str(STEPS)]) == 0
     seen = [json.loads(line)["consistency"] for line in (taught / "log.jsonl").read_text().splitlines()]
     assert len(seen) == STEPS and min(seen) > 0.0
+    monkeypatch.setattr(reader, "read_photos", lambda *of: pytest.fail("photos are read for a run that is refused"))
     assert cli.main([*command_line[:-1], "--steps", str(STEPS + 1)]) != 0
 
 
