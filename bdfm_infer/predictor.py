@@ -28,6 +28,7 @@ CLOSE_UP_SIDE: Final = 80
 """Size at which it looks last, where it found nothing: a face that fills the frame or more has a face's size there."""
 
 ALL_SIDES: Final = (*LONGER_SIDES, CLOSE_UP_SIDE)
+"""What a frame without a face is looked at."""
 
 _SAME_FACE: Final = 0.3
 _SURE: Final = 0.9

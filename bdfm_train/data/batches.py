@@ -132,7 +132,7 @@ class BatchMaker:
         drawn, photos = [], []
         for _ in range(n_photos):
             photo = self._photo()
-            drawn.append(self._rows[photo.name if photo.origin is None else photo.origin.photo.name])
+            drawn.append(self._rows[photo.as_taken.name])
             photos.append(photo_crop(photo, self.rng, self.size))
         renders = [
             render_crop(*self.pool.draw(self.choice), self.choice.choice(photos).clean, self.rng)

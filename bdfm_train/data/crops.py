@@ -106,17 +106,15 @@ def mirror_parameters(parameters: FloatArray) -> FloatArray:
 
 def photo_crop(photo: Photo, rng: np.random.Generator, size: int = CROP_SIZE) -> PhotoCrop:
     """A crop of a photo with sides of ``size`` pixels."""
-    before, change = (
-        (photo, np.zeros(N_AU, np.float32)) if photo.origin is None else (photo.origin.photo, photo.origin.change)
-    )
-    clean = photo_view(before, size)
+    change = np.zeros(N_AU, np.float32) if photo.origin is None else photo.origin.change
+    clean = photo_view(photo.as_taken, size)
     matrix = _alignment(photo.landmarks, rng)
     pixels = alignment.apply(matrix, photo.landmarks).astype(np.float32)
     labels = photo_labels(pixels, alignment.apply(matrix, photo.oval).astype(np.float32))
     crop = photograph(tone_parts(_crop(photo.image, matrix, size), labels, rng), rng)
     landmarks = alignment.crop_units(pixels).astype(np.float32)
     mirrored = bool(rng.random() < 0.5)
-    bounds = parameter_from_intensity(np.stack(intensity_bounds(before.grades)) + change)
+    bounds = parameter_from_intensity(np.stack(intensity_bounds(photo.as_taken.grades)) + change)
     if mirrored:
         crop, landmarks, labels = crop[:, ::-1], mirror_landmarks(landmarks), MIRRORED_CLASS[labels[:, ::-1]]
         bounds = bounds[:, list(MIRRORED_AU)]

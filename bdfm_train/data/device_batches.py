@@ -169,11 +169,7 @@ class DeviceBatchMaker:
     def photo_views(self, rows: range, size: int, seed: int | None) -> Tensor:
         """Crops (k, size, size) about 0..1 of these photos, aligned without error, or with that of a seed."""
         index = torch.arange(rows.start, rows.stop, device=self.device)
-        if seed is None:
-            return self._clean(index, size)
-        chance = Chance(self.device, seed, rows.start)
-        matrix = augment.jittered_alignments(self.photos.landmarks[index], _KINDS, torch.zeros_like(index), chance)
-        return augment.crops(self.photos.images[index], matrix, size)
+        return self._views(index, size, None if seed is None else Chance(self.device, seed, rows.start))
 
     @torch.no_grad()
     def draw(self, number: int) -> Batch:
@@ -182,7 +178,7 @@ class DeviceBatchMaker:
         n_renders, n_photos, n_negatives = self.counts
         chosen = chance.choose(self.weights, n_photos)
         of_photos = self._crops(self.photos, chosen, chance)
-        clean = self._clean(self.origin[chosen], self.size)
+        clean = self._views(self.origin[chosen], self.size)
         drawn = chance.integers(len(self.renders.pictures), n_renders)
         parameters = self.renders.parameters[drawn].float()
         looks = clean[chance.integers(n_photos, n_renders)]
@@ -210,9 +206,13 @@ class DeviceBatchMaker:
             photo_readings=None if self.readings is None else self.readings[self.origin[chosen]],
         )
 
-    def _clean(self, index: Tensor, size: int) -> Tensor:
-        """Crops (k, size, size) of photos, aligned without error."""
-        matrix = augment.alignments(augment.five_points(self.photos.landmarks[index]))
+    def _views(self, index: Tensor, size: int, chance: Chance | None = None) -> Tensor:
+        """Crops (k, size, size) of photos, aligned without error, or with that of ``chance``."""
+        landmarks = self.photos.landmarks[index]
+        if chance is None:
+            matrix = augment.alignments(augment.five_points(landmarks))
+        else:
+            matrix = augment.jittered_alignments(landmarks, _KINDS, torch.zeros_like(index), chance)
         return augment.crops(self.photos.images[index], matrix, size)
 
     def _crops(

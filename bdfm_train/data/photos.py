@@ -65,6 +65,11 @@ class Photo:
     grades: NDArray[np.float32] | None = None
     origin: Origin | None = None
 
+    @property
+    def as_taken(self) -> Photo:
+        """The photo without a change of expression."""
+        return self if self.origin is None else self.origin.photo
+
 
 @dataclass(frozen=True)
 class Origin:
